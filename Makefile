@@ -1,0 +1,71 @@
+# `make help` lists the targets. Everything lives in .venv; nothing else on the machine is changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test test-fast test-long chaos lint fix lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: setup  ## archive a sandbox's recordings through a real Airflow (EXIT=1 PORT= SANDBOX_PORT= DEMO_HOME= MEDIA_DIR=)
+	@$(BIN)/python -m genesys_sandbox.demo
+
+test: setup-dev  ## all tests but the long ones
+	$(BIN)/pytest -m "not long"
+
+test-fast: setup-dev  ## tests that need no Airflow
+	$(BIN)/pytest -m "not long and not airflow"
+
+test-long: setup-dev  ## every test in its long form
+	$(BIN)/pytest
+
+chaos: setup-dev  ## print pass or fail for every fault
+	$(BIN)/pytest -m chaos
+
+lint: setup-dev  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: setup-dev  ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/uv  ## compile requirements*.lock anew
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock requirements-dev.txt
+
+setup: $(VENV)/runtime  ## make .venv from the lock
+setup-dev: $(VENV)/dev  ## the same with test and lint tools
+
+# uv installs the whole tree in seconds; without it (or where it cannot be had) pip does the same, slowly.
+$(VENV)/uv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be had: pip installs instead, which takes minutes"
+	@touch $@
+
+$(VENV)/runtime: requirements.lock pyproject.toml | $(VENV)/uv
+	@echo "Installing Airflow and the archive into $(VENV): half a minute with uv, some minutes with pip"
+	@$(call install,requirements.lock)
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/uv
+	@echo "Installing Airflow, the archive and the test tools into $(VENV): half a minute with uv, some minutes with pip"
+	@$(call install,requirements-dev.lock)
+	@touch $@ $(VENV)/runtime
+
+define install
+	if [ -x $(BIN)/uv ]; then \
+	  VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r $(1) \
+	  && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps -e .; \
+	else \
+	  $(BIN)/python -m pip install --require-hashes -r $(1) && $(BIN)/python -m pip install --no-deps -e .; \
+	fi && $(BIN)/python -m compileall -q include
+endef
+
+clean:  ## remove .venv, caches and the demo
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build include/*.egg-info

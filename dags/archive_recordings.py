@@ -1,0 +1,140 @@
+"""Archive the recordings of an interval, of a range of dates, or of named interactions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    CronDataIntervalTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    task,
+    task_group,
+)
+from airflow.sdk.exceptions import AirflowFailException
+
+from recording_archive.errors import PermanentError
+from recording_archive.settings import read_settings
+
+SETTINGS = read_settings()
+REPORTS = Asset(name="compliance_report", uri="recording-archive://compliance_report")
+
+_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+_DATES = (
+    "A date such as 2026-01-31 (the whole day in {zone}{last}) or a date-time such as 2026-01-31T08:00:00+01:00 "
+    "(exact{exact}). Give both dates or neither; without ids and dates the run's own day is archived."
+)
+PARAMS = {
+    "interactionId": Param(
+        None,
+        type=["null", "string", "array"],
+        pattern=rf"^\s*{_ID}(\s*,\s*{_ID})*\s*$",
+        items={"type": "string", "pattern": f"^{_ID}$"},
+        title="Interactions",
+        description="Ids of the interactions to archive: one id, a comma list, or a JSON array. Letters, digits, dots, "
+        "dashes and underscores. With dates as well, only those of that range.",
+    ),
+    "startDate": Param(
+        None,
+        type=["null", "string"],
+        pattern=_MOMENT,
+        title="From",
+        description=_DATES.format(zone=SETTINGS.timezone, last="", exact=""),
+    ),
+    "endDate": Param(
+        None,
+        type=["null", "string"],
+        pattern=_MOMENT,
+        title="To",
+        description=_DATES.format(zone=SETTINGS.timezone, last=", this one included", exact=", not included"),
+    ),
+}
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone=SETTINGS.timezone),
+    catchup=False,  # a run asks from the end of gap-free coverage itself
+    max_active_runs=SETTINGS.max_active_runs,
+    params=PARAMS,
+    tags=["recordings"],
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(seconds=SETTINGS.task_retry_delay_s),
+        "retry_policy": ExceptionRetryPolicy(
+            [RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help")]
+        ),
+    },
+    doc_md=__doc__,
+)
+def archive_recordings() -> None:
+    """Query → download and gzip in mapped batches → compliance report."""
+
+    @task
+    def query_recordings() -> list[dict[str, Any]]:
+        """Enter in the books what the source lists; return the batches left to do."""
+        from recording_archive import hooks  # heavy: the DAG processor must not pay for it
+
+        context = get_current_context()
+        run = context["dag_run"]
+        start, end = context.get("data_interval_start"), context.get("data_interval_end")
+        state_of = context["ti"].get_dagrun_state
+        return hooks.list_recordings(
+            run_id=run.run_id,
+            conf=run.conf,
+            interval=(start, end) if start and end else None,
+            scheduled=run.run_type == "scheduled",
+            run_is_over=lambda other: state_of(run.dag_id, other) in {"success", "failed"},
+        )
+
+    @task(map_index_template="{{ label }}")
+    def download(batch: dict[str, Any]) -> int:
+        """Stream the raw bytes of a batch into staging, hashing on the way."""
+        from recording_archive import hooks
+
+        return hooks.download_batch(_label(batch), batch["number"])
+
+    @task(map_index_template="{{ label }}", trigger_rule="all_done")
+    def gzip(batch: dict[str, Any]) -> int:
+        """Compress what was staged, read it back, and publish it in the archive."""
+        from recording_archive import hooks
+
+        return hooks.gzip_batch(_label(batch), batch["number"])
+
+    @task_group
+    def archive_batch(batch: dict[str, Any]) -> None:
+        """One batch of recordings; a failed one leaves the others alone."""
+        download(batch) >> gzip(batch)
+
+    @task(trigger_rule="all_done", outlets=[REPORTS])
+    def write_report() -> dict[str, Any]:
+        """Close the books; fail the run when they do not close or too much failed."""
+        from recording_archive import hooks
+
+        context = get_current_context()
+        summary = hooks.write_report(context["dag_run"].run_id)
+        if summary.failed:
+            raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
+        totals: dict[str, Any] = {"report": summary.report_key, **summary.counts}
+        context["outlet_events"][REPORTS].extra.update(totals)
+        return totals
+
+    archive_batch.expand(batch=query_recordings()) >> write_report()
+
+
+def _label(batch: dict[str, Any]) -> str:
+    """Name the mapped instance for the people who look at the grid; return the run's id."""
+    context = get_current_context()
+    context["label"] = (  # type: ignore[typeddict-unknown-key]  # what map_index_template renders
+        f"batch {batch['number']} of {batch['of']} · {batch['parts']} recordings"
+    )
+    return str(context["dag_run"].run_id)
+
+
+archive_recordings()

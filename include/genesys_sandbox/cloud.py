@@ -1,0 +1,47 @@
+"""What the two listeners share: the recordings, who may fetch them, what goes wrong, and what was asked."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from genesys_sandbox.access import Signatures, SignedUrls, Tokens
+from genesys_sandbox.faults import Faults
+from genesys_sandbox.library import Library, Recording
+from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """The state of one running sandbox; ``stopping`` ends every wait."""
+
+    options: SandboxOptions
+    library: Library
+    urls: SignedUrls
+    tokens: Tokens
+    faults: Faults
+    requests: Recorder = field(default_factory=Recorder)
+    pages: Signatures = field(default_factory=Signatures)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def entry(self, recording: Recording) -> dict[str, Any]:
+        """The JSON object of a recording, with a media URL made this moment."""
+        return {
+            "id": recording.id,
+            "interactionDate": iso_utc(recording.date),
+            "mediaUrl": self.urls.make(media_name(recording)),
+            **recording.fields,
+        }
+
+
+def media_name(recording: Recording) -> str:
+    """The last part of the media URL's path."""
+    return f"{recording.id}.{recording.extension}"
+
+
+def iso_utc(moment: datetime) -> str:
+    """ISO 8601 with milliseconds and Z, as the API writes dates."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

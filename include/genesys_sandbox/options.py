@@ -1,0 +1,62 @@
+"""What a sandbox can be told when it starts; every option is also a flag of the command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+from genesys_sandbox.faults import PRESETS
+from genesys_sandbox.media import WAV_HEADER_BYTES
+
+
+class Option(NamedTuple):
+    """One option as a command shows it."""
+
+    name: str
+    default: Any
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """The defaults make a small cloud on this machine: three days, 60 calls, about 130 MB.
+
+    Raises ValueError when values contradict each other.
+    """
+
+    port: Annotated[int, "port of the API and the login; 0 takes a free one"] = 0
+    media_port: Annotated[int, "port of the media host; 0 takes a free one"] = 0
+    host: Annotated[str, "address both listen on"] = "127.0.0.1"
+    media_host: Annotated[str, "name in media URLs; with :PORT where clients see another port"] = "127.0.0.1"
+    client_id: Annotated[str, "OAuth client id"] = "sandbox-client"
+    client_secret: Annotated[str, "OAuth client secret"] = "sandbox-secret"  # noqa: S105  # opens nothing but this
+    scope: Annotated[str, "scope in token replies; empty leaves it out"] = "recording:read interaction:read"
+    seed: Annotated[int, "same seed, same recordings"] = 1
+    days: Annotated[int, "complete UTC days that have recordings"] = 3
+    per_day: Annotated[int, "recordings a day"] = 20
+    min_bytes: Annotated[int, "size of the smallest recording"] = 100_000
+    max_bytes: Annotated[int, "size of the largest recording"] = 10_000_000
+    end: Annotated[date | None, "first UTC day without recordings, YYYY-MM-DD (default: today)"] = None
+    checksum_missing_every: Annotated[int, "leave the checksum out of every n-th recording; 0: of none"] = 0
+    media_dir: Annotated[Path | None, "offer the audio files of this folder instead"] = None
+    state_dir: Annotated[Path | None, "keep recordings here for the next start (default: nowhere)"] = None
+    url_life_s: Annotated[float, "seconds for which a media URL works"] = 300.0
+    token_life_s: Annotated[float, "seconds for which an access token works"] = 3600.0
+    rate_per_minute: Annotated[int, "API requests a minute and token; 0 sets no limit"] = 300
+    faults: Annotated[str, f"what goes wrong from the start: {' or '.join(PRESETS)}"] = "none"
+
+    def __post_init__(self) -> None:
+        if not WAV_HEADER_BYTES < self.min_bytes <= self.max_bytes:
+            raise ValueError(f"min_bytes must be over {WAV_HEADER_BYTES} and at most max_bytes")
+        if self.faults not in PRESETS:
+            raise ValueError(f"faults={self.faults!r}: known presets are {', '.join(PRESETS)}")
+        if self.days < 1 or self.per_day < 0:
+            raise ValueError("days must be at least 1, and per_day at least 0")
+
+    @classmethod
+    def described(cls) -> list[Option]:
+        """Every option with its default and meaning, for the flags of a command."""
+        hints = get_type_hints(cls, include_extras=True)
+        return [Option(option.name, option.default, hints[option.name].__metadata__[0]) for option in fields(cls)]

@@ -1,0 +1,146 @@
+"""The main job as four use cases. Start reading here.
+
+    discover   (below)       what the source lists becomes work rows, cut into batches
+    download   (fetching)    raw bytes into staging, hashed on the way; every row is staged or has an outcome
+    compress   (packing)     staged bytes into the archive: written, read back, published, recorded, only then dropped
+    report     (report)      the books are closed and the compliance report is written
+
+Each can be run again at any time, and by two runs at once: done work is found done.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+
+from sqlalchemy import update
+
+from recording_archive import books, coverage
+from recording_archive.catalog import Catalog
+from recording_archive.errors import StoreError
+from recording_archive.model import Listing, Outcome
+from recording_archive.request import Request
+from recording_archive.schema import runs
+from recording_archive.settings import Settings
+from recording_archive.sources import Source
+from recording_archive.store import IDENTITY_KEY, LocalStore, Store
+
+log = logging.getLogger(__name__)
+
+MOST_BATCHES = 400  # two mapped tasks each: well below Airflow's max_map_length and under 1,000 task instances
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive's root and its catalog, known to belong together."""
+
+    id: str
+    store: Store
+    catalog: Catalog
+    settings: Settings
+    clock: Callable[[], datetime] = _now
+
+
+def open_archive(settings: Settings, *, clock: Callable[[], datetime] = _now) -> Archive:
+    """Open root and catalog, and compare their ids before anything is written.
+
+    A new archive is founded when both are empty. An unmounted volume or a mistyped root raises StoreError with both
+    ids instead of starting an empty archive.
+    """
+    store, catalog = LocalStore(settings.root), Catalog(settings.catalog)
+    in_store, in_catalog = store.identity(), catalog.archive_id()
+    if in_catalog is None:
+        in_store = in_store or _found(store, clock())
+        if set(islice(store.list(""), 2)) == {
+            IDENTITY_KEY
+        }:  # nothing to index: it is new, or its founding was cut short
+            catalog.bind(in_store, clock())
+            in_catalog = catalog.archive_id()
+    if in_store is None or in_store != in_catalog:
+        raise StoreError(_stranger(settings, in_store, in_catalog))
+    return Archive(in_store, store, catalog, settings, clock)
+
+
+def _found(store: Store, created: datetime) -> str:
+    """Make an empty folder an archive; of two runs that come first at once, one does, and both go on."""
+    if set(islice(store.list(""), 2)) - {IDENTITY_KEY}:
+        raise StoreError(f"{store} holds files but no archive.json: choose an empty folder for a new archive")
+    archive_id = uuid.uuid4().hex
+    try:
+        store.found(archive_id, created)
+    except StoreError:
+        if (faster := store.identity()) is None:
+            raise
+        return faster
+    return archive_id
+
+
+def _stranger(settings: Settings, in_store: str | None, in_catalog: str | None) -> str:
+    both = f"The root {settings.root} holds archive {in_store or 'none'}, the catalog indexes {in_catalog or 'none'}"
+    if in_catalog is None:
+        return f"{both}: run `recording-archive reindex` to rebuild the catalog from the archive"
+    return f"{both}: is the volume mounted, and is RECORDING_ARCHIVE_URL right?"
+
+
+def discover(archive: Archive, source: Source, request: Request, run_id: str) -> list[books.Batch]:
+    """Enter everything the source lists for ``request`` into the books; return the batches left to do."""
+    settings, kind = archive.settings, request.kind
+    window, problem = request.window, None
+    with archive.catalog.write() as connection:
+        if request.scheduled and window:
+            asked = coverage.plan_reach(
+                connection,
+                source.name,
+                window,
+                look_back_days=settings.look_back_days,
+                most_days=settings.max_catch_up_days,
+            )
+            window = asked.window
+            problem = coverage.describe_hole(asked.hole)
+        facts = {"source": source.name, "kind": kind, "problem": problem}
+        bounds = {"range_start": window.start if window else None, "range_end": window.end if window else None}
+        books.begin(connection, run_id, at=archive.clock(), **facts, **bounds)
+    listed = 0
+    for page in _pages(source.discover(ids=request.ids, window=window), books.PAGE):
+        with archive.catalog.write() as connection:
+            books.enter(connection, run_id, page, scheduled=request.scheduled, at=archive.clock())
+        listed += len(page)
+        log.info("listed %d recordings so far", listed)
+    with archive.catalog.write() as connection:
+        books.enter_missing(connection, run_id, request.ids)
+        if request.scheduled:
+            books.carry_over(connection, run_id, at=archive.clock(), retry_days=settings.retry_days)
+        batches = books.cut(
+            connection,
+            run_id,
+            most_parts=settings.batch_parts,
+            most_bytes=settings.batch_bytes,
+            most_batches=MOST_BATCHES,
+        )
+        counts = books.tally(connection, run_id)
+        asked_count = sum(counts[name] for name in (*Outcome, "open"))
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(asked=asked_count))
+    log.info(
+        "%d recordings asked for: %d to archive in %d batches, %d archived already, %d excluded, %d missing",
+        asked_count,
+        counts["open"],
+        len(batches),
+        counts[Outcome.ALREADY_ARCHIVED],
+        counts[Outcome.EXCLUDED],
+        counts[Outcome.MISSING],
+    )
+    return batches
+
+
+def _pages(listings: Iterable[Listing], size: int) -> Iterator[list[Listing]]:
+    rest = iter(listings)
+    while page := list(islice(rest, size)):
+        yield page

@@ -1,0 +1,69 @@
+"""What can go wrong, as one tree.
+
+    ArchiveError
+    ├── TransientError        try again; may carry how long to wait
+    ├── PermanentError        a retry cannot help; the message says what to do
+    │   └── RunError          concerns the whole run, not one recording
+    │       ├── ConfigurationError   a setting, connection or parameter is wrong
+    │       ├── AccessError          Genesys Cloud refuses the client (401, 403)
+    │       └── StoreError           the archive or staging cannot be written, or is not ours
+    └── FixityError           bytes are not what they should be
+
+Adapters (HTTP, disk, database) translate at their border with ``raise … from``; nothing of a lower layer leaks.
+A message names the object and the remedy, and never holds a token or a query string.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessError",
+    "ArchiveError",
+    "ConfigurationError",
+    "FixityError",
+    "PermanentError",
+    "RunError",
+    "StoreError",
+    "TransientError",
+]
+
+
+class ArchiveError(Exception):
+    """Any failure this package knows."""
+
+
+class TransientError(ArchiveError):
+    """Trying again may help, after ``retry_after_s`` seconds when the other side named a time."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PermanentError(ArchiveError):
+    """Trying again cannot help; the message holds the remedy."""
+
+
+class RunError(PermanentError):
+    """Concerns every recording of the run: stop instead of failing them one by one."""
+
+
+class ConfigurationError(RunError):
+    """A setting, connection or parameter is missing or wrong."""
+
+
+class AccessError(RunError):
+    """Genesys Cloud refuses the credentials (401) or the permissions (403)."""
+
+
+class StoreError(RunError):
+    """The archive or the staging area cannot be written, or the root is not the archive it should be."""
+
+
+class FixityError(ArchiveError):
+    """The bytes called ``what`` have SHA-256 ``found`` where ``expected`` was due."""
+
+    def __init__(self, what: str, *, expected: str, found: str) -> None:
+        super().__init__(f"{what}: SHA-256 is {found}, expected {expected}")
+        self.what = what
+        self.expected = expected
+        self.found = found

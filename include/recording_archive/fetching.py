@@ -1,0 +1,169 @@
+"""Download: a batch of parts through a pool of transfers into staging."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recording_archive import books, staging
+from recording_archive.archive import Archive
+from recording_archive.errors import ArchiveError, FixityError, RunError
+from recording_archive.model import Fetched, Listing, Outcome
+from recording_archive.sources import Source
+from recording_archive.transfer import MediaClient, Order, Stopped
+
+log = logging.getLogger(__name__)
+
+RESOLVE_CHUNK = 50  # ids per query, asked just before they are fetched
+GROUP_SIZE, GROUP_AGE_S = 64, 5.0  # results settled in one transaction
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """What came of one transfer."""
+
+    job: books.Work
+    requests: int
+    wire_bytes: int
+    listing: Listing | None = None
+    fetched: Fetched | None = None
+    error: Exception | None = None
+
+
+def download(
+    archive: Archive, source: Source, media: MediaClient, run_id: str, batch: int, *, stop: threading.Event
+) -> int:
+    """Fetch what is left of a batch into staging; return how many parts are staged now.
+
+    Returns when every row has an outcome or lies in staging. Raises only for what concerns all of them: store,
+    catalog, credentials. What was fetched by then stays fetched.
+    """
+    with archive.catalog.read() as connection:
+        todo = books.open_work(connection, run_id, batch, staged=False)
+    folder = staging.folder(archive.settings.staging, run_id)
+    group: list[_Fetch] = []
+    staged, begun, failure = 0, time.monotonic(), None
+    try:
+        for result in _fetch_all(archive.settings.transfers, source, media, todo, folder, stop=stop):
+            if isinstance(result.error, RunError) and failure is None:
+                failure = result.error
+                stop.set()
+                media.stop()
+            group.append(result)
+            if len(group) >= GROUP_SIZE or time.monotonic() - begun > GROUP_AGE_S:
+                done, group, begun = group, [], time.monotonic()
+                staged += _settle_fetched(archive, done, folder)
+    finally:
+        staged += _settle_fetched(archive, group, folder)
+    if failure is not None:
+        raise failure
+    return staged
+
+
+def _fetch_all(
+    transfers: int,
+    source: Source,
+    media: MediaClient,
+    todo: Sequence[books.Work],
+    folder: Path,
+    *,
+    stop: threading.Event,
+) -> Iterator[_Fetch]:
+    """Transfer through a pool, with the next chunk of URLs asked for while the pool is still busy."""
+    pending: set[Future[_Fetch]] = set()
+    failure: ArchiveError | None = None
+    with ThreadPoolExecutor(transfers, thread_name_prefix="transfer") as pool:
+        try:
+            for job, listing in _resolved(source, todo, stop):
+                defect = "the source no longer lists it" if listing is None else listing.defect
+                if listing is None or defect is not None:
+                    yield _Fetch(job, 0, 0, error=ArchiveError(defect))
+                    continue
+                pending.add(pool.submit(_fetch_one, source, media, job, listing, folder / str(job.id)))
+                while len(pending) >= 2 * transfers:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+        except ArchiveError as error:  # of the source; what is on its way still counts
+            failure = error
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    if failure is not None:
+        raise failure
+
+
+def _resolved(
+    source: Source, todo: Sequence[books.Work], stop: threading.Event
+) -> Iterator[tuple[books.Work, Listing | None]]:
+    for start in range(0, len(todo), RESOLVE_CHUNK):
+        if stop.is_set():
+            return
+        chunk = todo[start : start + RESOLVE_CHUNK]
+        found = {listing.part_id: listing for listing in source.resolve([job.part_id for job in chunk])}
+        yield from ((job, found.get(job.part_id)) for job in chunk)
+
+
+def _fetch_one(source: Source, media: MediaClient, job: books.Work, listing: Listing, target: Path) -> _Fetch:
+    """Transfer one part; whatever goes wrong with it stays with it."""
+    order = Order(
+        name=str(job.part_id),
+        url=listing.media_url or "",
+        target=target,
+        expected_sha256=listing.expected_sha256,
+        renew=lambda: source.renew(job.part_id),
+    )
+    transfer = media.transfer(order)
+    try:
+        fetched = transfer.run()
+    except ArchiveError as error:
+        return _Fetch(job, transfer.requests, transfer.wire_bytes, listing=listing, error=error)
+    except Exception as error:  # one strange recording must not stop the others
+        log.exception("%s: unexpected error", job.part_id)
+        unexpected = ArchiveError(f"unexpected {type(error).__name__}: see the log of this task, and report it")
+        return _Fetch(job, transfer.requests, transfer.wire_bytes, listing=listing, error=unexpected)
+    return _Fetch(job, fetched.requests, fetched.wire_bytes, listing=listing, fetched=fetched)
+
+
+def _settle_fetched(archive: Archive, group: Sequence[_Fetch], folder: Path) -> int:
+    """Note a group of transfers: staged ones durable first, then all in one transaction."""
+    if not group:
+        return 0
+    staging.sync(folder)
+    at = archive.clock()
+    done = [(result.job, result.fetched, result.listing) for result in group if result.fetched and result.listing]
+    with archive.catalog.write() as connection:
+        books.stage(connection, done)
+        for result in group:
+            if result.fetched:
+                continue
+            if not isinstance(result.error, Stopped | RunError):
+                books.fail(connection, result.job, at=at, **_failure(result))
+    for result in group:
+        _tell_fetched(result)
+    return len(done)
+
+
+def _failure(result: _Fetch) -> dict[str, Any]:
+    """The columns of a failed transfer."""
+    error = result.error or ArchiveError("no outcome")
+    facts: dict[str, Any] = {"error": str(error), "requests": result.requests, "wire_bytes": result.wire_bytes}
+    if isinstance(error, FixityError):
+        facts |= {"outcome": Outcome.CHECKSUM_MISMATCH}
+        facts |= {"expected_sha256": error.expected, "found_sha256": error.found}
+    return facts
+
+
+def _tell_fetched(result: _Fetch) -> None:
+    part, fetched = result.job.part_id, result.fetched
+    if fetched is not None:
+        log.info("%s: downloaded %d bytes in %d requests", part, fetched.size_bytes, fetched.requests)
+    elif isinstance(result.error, Stopped):
+        log.info("%s: stopped, left for the next attempt", part)
+    else:
+        log.warning("%s: failed after %d requests: %s", part, result.requests, result.error)

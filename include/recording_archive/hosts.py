@@ -1,0 +1,388 @@
+"""Which media hosts may be contacted, and at which address: the guard against server-side request forgery.
+
+A media URL is what somebody else wrote. `MediaHosts.check` turns it into a `Place` or refuses it before any socket
+is opened; `PinnedConnection` connects to the addresses of that place and resolves nothing again, so that a name
+cannot point elsewhere between check and use. TLS still names and verifies the host.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from recording_archive.errors import ConfigurationError, PermanentError, TransientError
+
+__all__ = ["MediaHosts", "PinnedConnection", "Place", "Proxy", "refusal", "resolve"]
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Sequence[str]]
+
+REMEDY = "in the extra of the connection genesys_cloud_default"
+REMEMBER_S = 30.0  # how long a checked answer of the resolver serves the next files of the same host
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\%]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<rest>(?:[/?][!-\[\]-~]*)?)",  # visible ASCII but the backslash, which some parsers take for a slash
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1/128", "fc00::/7"),
+    )
+)
+_NEVER = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "168.63.129.16/32",  # Azure's wire server, a public address
+            "192.0.0.192/32",  # Oracle Cloud metadata
+            "fd00:c1::a9fe:a9fe/128",  # Oracle Cloud metadata
+            "fd00:ec2::/32",  # AWS metadata, time and DNS
+            "fd20:ce::254/128",  # Google Cloud metadata
+        ),
+    )
+)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one request goes: a checked host, and the addresses that were checked with it, best first.
+
+    ``addresses`` is empty only when a proxy makes the connection, and then the place is always a TLS one.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    path_and_query: str = field(repr=False)
+    addresses: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """The address to connect to first."""
+        return self.addresses[0]
+
+    @property
+    def authority(self) -> str:
+        """The value of the ``Host`` header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Ask the system's resolver; the order of the answer (RFC 6724) is kept."""
+    return [str(answer[4][0]) for answer in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def refusal(address: Address, *, allow_private: bool) -> str | None:
+    """Say why no media may come from ``address``, or None when it may.
+
+    Everything that is not plainly public is refused; private and loopback networks only on request, metadata
+    services and link-local always. Addresses that wrap an IPv4 one (mapped, 6to4, NAT64) are judged by what they wrap.
+    """
+    inner = _unwrapped(address)
+    if inner.is_link_local or inner.is_multicast or any(inner in network for network in _NEVER):
+        return "link-local, multicast or a metadata service"
+    if _is_private(inner):
+        return None if allow_private else "private; `allow_private_hosts` permits it"
+    return None if inner.is_global and not inner.is_reserved else "not a public address"
+
+
+class MediaHosts:
+    """The permitted media hosts: ``*.example.com``, ``host``, ``127.0.0.1:9000``, ``[::1]:9000``.
+
+    A pattern without port means 443, and 80 too with ``allow_private``, which permits private and loopback
+    addresses and plain http to them. `ConfigurationError` names a pattern that means nothing or everything.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        allow_private: bool = False,
+        *,
+        resolver: Resolver = resolve,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allow_private = allow_private
+        self._patterns = frozenset(_pattern(text) for text in patterns)
+        self._resolver, self._clock = resolver, clock
+        self._remembered: dict[tuple[str, int], tuple[float, tuple[Address, ...]]] = {}
+        if not self._patterns:
+            raise ConfigurationError(f"No media host is permitted: set `media_hosts` {REMEDY}")
+
+    def check(self, url: str, *, proxied: bool = False) -> Place:
+        """Return where ``url`` leads, or raise PermanentError (TransientError when DNS gives no answer).
+
+        ``proxied``: a proxy makes the connection to https hosts and resolves their names, which are not resolved here.
+        """
+        found = _URL.fullmatch(url.partition("#")[0])
+        if found is None:
+            raise PermanentError("The media URL is malformed: only plain http(s) URLs without user-info are followed")
+        host, tls = _canonical(found["host"]), found["scheme"].lower() == "https"
+        port = int(found["port"] or (443 if tls else 80))
+        self._check_listed(host, port, tls)
+        rest = found["rest"] if found["rest"].startswith("/") else "/" + found["rest"]
+        literal = _literal(host)
+        addresses = [literal] if literal is not None else [] if proxied and tls else self._resolve(host, port)
+        return Place(host, port, tls, rest, self._permitted(host, addresses, tls=tls))
+
+    def _check_listed(self, host: str, port: int, tls: bool) -> None:
+        if not tls and not self._allow_private:
+            raise PermanentError(f"Media host {host}: plain http is refused; `allow_private_hosts` {REMEDY} permits it")
+        names = [host] if _literal(host) is not None else [host, *_wildcards(host)]
+        defaults = (443, 80) if self._allow_private else (443,)
+        if not any(
+            (name, port) in self._patterns or ((name, None) in self._patterns and port in defaults) for name in names
+        ):
+            raise PermanentError(f"Media host {host}:{port} is not permitted: add it to `media_hosts` {REMEDY}")
+
+    def _resolve(self, host: str, port: int) -> tuple[Address, ...]:
+        until, known = self._remembered.get((host, port), (0.0, ()))
+        if known and self._clock() < until:
+            return known
+        try:
+            answer = tuple(ipaddress.ip_address(text) for text in dict.fromkeys(self._resolver(host, port)))
+        except (OSError, UnicodeError) as error:
+            raise TransientError(f"Media host {host}: the name does not resolve ({error})") from error
+        if len(self._remembered) >= 256:
+            self._remembered.clear()
+        self._remembered[host, port] = (self._clock() + REMEMBER_S, answer)
+        return answer
+
+    def _permitted(self, host: str, addresses: Sequence[Address], *, tls: bool) -> tuple[str, ...]:
+        """Keep the addresses that may be contacted; a host none of whose addresses may be is refused."""
+        reasons = {address: refusal(address, allow_private=self._allow_private) for address in addresses}
+        permitted = [address for address, reason in reasons.items() if reason is None]
+        if not tls and permitted:
+            permitted = [address for address in permitted if _is_private(_unwrapped(address))]
+            reasons = dict.fromkeys(addresses, "public, and plain http is for private hosts")
+        if addresses and not permitted:
+            raise PermanentError(f"Media host {host} is refused: its address is {reasons[addresses[0]]} ({REMEDY})")
+        return tuple(str(address) for address in permitted)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that tunnels to https hosts by CONNECT."""
+
+    host: str
+    port: int
+    authorization: str | None = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Proxy:
+        """Read ``http://[user:password@]host[:port]``; anything else is a ConfigurationError."""
+        parts = urlsplit(url)
+        try:
+            port = parts.port or 3128
+        except ValueError:
+            raise ConfigurationError("The proxy's port is not a number") from None  # its text may hold the password
+        if parts.scheme != "http" or not parts.hostname:
+            raise ConfigurationError("A proxy is given as http://[user:password@]host:port")
+        login = None
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            login = "Basic " + base64.b64encode(pair.encode()).decode()
+        return cls(parts.hostname, port, login)
+
+
+class _WholeHead(http.client.HTTPResponse):
+    """Refuses a head that the end of the connection cut off; http.client takes that end for the blank line."""
+
+    def begin(self) -> None:
+        """Read status and headers; IncompleteRead when they break off."""
+        stream = self.fp
+        lines = cast("io.BufferedReader", _Lines(stream))  # begin() only reads lines, or closes
+        self.fp = lines
+        try:
+            super().begin()
+        finally:
+            if self.fp is lines:  # on a broken status line begin() has closed and dropped it
+                self.fp = stream
+
+
+class _Lines:
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._begun = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        """One whole line; nothing at all is passed on only where a status line would begin."""
+        line = self._stream.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit and (line or self._begun):
+            raise http.client.IncompleteRead(b"")
+        self._begun = True
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class PinnedConnection(http.client.HTTPConnection):
+    """A keep-alive connection to the checked addresses of one place, or through a proxy to its host name.
+
+    ``interrupt`` ends whatever its thread waits for, connecting and TLS handshake included.
+    """
+
+    response_class = _WholeHead
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        tls: ssl.SSLContext | None,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        proxy: Proxy | None,
+        stopping: threading.Event,
+    ) -> None:
+        super().__init__(place.host, place.port)
+        self._place, self._tls, self._proxy, self._stopping = place, tls, proxy, stopping
+        self._connect_timeout_s, self._read_timeout_s = connect_timeout_s, read_timeout_s
+        self._live: socket.socket | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next request meets a socket that an earlier one left open."""
+        return self.sock is not None
+
+    def connect(self) -> None:
+        """Open the socket: TCP to a pinned address, then CONNECT and TLS where they are due."""
+        try:
+            proxied = self._place.tls and self._proxy is not None
+            self._dial(
+                resolve(self._proxy.host, self._proxy.port) if proxied and self._proxy else self._place.addresses
+            )
+            if proxied and self._proxy:
+                self._open_tunnel(self._proxy)
+            if self._place.tls:
+                self._secure()
+            self.sock.settimeout(self._read_timeout_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def interrupt(self) -> None:
+        """Shut the socket down from another thread; the waiting one sees the end of the stream.
+
+        Not SSLSocket's own shutdown: that drops the TLS layer, and ciphertext would then read as media.
+        """
+        if self._live is not None:
+            try:
+                socket.socket.shutdown(self._live, socket.SHUT_RDWR)
+            except OSError:
+                return  # already closed, or not yet connecting
+
+    def _dial(self, addresses: Sequence[str]) -> None:
+        port = self._proxy.port if self._proxy and self._place.tls else self._place.port
+        failure: OSError = OSError("no address")
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            self._hold(socket.socket(family, socket.SOCK_STREAM))
+            try:
+                self.sock.connect((address, port))
+            except OSError as error:
+                self.sock.close()
+                failure = error
+            else:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return
+        raise failure
+
+    def _hold(self, sock: socket.socket) -> None:
+        """Take ``sock`` where `interrupt` finds it, then look whether the stop came before that."""
+        sock.settimeout(self._connect_timeout_s)
+        self.sock = self._live = sock
+        if self._stopping.is_set():
+            raise ConnectionAbortedError("stopping")
+
+    def _open_tunnel(self, proxy: Proxy) -> None:
+        """CONNECT by name (RFC 9110, 9.3.6): proxies permit by name, and the certificate proves who answers."""
+        host = f"[{self._place.host}]" if ":" in self._place.host else self._place.host
+        lines = [f"CONNECT {host}:{self._place.port} HTTP/1.1", f"Host: {host}:{self._place.port}"]
+        lines += [f"Proxy-Authorization: {proxy.authorization}"] if proxy.authorization else []
+        self.sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+        with http.client.HTTPResponse(self.sock, method="CONNECT") as reply:
+            reply.begin()
+        if reply.status == 407:
+            raise ConfigurationError(f"Proxy {proxy.host}:{proxy.port} wants credentials (407): set them in its URL")
+        if reply.status == 403:
+            raise PermanentError(f"Proxy {proxy.host}:{proxy.port} does not permit {host} (403): permit it there")
+        if reply.status != 200:
+            raise TransientError(f"Proxy {proxy.host}:{proxy.port} answered {reply.status} for {host}")
+
+    def _secure(self) -> None:
+        """Shake hands after `interrupt` knows the socket; the certificate is checked against the host's name."""
+        secured = (self._tls or ssl.create_default_context()).wrap_socket(
+            self.sock, server_hostname=self._place.host, do_handshake_on_connect=False
+        )
+        self._hold(secured)
+        secured.do_handshake()
+
+
+def _pattern(text: str) -> tuple[str, int | None]:
+    """Read a pattern as (name, port); a wildcard keeps its ``*.`` prefix."""
+    bare = text.strip()
+    found = re.fullmatch(r"(?P<name>\[[^\]]+\]|[^\s:/@]+)(?::(?P<port>[0-9]{1,5}))?", bare)
+    try:
+        if found is None:
+            return ipaddress.IPv6Address(bare).compressed, None
+        wildcard = found["name"].startswith("*.")
+        name = _canonical(found["name"][2:] if wildcard else found["name"])
+    except (ValueError, PermanentError) as error:
+        message = f"{text!r} is no media host: write *.example.com, host or host:port in `media_hosts` {REMEDY}"
+        raise ConfigurationError(message) from error
+    return ("*." + name if wildcard else name), int(found["port"]) if found["port"] else None
+
+
+def _canonical(host: str) -> str:
+    """The one spelling of a host: lower case, A-labels (IDNA), no trailing dot, no brackets."""
+    try:
+        if host.startswith("["):
+            return ipaddress.IPv6Address(host[1:-1]).compressed
+        name = host.encode("idna").decode("ascii").lower().removesuffix(".")
+    except ValueError as error:  # of which UnicodeError is one
+        raise PermanentError("The media URL's host is malformed") from error
+    if len(name) > 253 or _NAME.fullmatch(name) is None:
+        raise PermanentError("The media URL's host is malformed")
+    return name
+
+
+def _wildcards(host: str) -> list[str]:
+    labels = host.split(".")
+    return ["*." + ".".join(labels[start:]) for start in range(1, len(labels))]
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _unwrapped(address: Address) -> Address:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address in _NAT64:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner or address
+
+
+def _is_private(address: Address) -> bool:
+    return any(address in network for network in _PRIVATE)

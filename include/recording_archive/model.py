@@ -1,0 +1,139 @@
+"""The words of the archive as frozen values: a part, its listing by the source, what was fetched, what is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def is_safe_id(text: object) -> bool:
+    """Whether ``text`` may become part of a key: no separator, no ``~``, no leading dot, at most 100 characters."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+class State(StrEnum):
+    """Where a part stands in its life."""
+
+    DISCOVERED = "discovered"
+    ARCHIVED = "archived"
+    QUARANTINED = "quarantined"
+    PURGED = "purged"
+    ERASED = "erased"
+
+
+class Outcome(StrEnum):
+    """How a run ended for one part."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    ALREADY_ARCHIVED = "already_archived"
+    EXCLUDED = "excluded"
+    MISSING = "missing"
+
+
+class SourceChecksum(StrEnum):
+    """What the source's own checksum said of the archived bytes."""
+
+    MATCHED = "matched"
+    MISMATCHED = "mismatched"
+    NOT_GIVEN = "not_given"
+
+
+class PartId(NamedTuple):
+    """One media file of one recording of one interaction; ``part`` counts from 0."""
+
+    interaction_id: str
+    recording_id: str
+    part: int = 0
+
+    def __str__(self) -> str:
+        """The form that keys, logs and reports use: ``interaction~recording~part``."""
+        return f"{self.interaction_id}~{self.recording_id}~{self.part}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open range of time ``[start, end)``, both aware and in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a person searches by; every field is as the source gave it, or None."""
+
+    agent_id: str | None = None
+    agent_name: str | None = None
+    queue_id: str | None = None
+    queue_name: str | None = None
+    ani: str | None = None
+    dnis: str | None = None
+    direction: str | None = None
+    media_type: str | None = None
+    duration_ms: int | None = None
+    division: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One part as the source lists it.
+
+    ``defect`` says why this part cannot be archived (an unusable id, a malformed checksum): it becomes a reported
+    failure, never a lost row. ``source_fields`` is all the source said but for the media URL, which is a secret.
+    """
+
+    part_id: PartId
+    interaction_date: datetime | None
+    media_url: str | None = field(repr=False)
+    expected_sha256: str | None
+    attributes: Attributes = Attributes()
+    source_fields: Mapping[str, Any] = field(default_factory=dict)
+    defect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFormat:
+    """A kind of media: file extension without dot, and MIME type."""
+
+    extension: str
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Raw media that lies complete in staging.
+
+    ``size_bytes`` counts the media, ``wire_bytes`` everything received for it, repeats included; ``requests`` counts
+    the HTTP requests it took. ``source_date`` is the media host's own ``Date`` header.
+    """
+
+    sha256: str
+    size_bytes: int
+    wire_bytes: int
+    requests: int
+    format: MediaFormat
+    source_host: str
+    source_date: datetime | None
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """A finished BGZF object: media and stored hashes (SHA-256, hex), sizes in bytes, number of members."""
+
+    sha256: str
+    size_bytes: int
+    stored_sha256: str
+    stored_bytes: int
+    members: int

@@ -1,0 +1,47 @@
+"""Registers the connection type `genesys_cloud` with Airflow, as providers do."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """What Airflow reads through the entry point `apache_airflow_provider`."""
+    return {
+        "package-name": "recording-archive",
+        "name": "Recording archive for Genesys Cloud",
+        "description": "Archives interaction recordings of Genesys Cloud, and proves it.",
+        "versions": [version("recording-archive")],
+        "connection-types": [
+            {
+                "connection-type": "genesys_cloud",
+                "hook-name": "Genesys Cloud",
+                "hook-class-name": "recording_archive.hooks.GenesysCloudHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {"login": "Client ID", "password": "Client secret", "host": "Region or domain"},
+                    "placeholders": {"host": "us-east-1, eu_west_1, mypurecloud.ie …"},
+                },
+                "conn-fields": {
+                    "api": _text("API", "Which API lists the recordings: interactions."),
+                    "api_base": _text("API address", "Only to override https://api.{domain}."),
+                    "login_base": _text("Login address", "Only to override https://login.{domain}."),
+                    "media_hosts": _text(
+                        "Media hosts",
+                        "Comma list of hosts media may come from, such as *.example.com or 10.0.0.5:9000.",
+                    ),
+                    "allow_private_hosts": {
+                        "label": "Allow private hosts",
+                        "description": "Permit loopback and private addresses, and plain http to them.",
+                        "schema": {"type": ["boolean", "null"]},
+                    },
+                    "organization": _text("Organization", "First folder of the archive's keys; default: default."),
+                },
+            }
+        ],
+    }
+
+
+def _text(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}

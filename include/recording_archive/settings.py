@@ -1,0 +1,87 @@
+"""Settings from ``RECORDING_ARCHIVE_*`` environment variables, read once and checked; `.env.example` lists them all."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from recording_archive.errors import ConfigurationError
+
+PREFIX = "RECORDING_ARCHIVE_"
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that works on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    url: str = Field("~/recording-archive/archive", description="Root of the archive: a folder, or file:///…")
+    staging_url: str = Field("", description="Where raw bytes wait; default: `staging` beside the archive root.")
+    catalog_url: str = Field("", description="SQLAlchemy URL; default: SQLite file `catalog.db` beside the root.")
+    timezone: str = Field("UTC", description="IANA zone in which a run's day begins and dates without zone are read.")
+    max_active_runs: int = Field(2, ge=1, description="Runs of archive_recordings at once.")
+    batch_parts: int = Field(250, ge=1, le=5000, description="Most parts that one mapped task handles.")
+    batch_bytes: int = Field(4 * 2**30, ge=2**20, description="Most expected media bytes of one batch.")
+    transfers: int = Field(16, ge=1, le=128, description="Transfers at once in one download task.")
+    compressors: int = Field(2, ge=1, le=64, description="Files compressed at once in one gzip task.")
+    connect_timeout_s: float = Field(10, gt=0, description="Seconds to reach the media host.")
+    read_timeout_s: float = Field(60, gt=0, description="Seconds without a byte after which a transfer is aborted.")
+    media_attempts: int = Field(6, ge=1, le=20, description="Most tries per recording in one run.")
+    retry_after_max_s: float = Field(300, gt=0, description="Longest Retry-After that is waited for, in seconds.")
+    max_media_bytes: int = Field(20 * 2**30, ge=1, description="Larger media fails instead of filling the disk.")
+    free_space_reserve_bytes: int = Field(256 * 2**20, ge=0, description="Free space that staging leaves untouched.")
+    look_back_days: int = Field(2, ge=1, description="A scheduled run asks at least this many days for late arrivals.")
+    max_catch_up_days: int = Field(7, ge=1, description="A longer hole in coverage is left to a backfill.")
+    retry_days: int = Field(14, ge=1, description="Days for which failed recordings are taken up again.")
+    allowed_failure_ratio: float = Field(0, ge=0, le=1, description="Share of failures that leaves a run green.")
+    task_retry_delay_s: float = Field(60, ge=0, description="Seconds until Airflow tries a failed task again.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin") from error
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of a run's calendar day."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def root(self) -> Path:
+        """The archive root on a local disk."""
+        return _local_path("URL", self.url)
+
+    @property
+    def staging(self) -> Path:
+        """The staging folder on a local disk."""
+        return _local_path("STAGING_URL", self.staging_url) if self.staging_url else self.root.parent / "staging"
+
+    @property
+    def catalog(self) -> str:
+        """The catalog's SQLAlchemy URL."""
+        return self.catalog_url or f"sqlite:///{self.root.parent / 'catalog.db'}"
+
+
+@lru_cache(maxsize=1)
+def read_settings() -> Settings:
+    """Read and check the environment once per process; raise ConfigurationError that names each wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(f"Invalid settings: {problems}") from error
+
+
+def _local_path(name: str, url: str) -> Path:
+    path = url.removeprefix("file://")
+    if "://" in path:
+        raise ConfigurationError(f"{PREFIX}{name}={url!r}: only folders and file:// are supported")
+    return Path(path).expanduser().absolute()

@@ -1,0 +1,52 @@
+"""Where recordings come from: one Protocol, so that the run never knows which API it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from recording_archive.model import Listing, PartId, Window
+
+__all__ = ["Probe", "Source"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a source answered when it was tried: the token was granted and a query of one entry went through.
+
+    ``scopes`` is None where the token's reply names none; ``listed`` counts the entries of the last day's query, 0 or
+    1; ``requests`` what the trial cost.
+    """
+
+    api_base: str
+    scopes: frozenset[str] | None
+    listed: int
+    requests: int
+
+
+class Source(Protocol):
+    """A place that lists recordings and hands out short-lived URLs of their media."""
+
+    @property
+    def name(self) -> str:
+        """Key of the coverage table, such as ``interactions:default``; it never changes for one organization."""
+
+    @property
+    def organization(self) -> str:
+        """The first folder of this source's keys; a safe id."""
+
+    def discover(self, *, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
+        """List the parts of these interactions, of this window, or of both at once; at least one must be given.
+
+        Pages are streamed. A part may come twice, far apart; undated parts come whatever the window is.
+        """
+
+    def resolve(self, parts: Sequence[PartId]) -> Iterator[Listing]:
+        """List parts again with fresh media URLs, chunk by chunk as the caller goes on; parts now gone are left out."""
+
+    def renew(self, part: PartId) -> str:
+        """One fresh media URL for a part whose URL has expired; thread-safe."""
+
+    def probe(self) -> Probe:
+        """Get a token and ask for one entry of the last day; raise what a run would."""

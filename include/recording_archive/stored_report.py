@@ -1,0 +1,111 @@
+"""A compliance report read back from the archive: totals from its JSON, rows from the CSV beside it.
+
+Neither is read whole: the totals stand at the head of the JSON, and the CSV is streamed. The ``.sha256`` file is
+written last, so a report without one was never finished.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recording_archive.errors import FixityError, PermanentError
+from recording_archive.model import Window
+from recording_archive.store import Store
+
+_HEAD_BYTES = 2**20  # the totals take a few hundred bytes, the problems a line each
+_LISTS = (
+    b',\n "missing": ['  # where the head ends; a line break inside a JSON text is escaped, so nothing else reads so
+)
+_GUARDED = ("=", "+", "-", "@", "\t", "\r")  # first characters that the CSV puts an apostrophe before
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """What a stored report tells of its run; ``totals`` are all its numbers by name."""
+
+    key: str
+    run_id: str
+    source: str
+    kind: str
+    started_at: datetime
+    closed_at: datetime
+    window: Window | None
+    covers: bool
+    asked: int | None
+    totals: Mapping[str, int]
+    problems: tuple[str, ...]
+
+
+def keys_of(report_key: str) -> tuple[str, str, str]:
+    """The keys of JSON, CSV and checksums of one report, whichever of them is given."""
+    stem = report_key.rpartition(".")[0]
+    return f"{stem}.json", f"{stem}.csv", f"{stem}.sha256"
+
+
+def read_report(store: Store, key: str) -> StoredReport:
+    """Read the head of the report whose JSON has ``key``; raise PermanentError when it is damaged or not there."""
+    with store.open(key) as file:
+        head, found, _ = file.read(_HEAD_BYTES).partition(_LISTS)
+    try:
+        if not found:
+            raise ValueError("its lists are missing")  # noqa: TRY301 - told as every other damage, two lines below
+        return _to_report(key, json.loads(head + b"\n}"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise PermanentError(
+            f"The report {key} is damaged ({type(error).__name__}: {error}): restore it from a copy of the archive"
+        ) from error
+
+
+def read_rows(store: Store, key: str) -> Iterator[dict[str, str]]:
+    """Stream the CSV of the report whose JSON has ``key``: every part of the run, as text by column name."""
+    with store.open(keys_of(key)[1]) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as text:
+        for row in csv.DictReader(text):
+            yield {name: _unguarded(cell or "") for name, cell in row.items()}
+
+
+def check_bytes(store: Store, key: str) -> None:
+    """Raise FixityError when JSON or CSV are not the bytes whose hashes were stored with them."""
+    document, table, checksums = keys_of(key)
+    lines = store.read(checksums).decode(errors="replace").splitlines()
+    expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    for each in (document, table):
+        found, due = _sha256(store, each), expected.get(each.rpartition("/")[2], "none")
+        if found != due:
+            raise FixityError(f"{each} (restore it from a copy of the archive)", expected=due, found=found)
+
+
+def _sha256(store: Store, key: str) -> str:
+    digest = hashlib.sha256()
+    with store.open(key) as file:
+        while piece := file.read(_HEAD_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _to_report(key: str, head: Mapping[str, Any]) -> StoredReport:
+    start, end = head["rangeStart"], head["rangeEnd"]
+    return StoredReport(
+        key=key,
+        run_id=head["runId"],
+        source=head["source"],
+        kind=head["kind"],
+        started_at=datetime.fromisoformat(head["startedAt"]),
+        closed_at=datetime.fromisoformat(head["generatedAt"]),
+        window=Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) if start and end else None,
+        covers=bool(head["coverageClosed"]),
+        asked=head["asked"],
+        totals={name: value for name, value in head.items() if type(value) is int},
+        problems=tuple(head["problems"]),
+    )
+
+
+def _unguarded(cell: str) -> str:
+    """A cell as it was before the report made it safe for spreadsheets."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_GUARDED) else cell

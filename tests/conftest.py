@@ -1,0 +1,156 @@
+"""A small real archive for tests: a sandbox to archive from, and the four use cases run against it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from genesys_sandbox import Sandbox, SandboxOptions
+from recording_archive import fetching, packing
+from recording_archive.archive import Archive, discover, open_archive
+from recording_archive.hosts import MediaHosts
+from recording_archive.model import Window
+from recording_archive.report import Summary, report
+from recording_archive.request import Request
+from recording_archive.settings import Settings
+from recording_archive.sources.client import ApiClient
+from recording_archive.sources.interactions import InteractionsSource
+from recording_archive.transfer import Limits, MediaClient
+
+DAY = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
+"""The one day for which the `cloud` fixture has recordings."""
+
+
+@pytest.fixture(scope="session")
+def cloud_of_the_session() -> Iterator[Sandbox]:
+    """Six small calls of 20 November 2026; every fourth without a checksum."""
+    options = SandboxOptions(
+        days=1,
+        per_day=6,
+        min_bytes=20_000,
+        max_bytes=80_000,
+        end=date(2026, 11, 21),
+        checksum_missing_every=4,
+        rate_per_minute=0,
+    )
+    with Sandbox(options) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def cloud(cloud_of_the_session: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox of the session without faults and without memory of earlier tests."""
+    cloud_of_the_session.faults.clear()
+    cloud_of_the_session.requests.clear()
+    yield cloud_of_the_session
+    cloud_of_the_session.faults.clear()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings for an archive that does not exist yet."""
+    return settings_below(tmp_path)
+
+
+def settings_below(folder: Path) -> Settings:
+    """Settings that keep archive, catalog and staging side by side in ``folder``."""
+    return Settings(
+        url=str(folder / "archive"),
+        catalog_url=f"sqlite:///{folder / 'catalog.db'}",
+        staging_url=str(folder / "staging"),
+        transfers=2,
+    )
+
+
+@pytest.fixture
+def archive(settings: Settings) -> Iterator[Archive]:
+    """A founded archive without recordings."""
+    opened = open_archive(settings)
+    yield opened
+    opened.catalog.close()
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs the four use cases of `archive_recordings` without Airflow."""
+
+    cloud: Sandbox
+
+    def __call__(self, archive: Archive, run_id: str, request: Request | None = None) -> Summary:
+        """Archive what ``request`` asks for, the whole day by default."""
+        stop, source = threading.Event(), self.source()
+        hosts = MediaHosts([self.cloud.media_host], allow_private=True)
+        media = MediaClient(hosts, Limits(attempts=1, free_space_reserve_bytes=0), stop=stop)
+        for batch in discover(archive, source, request or Request(window=DAY, scheduled=True), run_id):
+            fetching.download(archive, source, media, run_id, batch.number, stop=stop)
+            packing.compress(archive, source, run_id, batch.number, stop=stop)
+        media.close()
+        return report(archive, run_id)
+
+    def source(self) -> InteractionsSource:
+        """What lists the sandbox's recordings."""
+        client = ApiClient(
+            requests.Session(),
+            login_base=self.cloud.login_base,
+            api_base=self.cloud.api_base,
+            client_id=self.cloud.client_id,
+            client_secret=self.cloud.client_secret,
+        )
+        return InteractionsSource(client, organization="default")
+
+
+@pytest.fixture
+def run(cloud: Sandbox) -> Callable[..., Summary]:
+    """Run ``run(archive, run_id[, request])`` against the sandbox."""
+    return Runner(cloud)
+
+
+@pytest.fixture(scope="session")
+def archived_once(tmp_path_factory: pytest.TempPathFactory, cloud_of_the_session: Sandbox) -> Path:
+    """The folder of an archive that holds the day's recordings; copied for each test, never opened by one."""
+    folder = tmp_path_factory.mktemp("archived")
+    archive = open_archive(settings_below(folder))
+    cloud_of_the_session.faults.clear()
+    summary = Runner(cloud_of_the_session)(archive, "scheduled__first")
+    assert not summary.failed, summary.problems
+    archive.catalog.close()
+    return folder
+
+
+@pytest.fixture
+def archived(archived_once: Path, settings: Settings) -> Iterator[Archive]:
+    """An archive that holds the day's recordings, archived by the run ``scheduled__first``."""
+    shutil.copytree(archived_once, settings.root.parent, dirs_exist_ok=True)
+    opened = open_archive(settings)
+    yield opened
+    opened.catalog.close()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let the report of a test say which fault it stands for."""
+    if mark := item.get_closest_marker("chaos"):
+        item.user_properties.append(("chaos", (mark.kwargs["family"], mark.kwargs["fault"])))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what `make chaos` is for: pass or fail for every fault, by family; one bad test fails its fault."""
+    if "chaos" not in terminalreporter.config.option.markexpr:
+        return
+    card: dict[str, dict[str, str]] = {}
+    for category, verdict in (("passed", "pass"), ("skipped", "SKIP"), ("error", "FAIL"), ("failed", "FAIL")):
+        for told in terminalreporter.stats.get(category, ()):
+            for family, fault in (value for name, value in told.user_properties if name == "chaos"):
+                card.setdefault(family, {})[fault] = verdict
+    for family, faults in card.items():
+        terminalreporter.section(family)
+        for fault, verdict in faults.items():
+            terminalreporter.line(f"{verdict}  {fault}", red=verdict == "FAIL", green=verdict == "pass")
+    verdicts = [verdict for faults in card.values() for verdict in faults.values()]
+    terminalreporter.line(f"\n{verdicts.count('pass')} of {len(verdicts)} faults survived")

@@ -1,0 +1,286 @@
+"""The catalog is rebuilt from the archive alone, as it was."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select, update
+
+from genesys_sandbox import Fault, Sandbox
+from recording_archive import stored_report
+from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog import Catalog
+from recording_archive.errors import PermanentError, StoreError
+from recording_archive.model import Attributes
+from recording_archive.reindex import Indexed, Result, reindex
+from recording_archive.report import Summary
+from recording_archive.schema import coverage, events, recordings, runs
+from recording_archive.settings import Settings
+
+Run = Callable[..., Summary]
+NIGHT = datetime(2026, 11, 21, 1, tzinfo=UTC)
+
+
+def dump(catalog: Catalog, table: Table, *without: str) -> list[dict[str, Any]]:
+    """All rows of a table as dictionaries, in an order of their own."""
+    with catalog.read() as connection:
+        found = [dict(row) for row in connection.execute(select(table)).mappings()]
+    kept = [{name: value for name, value in row.items() if name not in without} for row in found]
+    return sorted(kept, key=str)
+
+
+def at(archive: Archive, moment: datetime) -> Archive:
+    """The archive with a clock that stands still, so that every time of a run is the same."""
+    return replace(archive, clock=lambda: moment)
+
+
+def lose_catalog(settings: Settings) -> None:
+    for path in settings.root.parent.glob("catalog.db*"):
+        path.unlink()
+
+
+def rebuild(settings: Settings) -> Counter[tuple[str, str]]:
+    return Counter((found.what, found.result.value) for found in reindex(settings))
+
+
+def bad(settings: Settings) -> list[Indexed]:
+    return [found for found in reindex(settings) if found.result is Result.BAD]
+
+
+def some_sidecar(archive: Archive) -> Path:
+    key = next(key for key in archive.store.list("recordings/") if key.endswith(".json"))
+    return archive.settings.root / key
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    path.chmod(0o640)
+    path.write_bytes(content)
+
+
+def test_a_lost_catalog_is_rebuilt_as_it_was(archive: Archive, run: Run, cloud: Sandbox) -> None:
+    """Recordings, failures, runs and coverage are equal in every column, from the archive's files alone."""
+    victim, other = cloud.library[1], cloud.library[2]
+    cloud.faults.add(
+        Fault("wrong_bytes", recording=victim.id), Fault("status", recording=other.id, status=404, times=3)
+    )
+    run(at(archive, NIGHT), "scheduled__1")
+    run(at(archive, NIGHT + timedelta(days=1)), "scheduled__2")
+    run(at(archive, NIGHT + timedelta(days=1, hours=3)), "scheduled__3")
+    tables = {recordings: (), runs: ("problem",), coverage: ("id",)}
+    before = {table: dump(archive.catalog, table, *without) for table, without in tables.items()}
+    told = [row for row in dump(archive.catalog, events, "id") if row["kind"] == "archived"]
+    failing = [row for row in before[recordings] if row["failures"]]
+    assert [(row["interaction_id"], row["failures"]) for row in failing] == [(victim.id, 3)]
+    archive.catalog.close()
+    lose_catalog(archive.settings)
+
+    counts = rebuild(archive.settings)
+
+    assert counts["recordings", "added"] == 5
+    assert counts["runs", "added"] == counts["coverage", "added"] == 3
+    rebuilt = open_archive(archive.settings)
+    attributes = {name: None for name in failing[0] if name in Attributes.__dataclass_fields__}
+    for row in before[recordings]:
+        row.update(attributes if row["failures"] else {})  # only the source knows those of what never was archived
+    before[recordings].sort(key=str)
+    for table, without in tables.items():
+        assert dump(rebuilt.catalog, table, *without) == before[table], table.name
+    assert [row for row in dump(rebuilt.catalog, events, "id") if row["kind"] == "archived"] == told
+    rebuilt.catalog.close()
+
+
+def test_a_rebuilt_catalog_goes_on_working(archived: Archive, run: Run) -> None:
+    """The next run finds everything archived, and a second rebuilding finds nothing to add."""
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    rebuild(archived.settings)
+    reopened = open_archive(archived.settings)
+    assert run(reopened, "scheduled__second").counts["alreadyArchived"] == 6
+    reopened.catalog.close()
+    assert rebuild(archived.settings) == {("recordings", "known"): 6, ("runs", "known"): 2}
+
+
+def text(field: str, value: Any) -> Callable[[bytes], bytes]:
+    """Change one field, ``object.key`` for an inner one, and leave the rest as it is."""
+
+    def change(content: bytes) -> bytes:
+        document = json.loads(content)
+        *outer, name = field.split(".")
+        inner = document
+        for step in outer:
+            inner = inner[step]
+        inner[name] = value
+        return json.dumps(document).encode()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda content: content[:100], "JSONDecodeError"),
+        (lambda _: b"[]", "TypeError"),
+        (lambda _: b"\xff\xfe\x00", "damaged"),
+        (text("media.sha256", "abc"), "(sha256)"),
+        (text("media.bytes", "12"), "(size_bytes)"),
+        (text("media.bytes", True), "(size_bytes)"),
+        (text("object.bytes", -1), "(stored_bytes)"),
+        (text("archivedAt", None), "(archived_at"),
+        (text("archivedAt", "2026-11-20T00:00:00"), "(archived_at"),
+        (text("interactionId", "../../etc"), "(interaction_id)"),
+        (text("attributes.agentName", 7), "(agent_name)"),
+        (text("checksum.result", "perhaps"), "(source_checksum)"),
+        (text("part", 1), "moved or renamed"),
+        (text("object.key", "recordings/other.wav.gz"), "moved or renamed"),
+        (text("archiveId", "0" * 32), "belongs to archive 000"),
+    ],
+)
+def test_a_damaged_sidecar_is_named_and_the_rest_goes_on(
+    archived: Archive, damage: Callable[[bytes], bytes], told: str
+) -> None:
+    """No sidecar that is cut, mistyped, moved or foreign becomes a row, and none keeps the others from theirs."""
+    path = some_sidecar(archived)
+    rewrite(path, damage(path.read_bytes()))
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    found = list(reindex(archived.settings))
+    (problem,) = [each for each in found if each.result is Result.BAD]
+    assert problem.key.endswith(path.name)
+    assert told in str(problem.problem)
+    assert Counter(each.what for each in found if each.result is Result.ADDED)["recordings"] == 5
+
+
+def test_a_missing_object_is_named_and_not_called_verified(archived: Archive) -> None:
+    """A sidecar alone becomes a row, so that nothing is forgotten, but one whose object is known to be bad."""
+    path = some_sidecar(archived)
+    path.with_name(path.name.replace(".json", ".wav.gz")).unlink()
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    (problem,) = bad(archived.settings)
+    assert "missing or has another size" in str(problem.problem)
+    verdicts = [row["verified_ok"] for row in dump(Catalog(archived.settings.catalog), recordings)]
+    assert sorted(verdicts) == [False, True, True, True, True, True]
+
+
+def test_a_filled_catalog_gets_what_it_lacks(archived: Archive) -> None:
+    """A lost row comes back, and one that only says discovered learns that the recording is archived."""
+    before = dump(archived.catalog, recordings)
+    lost, behind = before[0]["interaction_id"], before[1]["interaction_id"]
+    stale = {"state": "discovered", "key": None, "archived_at": None, "failures": 2, "last_error": "x"}
+    with archived.catalog.write() as connection:
+        connection.execute(recordings.delete().where(recordings.c.interaction_id == lost))
+        connection.execute(update(recordings).where(recordings.c.interaction_id == behind).values(**stale))
+    counts = rebuild(archived.settings)
+    assert counts["recordings", "added"] == 2
+    assert counts["recordings", "known"] == 4
+    assert dump(archived.catalog, recordings) == before
+
+
+def test_what_differs_is_named_and_left_as_it_is(archived: Archive) -> None:
+    """Whether catalog or sidecar is right is for a person to say."""
+    victim = dump(archived.catalog, recordings)[0]["interaction_id"]
+    with archived.catalog.write() as connection:
+        other = {"sha256": "0" * 64, "size_bytes": 1}
+        connection.execute(update(recordings).where(recordings.c.interaction_id == victim).values(**other))
+    before = dump(archived.catalog, recordings)
+    (problem,) = bad(archived.settings)
+    assert "another sha256, size_bytes" in str(problem.problem)
+    assert dump(archived.catalog, recordings) == before
+
+
+def test_a_restored_backup_catches_up_without_counting_twice(archive: Archive, run: Run, cloud: Sandbox) -> None:
+    """Failures that the backup has counted stay counted once; those of later reports are added."""
+    cloud.faults.add(Fault("wrong_bytes", recording=cloud.library[0].id))
+    run(at(archive, NIGHT), "scheduled__1")
+    file = archive.settings.root.parent / "catalog.db"
+    archive.catalog.close()
+    backup = file.read_bytes()
+    reopened = open_archive(archive.settings)
+    run(at(reopened, NIGHT + timedelta(days=1)), "scheduled__2")
+    before = dump(reopened.catalog, recordings)
+    reopened.catalog.close()
+    lose_catalog(archive.settings)
+    file.write_bytes(backup)
+    counts = rebuild(archive.settings)
+    assert counts["runs", "added"] == counts["runs", "known"] == counts["failures", "added"] == 1
+    assert dump(Catalog(archive.settings.catalog), recordings) == before
+
+
+def test_the_last_report_of_a_repeated_run_counts(archive: Archive, run: Run) -> None:
+    """A run that was cleared and run again, more than nine times, has one row, that of its tenth report."""
+    for hour in range(10):
+        summary = run(at(archive, NIGHT + timedelta(hours=hour)), "scheduled__1")
+    before = dump(archive.catalog, runs), dump(archive.catalog, coverage, "id")
+    assert "/10/" in summary.report_key
+    archive.catalog.close()
+    lose_catalog(archive.settings)
+    rebuild(archive.settings)
+    rebuilt = Catalog(archive.settings.catalog)
+    assert (dump(rebuilt, runs), dump(rebuilt, coverage, "id")) == before
+
+
+def test_a_damaged_report_is_named_and_an_unfinished_one_is_left_out(archived: Archive, run: Run) -> None:
+    """A report whose bytes changed is a problem; one whose checksums were never written does not count."""
+    run(archived, "manual__2")
+    first, second = (archived.settings.root / key for key in archived.store.list("reports/") if key.endswith(".json"))
+    rewrite(second, second.read_bytes().replace(b'"asked": 6', b'"asked": 7'))
+    first.with_suffix(".sha256").unlink()
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    (problem,) = bad(archived.settings)
+    assert problem.key.endswith(f"{second.parent.parent.name}/1/compliance_report.json")
+    assert dump(Catalog(archived.settings.catalog), runs) == []
+
+
+def test_the_catalog_belongs_to_the_archive_only_when_it_is_whole(archived: Archive) -> None:
+    """A rebuilding that was stopped leaves a catalog that no run accepts, and that the next one completes."""
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    list(islice(reindex(archived.settings), 3))
+    with pytest.raises(StoreError, match="reindex"):
+        open_archive(archived.settings)
+    assert rebuild(archived.settings)["recordings", "known"] == 6
+    open_archive(archived.settings).catalog.close()
+
+
+def test_another_archives_catalog_is_not_touched(archived: Archive, tmp_path: Path) -> None:
+    """A catalog that indexes another archive is refused before anything is written."""
+    with archived.catalog.write() as connection:
+        connection.exec_driver_sql("UPDATE archive SET id = 'another'")
+    before = dump(archived.catalog, recordings)
+    with pytest.raises(StoreError, match="indexes another"):
+        list(reindex(archived.settings))
+    assert dump(archived.catalog, recordings) == before
+    nowhere = archived.settings.model_copy(update={"url": str(tmp_path / "nowhere")})
+    with pytest.raises(StoreError, match=r"no archive\.json"):
+        list(reindex(nowhere))
+
+
+def test_a_stored_report_reads_as_it_was_meant(archive: Archive) -> None:
+    """Cells that were guarded against spreadsheets come back as they were; a head without its lists is damaged."""
+    archive.store.put("reports/r/1/compliance_report.csv", b"interactionId,error\n'=a,'quoted'\n")
+    archive.store.put("reports/r/1/compliance_report.json", b'{"runId": "r"}')
+    rows = list(stored_report.read_rows(archive.store, "reports/r/1/compliance_report.json"))
+    assert rows == [{"interactionId": "=a", "error": "'quoted'"}]
+    with pytest.raises(PermanentError, match="damaged"):
+        stored_report.read_report(archive.store, "reports/r/1/compliance_report.json")
+
+
+def test_a_failure_of_an_archived_part_stays_a_line_of_the_report(archived: Archive, run: Run, cloud: Sandbox) -> None:
+    """A source that changes its mind about a checksum fails its run, but the archived recording is no failure."""
+    cloud.faults.add(Fault("set_fields", "query", recording=cloud.library[0].id, values={"checksum": "0" * 64}))
+    summary = run(archived, "scheduled__second")
+    assert summary.counts["failed"] == 1
+    before = dump(archived.catalog, recordings)
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    assert rebuild(archived.settings)["failures", "added"] == 0
+    assert dump(Catalog(archived.settings.catalog), recordings) == before
