@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-fast test-long chaos lint fix lock clean
+.PHONY: help setup setup-dev demo test test-fast test-long chaos bench lint fix lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ test-long: setup-dev  ## every test in its long form
 
 chaos: setup-dev  ## print pass or fail for every fault
 	$(BIN)/pytest -m chaos
+
+bench: setup-dev  ## compare speed and size with curl, sha256sum and gzip over 1 GB of audio (SETS= ROUNDS=5)
+	$(BIN)/python -m bench.compare --keep build/bench --check --rounds $(or $(ROUNDS),5) $(if $(SETS),--set $(SETS))
 
 lint: setup-dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -74,12 +74,16 @@ class Airflow:
     ) -> None:
         self.stop()
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the REST API; SQLite's 5xx under load are tried again. Raise RuntimeError for what stays refused."""
+    def call(self, method: str, path: str, body: Any = None, *, ui: bool = False) -> Any:
+        """Ask the REST API, or that of the UI; SQLite's 5xx under load are tried again.
+
+        Raises RuntimeError for what stays refused.
+        """
+        api = "ui" if ui else "api/v2"
         for wait_s in (0.5, 1, 2, 4, 8, None):
             try:
                 reply = requests.request(
-                    method, f"{self.url}/api/v2{path}", json=body, headers=self._authorization(), timeout=30
+                    method, f"{self.url}/{api}{path}", json=body, headers=self._authorization(), timeout=30
                 )
             except requests.ConnectionError:
                 reply = None

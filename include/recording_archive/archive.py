@@ -56,30 +56,28 @@ def open_archive(settings: Settings, *, clock: Callable[[], datetime] = _now) ->
     ids instead of starting an empty archive.
     """
     store, catalog = LocalStore(settings.root), Catalog(settings.catalog)
-    in_store, in_catalog = store.identity(), catalog.archive_id()
-    if in_catalog is None:
-        in_store = in_store or _found(store, clock())
-        if set(islice(store.list(""), 2)) == {
-            IDENTITY_KEY
-        }:  # nothing to index: it is new, or its founding was cut short
-            catalog.bind(in_store, clock())
-            in_catalog = catalog.archive_id()
+    in_catalog = catalog.archive_id()  # first: a run that founds the archive at this moment binds the catalog last
+    in_store = store.identity()
+    if in_catalog is None and set(islice(store.list(""), 2)) <= {IDENTITY_KEY}:  # new, or its founding was cut short
+        in_store = _found(store, in_store or uuid.uuid4().hex, clock())
+        catalog.bind(in_store, clock())
+        in_catalog = catalog.archive_id()
+    if in_store is None and in_catalog is None:
+        raise StoreError(f"{settings.root} holds files but no archive.json: choose an empty folder for a new archive")
     if in_store is None or in_store != in_catalog:
         raise StoreError(_stranger(settings, in_store, in_catalog))
     return Archive(in_store, store, catalog, settings, clock)
 
 
-def _found(store: Store, created: datetime) -> str:
-    """Make an empty folder an archive; of two runs that come first at once, one does, and both go on."""
-    if set(islice(store.list(""), 2)) - {IDENTITY_KEY}:
-        raise StoreError(f"{store} holds files but no archive.json: choose an empty folder for a new archive")
-    archive_id = uuid.uuid4().hex
+def _found(store: Store, archive_id: str, created: datetime) -> str:
+    """Make an empty folder an archive; of two runs that come first at once, one does, and both go on with its id."""
     try:
         store.found(archive_id, created)
     except StoreError:
-        if (faster := store.identity()) is None:
+        faster = store.identity()
+        if faster in {None, archive_id}:
             raise
-        return faster
+        return _found(store, faster, created)  # which returns when it is durable, whoever wrote it
     return archive_id
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -126,7 +127,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # this module says when a transaction begins
-        raw.execute("PRAGMA journal_mode=WAL")
+        _switch_to_wal(raw, patience_s=float(str(timeout)))
         raw.execute("PRAGMA synchronous=FULL")  # a committed row outlives a power cut: the staged file goes after it
         raw.execute("PRAGMA foreign_keys=ON")
 
@@ -136,6 +137,21 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _switch_to_wal(raw: sqlite3.Connection, patience_s: float) -> None:
+    """Turn on the write-ahead log. SQLite's own timeout does not wait for another connection that does just this."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # whatever the extended code says
+            if not busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def report(archive: Archive, run_id: str) -> Summary:
         known = connection.execute(select(runs.c.problem).where(runs.c.run_id == run_id)).one_or_none()
     if known is None:
         note_problem(archive, run_id, "the source was never asked")
-    run = _close_rows(archive, run_id, (known and known.problem) or "no task of this run finished it")
+    run = _close_rows(archive, run_id, (known and known.problem) or "no task of this run finished it; its log says why")
     totals = _totals(archive, run_id)
     problems = _problems(run, totals, archive.settings.allowed_failure_ratio)
     at = archive.clock()
@@ -251,7 +251,7 @@ def _list(name: str, items: Iterable[Any]) -> Iterator[str]:
 def _csv(archive: Archive, run_id: str) -> Iterator[str]:
     """All rows of the run, the ones left out of the JSON included."""
     line = io.StringIO()
-    writer = csv.DictWriter(line, CSV_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(line, CSV_COLUMNS, lineterminator="\r\n")  # as RFC 4180; else "\r" in a cell is not quoted
     writer.writeheader()
     for row in _rows(archive, run_id, tuple(Outcome)):
         entry = _entry(row) | {"carriedOver": row.carried_over}
