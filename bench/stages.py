@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 from recording_archive import fetching, packing
 from recording_archive.archive import Archive, discover, open_archive
 from recording_archive.hosts import MediaHosts
+from recording_archive.media_client import Limits, MediaClient
 from recording_archive.model import Listing, PartId, Window
 from recording_archive.report import Summary, report
 from recording_archive.request import Request
 from recording_archive.settings import Settings
 from recording_archive.sources import Probe
-from recording_archive.transfer import Limits, MediaClient
 
 RUN = "bench"
 EVER = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

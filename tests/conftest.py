@@ -16,13 +16,13 @@ from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive import fetching, packing
 from recording_archive.archive import Archive, discover, open_archive
 from recording_archive.hosts import MediaHosts
+from recording_archive.media_client import Limits, MediaClient
 from recording_archive.model import Window
 from recording_archive.report import Summary, report
 from recording_archive.request import Request
 from recording_archive.settings import Settings
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions import InteractionsSource
-from recording_archive.transfer import Limits, MediaClient
 
 DAY = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
 """The one day for which the `cloud` fixture has recordings."""

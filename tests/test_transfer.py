@@ -26,11 +26,12 @@ from typing import Any
 import pytest
 from scripted import Answer, Request, ScriptedHost, endless, ranged, raw, reply, sha256
 
-from recording_archive import transfer as module
-from recording_archive.errors import ArchiveError, FixityError, PermanentError, StoreError, TransientError
+from recording_archive import partial, transfer
+from recording_archive.errors import ArchiveError, FixityError, PermanentError, Stopped, StoreError, TransientError
 from recording_archive.hosts import MediaHosts
+from recording_archive.media_client import BUFFER_BYTES, Limits, MediaClient
 from recording_archive.model import Fetched
-from recording_archive.transfer import Limits, MediaClient, Order, Stopped, Transfer
+from recording_archive.transfer import Order, Transfer
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BODY = b"RIFF\x2c\x00\x00\x00WAVEfmt " + bytes(range(48))  # 64 bytes
@@ -228,7 +229,7 @@ class TestResume:
 
     def test_progress_is_not_without_bound(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         """Attempts end at last even if each brings a byte."""
-        monkeypatch.setattr(module, "REFILLS", 5)
+        monkeypatch.setattr(transfer, "REFILLS", 5)
         host = desk.host(ranged(BODY, cut=1))
         with pytest.raises(TransientError):
             desk.fetch(host, limits=replace(LIMITS, attempts=2))
@@ -741,7 +742,7 @@ class TestDisk:
         looked: list[int] = []
         real = os.fstatvfs
         monkeypatch.setattr(os, "fstatvfs", lambda fd: looked.append(fd) or real(fd))  # type: ignore[func-returns-value]  # counts
-        monkeypatch.setattr(module, "ROOM_CHECK_BYTES", 2**20)
+        monkeypatch.setattr(partial, "ROOM_CHECK_BYTES", 2**20)
         desk.fetch(desk.host(ranged(BIG)))
         assert 8 <= len(looked) <= 11
 
@@ -803,7 +804,8 @@ FETCH = textwrap.dedent("""
     from pathlib import Path
     from urllib.parse import urlsplit
     from recording_archive.hosts import MediaHosts
-    from recording_archive.transfer import Limits, MediaClient, Order
+    from recording_archive.media_client import Limits, MediaClient
+    from recording_archive.transfer import Order
 
     base, target = sys.argv[1], Path(sys.argv[2])
     hosts = MediaHosts([urlsplit(base).netloc], True)
@@ -872,7 +874,7 @@ class TestStop:
     def test_a_stop_is_no_wrong_checksum(self, desk: Desk) -> None:
         """Where only the end of the connection ends the body, a stop is not taken for it."""
         head = b"HTTP/1.1 200 OK\r\n\r\n"
-        body = BODY.ljust(module.BUFFER_BYTES, b"x")  # nothing waits in the buffer when the stop comes
+        body = BODY.ljust(BUFFER_BYTES, b"x")  # nothing waits in the buffer when the stop comes
         host = desk.host(raw(head + body), raw(head + body, hang=True))
         client = desk.client(host)
         _stopped_in(

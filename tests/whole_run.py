@@ -23,12 +23,12 @@ from recording_archive import books, fetching, packing
 from recording_archive.archive import Archive, discover
 from recording_archive.errors import ArchiveError, PermanentError, TransientError
 from recording_archive.hosts import MediaHosts
+from recording_archive.media_client import Limits, MediaClient
 from recording_archive.model import Window
 from recording_archive.report import Summary, noted, report
 from recording_archive.request import Request
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions import InteractionsSource
-from recording_archive.transfer import Limits, MediaClient
 
 DAY = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
 NIGHT = datetime(2026, 11, 21, 0, 5, tzinfo=UTC)

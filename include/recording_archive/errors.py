@@ -2,6 +2,7 @@
 
     ArchiveError
     ├── TransientError        try again; may carry how long to wait
+    │   └── Stopped               told to stop; the rest is left for the next attempt
     ├── PermanentError        a retry cannot help; the message says what to do
     │   └── RunError          concerns the whole run, not one recording
     │       ├── ConfigurationError   a setting, connection or parameter is wrong
@@ -22,6 +23,7 @@ __all__ = [
     "FixityError",
     "PermanentError",
     "RunError",
+    "Stopped",
     "StoreError",
     "TransientError",
 ]
@@ -37,6 +39,10 @@ class TransientError(ArchiveError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Stopped(TransientError):  # noqa: N818 - an event, not an error
+    """Told to stop in the middle; what is finished is kept, the rest is left for the next attempt."""
 
 
 class PermanentError(ArchiveError):

@@ -13,10 +13,11 @@ from typing import Any
 
 from recording_archive import books, staging
 from recording_archive.archive import Archive
-from recording_archive.errors import ArchiveError, FixityError, RunError
+from recording_archive.errors import ArchiveError, FixityError, RunError, Stopped
+from recording_archive.media_client import MediaClient
 from recording_archive.model import Fetched, Listing, Outcome
 from recording_archive.sources import Source
-from recording_archive.transfer import MediaClient, Order, Stopped
+from recording_archive.transfer import Order
 
 log = logging.getLogger(__name__)
 

@@ -23,14 +23,14 @@ from recording_archive import fetching, packing
 from recording_archive import report as reports
 from recording_archive.archive import Archive, discover, open_archive
 from recording_archive.connection import CONN_ID, CONN_TYPE, Facts, facts_from_environment, not_defined, read_facts
-from recording_archive.errors import ArchiveError, TransientError
+from recording_archive.errors import ArchiveError, Stopped, TransientError
+from recording_archive.media_client import Limits, MediaClient
 from recording_archive.model import Window
 from recording_archive.request import read_request
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions import InteractionsSource
-from recording_archive.transfer import Limits, MediaClient, Stopped
 
 log = logging.getLogger(__name__)
 

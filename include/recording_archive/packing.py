@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from recording_archive import bgzf, books, sidecar, staging
 from recording_archive.archive import Archive
-from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, StoreError
+from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
 from recording_archive.model import Compressed, Fetched
 from recording_archive.sources import Source
-from recording_archive.transfer import Stopped
 
 if TYPE_CHECKING:
     from _typeshed import SupportsRead

@@ -1,66 +1,49 @@
-"""Media from its host into staging: stream, resume, hash.
-
-A `MediaClient` is made per task and shared by its threads; each `Transfer` fetches one file. The invariants:
+"""One media file from its host into staging: stream, resume, hash.
 
 * Bytes are raw (``Accept-Encoding: identity``), hashed from byte 0 in every case, and written under a temporary name
-  that is locked while an attempt lives. The final name appears by rename, after fsync.
+  that is locked while an attempt lives (`partial`). The final name appears by rename, after fsync.
 * Resume never guesses: ``Range`` goes with ``If-Range`` and a strong ETag (RFC 9110, 13.1.5), and only a 206 that
   starts exactly at our offset is appended. Anything else begins again at byte 0.
 * No credential is sent, and no message holds a path or a query string of a URL: only its host.
 
-Reading order: `Transfer`, then `Partial` (the file on disk), then `MediaClient` (connections).
+Connections are those of a `media_client.MediaClient`, which makes the transfers.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
 import http.client
-import json
-import os
-import random
 import re
 import ssl
-import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from recording_archive.errors import ArchiveError, FixityError, PermanentError, StoreError, TransientError
-from recording_archive.formats import HEAD_BYTES, error_page_kind, sniff
-from recording_archive.hosts import MediaHosts, PinnedConnection, Place, Proxy
+from recording_archive.connections import PinnedConnection
+from recording_archive.errors import ArchiveError, FixityError, PermanentError, TransientError
+from recording_archive.formats import error_page_kind, sniff
+from recording_archive.hosts import Place
 from recording_archive.model import Fetched
-from recording_archive.settings import Settings
+from recording_archive.partial import STRONG_ETAG, Partial
 
-__all__ = ["Limits", "MediaClient", "Order", "Partial", "Stopped", "Transfer"]
+if TYPE_CHECKING:
+    from recording_archive.media_client import MediaClient
+
+__all__ = ["Order", "Transfer"]
 
 MAX_REDIRECTS = 3
 MAX_RENEWALS = 3  # without progress in between; a 404 gets one
 MAX_UNUSABLE = 3  # an error page or an empty body under 200 may be passing, but not three times
 BACKOFF_MAX_S = 60.0
 REFILLS = 100  # times the attempts that a transfer gets in all, however steadily it advances
-CONNECTIONS_PER_THREAD = 4
-BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
 READ_AHEAD_BYTES = 8192  # no more than http.client has buffered behind the headers
-RESUMABLE_BYTES = 8 * 2**20  # smaller media is fetched again after a crash
-ROOM_CHECK_BYTES = 64 * 2**20
 
 _AGENT = {"User-Agent": "recording-archive (media client)"}
-_FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
-
-
-class Stopped(TransientError):  # noqa: N818 - an event, not an error; the name callers know
-    """The client was told to stop; what is resumable stays for the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +58,6 @@ class Order:
     target: Path
     expected_sha256: str | None
     renew: Callable[[], str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How patient and how greedy a transfer is; the defaults are those of the settings."""
-
-    connect_timeout_s: float = 10
-    read_timeout_s: float = 60
-    attempts: int = 6
-    retry_after_max_s: float = 300
-    max_media_bytes: int = 20 * 2**30
-    free_space_reserve_bytes: int = 256 * 2**20
-    backoff_base_s: float = 1
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Those that an installation is set to."""
-        return cls(
-            connect_timeout_s=settings.connect_timeout_s,
-            read_timeout_s=settings.read_timeout_s,
-            attempts=settings.media_attempts,
-            retry_after_max_s=settings.retry_after_max_s,
-            max_media_bytes=settings.max_media_bytes,
-            free_space_reserve_bytes=settings.free_space_reserve_bytes,
-        )
 
 
 class _ExpiredError(TransientError):
@@ -298,7 +256,7 @@ class Transfer:
                 if partial.size + len(chunk) > self._client.limits.max_media_bytes:
                     raise self._too_large()
                 partial.append(chunk, self._client.limits.free_space_reserve_bytes)
-                if partial.size <= BUFFER_BYTES:  # seen early, a page costs one buffer and not the whole body
+                if partial.size <= len(self._client.buffer()):  # seen early, a page costs one buffer
                     self._check_page(place, partial)
                 self._client.check_stop()
         except (OSError, http.client.HTTPException) as error:
@@ -421,278 +379,11 @@ class Transfer:
         return PermanentError(f"{self._order.name}: larger than {limit} bytes; raise RECORDING_ARCHIVE_MAX_MEDIA_BYTES")
 
 
-class Partial:
-    """The growing file beside its target, locked, with the running hash of all its bytes.
-
-    ``{target}.part`` is taken up again only under an exclusive lock and only when ``{target}.resume`` tells the strong
-    ETag and the length it belongs to; without the lock the attempt gets a name of its own. Every refusal of the disk
-    is a StoreError.
-    """
-
-    def __init__(self, target: Path, path: Path, descriptor: int, *, shared: bool) -> None:
-        self.etag: str | None = None
-        self.total: int | None = None
-        self.size = 0
-        self.head = b""
-        self._target, self._path, self._descriptor = target, path, descriptor
-        self._shared = shared  # the name that the next attempt looks for
-        self._hash = hashlib.sha256()
-        self._checked = 0
-        self._done = False
-
-    @classmethod
-    def take(cls, target: Path, check_stop: Callable[[], None]) -> Self:
-        """Open and lock the partial of ``target``; what an earlier attempt left is hashed again from byte 0."""
-        path = target.with_name(target.name + ".part")
-        with _disk(path):
-            descriptor = _locked(path)
-            if descriptor is None:
-                path = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
-                descriptor = os.open(path, _FLAGS | os.O_EXCL, 0o600)
-                with contextlib.suppress(OSError):  # a file system without locks is no reason to fail
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return cls(target, path, descriptor, shared=False)
-            partial = cls(target, path, descriptor, shared=True)
-        try:
-            partial._adopt(check_stop)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return partial
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Release the lock; keep an unfinished file when the next attempt can resume it, else remove it."""
-        hopeless = isinstance(error, PermanentError | FixityError)
-        with contextlib.suppress(OSError):
-            if not self._done and (hopeless or not self._resumable):
-                self._forget()
-                self._path.unlink()
-        os.close(self._descriptor)
-
-    @property
-    def can_resume(self) -> bool:
-        """Whether it is known of what the bytes so far are the beginning."""
-        return self.size > 0 and self.etag is not None
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of all bytes so far, in hex."""
-        return self._hash.hexdigest()
-
-    def begin(self, etag: str | None, total: int | None) -> None:
-        """Start at byte 0 of the representation that ``etag`` names, ``total`` bytes long (None: not told)."""
-        self.restart()
-        self.etag, self.total = etag, total
-        if self._resumable:
-            note = self._resume.with_name(f"{self._resume.name}.{uuid.uuid4().hex}.tmp")
-            with _disk(note):
-                note.write_text(json.dumps({"etag": etag, "total": total, "boot": _boot()}))
-                note.replace(self._resume)
-
-    def restart(self) -> None:
-        """Throw away what lies there."""
-        with _disk(self._path):
-            self._forget()
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self.etag = self.total = None
-        self.size, self.head, self._checked = 0, b"", 0
-        self._hash = hashlib.sha256()
-
-    def append(self, chunk: memoryview, reserve_bytes: int) -> None:
-        """Hash and write ``chunk``; every 64 MiB the free space is looked at again."""
-        self._count(chunk)
-        with _disk(self._path):
-            while chunk:
-                chunk = chunk[os.write(self._descriptor, chunk) :]
-        if self.size - self._checked >= ROOM_CHECK_BYTES:
-            self.check_room(0, reserve_bytes)
-
-    def check_room(self, due_bytes: int, reserve_bytes: int) -> None:
-        """Raise StoreError when ``due_bytes`` more would leave less than the reserve free."""
-        self._checked = self.size
-        with _disk(self._path):
-            room = os.fstatvfs(self._descriptor)
-        free = room.f_bavail * room.f_frsize
-        if free - due_bytes < reserve_bytes:
-            raise StoreError(
-                f"Staging {self._path.parent} has {free} bytes free, {due_bytes} are due and {reserve_bytes} reserved: "
-                "free space there, or lower RECORDING_ARCHIVE_FREE_SPACE_RESERVE_BYTES"
-            )
-
-    def complete(self) -> None:
-        """Make the bytes durable, then give them their final name; the folder is the caller's to sync."""
-        with _disk(self._path):
-            os.fsync(self._descriptor)
-            self._forget()
-            self._path.rename(self._target)
-        self._done = True
-
-    @property
-    def _resumable(self) -> bool:
-        """Whether the next attempt finds this file and can know what it is part of."""
-        return self._shared and self.etag is not None and self.total is not None and self.total >= RESUMABLE_BYTES
-
-    @property
-    def _resume(self) -> Path:
-        return self._target.with_name(self._target.name + ".resume")
-
-    def _forget(self) -> None:
-        if self._shared:
-            self._resume.unlink(missing_ok=True)
-
-    def _count(self, chunk: memoryview | bytes) -> None:
-        self._hash.update(chunk)
-        self.size += len(chunk)
-        if len(self.head) < HEAD_BYTES:
-            self.head += bytes(chunk[: HEAD_BYTES - len(self.head)])
-
-    def _adopt(self, check_stop: Callable[[], None]) -> None:
-        """Read a left-over through, or begin again when nothing tells what it is part of."""
-        with _disk(self._path):
-            note = _read_note(self._resume)
-            size = os.fstat(self._descriptor).st_size
-        if note is None or not 0 < size <= note[1]:
-            self.restart()
-            return
-        self.etag, self.total = note
-        with _disk(self._path):
-            while block := os.read(self._descriptor, 2**20):
-                self._count(block)
-                check_stop()
-
-
-class MediaClient:
-    """What the transfers of one task share: guard, limits, and a kept connection per thread and host.
-
-    Thread-safe. ``sleep`` and ``clock`` are for tests; the default sleep ends when ``stop()`` is called. ``proxies``
-    maps ``https`` to the proxy that tunnels; the environment is not read, and plain http (private hosts) goes direct.
-    """
-
-    def __init__(
-        self,
-        hosts: MediaHosts,
-        limits: Limits,
-        *,
-        stop: threading.Event,
-        sleep: Callable[[float], object] | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        jitter: Callable[[], float] = random.random,
-        proxies: Mapping[str, str] | None = None,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self.limits, self.clock, self.jitter = limits, clock, jitter
-        self._hosts, self._stopping, self._sleep = hosts, stop, sleep or stop.wait
-        proxy = (proxies or {}).get("https")
-        self._proxy = Proxy.parse(proxy) if proxy else None
-        self._tls = tls
-        self._mine = threading.local()
-        self._lock = threading.RLock()  # re-entrant: a signal may call stop() while its own thread holds it
-        self._connections: set[PinnedConnection] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def transfer(self, order: Order) -> Transfer:
-        """A transfer of ``order``, to be run in any thread."""
-        return Transfer(self, order)
-
-    def stop(self) -> None:
-        """End every transfer within a second or so, by shutting down the sockets they wait for."""
-        self._stopping.set()
-        with self._lock:
-            connections = tuple(self._connections)
-        for connection in connections:
-            connection.interrupt()
-
-    def close(self) -> None:
-        """Close all connections; to be called when no transfer runs any more."""
-        with self._lock:
-            connections, self._connections = self._connections, set()
-        for connection in connections:
-            connection.close()
-
-    def check_stop(self) -> None:
-        """Raise Stopped once the stop was called for."""
-        if self._stopping.is_set():
-            raise Stopped("stopped")
-
-    def pause(self, seconds: float) -> None:
-        """Sleep, but not through a stop."""
-        self._sleep(seconds)
-        self.check_stop()
-
-    def check(self, url: str) -> Place:
-        """Ask the guard where ``url`` leads."""
-        return self._hosts.check(url, proxied=self._proxy is not None)
-
-    def buffer(self) -> memoryview:
-        """Give the calling thread its buffer, made once."""
-        if not hasattr(self._mine, "buffer"):
-            self._mine.buffer = memoryview(bytearray(BUFFER_BYTES))
-        buffer: memoryview = self._mine.buffer
-        return buffer
-
-    def connection(self, place: Place) -> PinnedConnection:
-        """Give the calling thread its connection to the place's host, kept from an earlier file or new.
-
-        A kept one goes to the address that was checked when it was opened. Few hosts are kept per thread: a signed
-        URL may name one of very many.
-        """
-        mine: dict[tuple[str, int, bool], PinnedConnection] = self._mine.__dict__.setdefault("connections", {})
-        key = (place.host, place.port, place.tls)
-        connection = mine.get(key)
-        if connection is not None and connection.is_open:
-            return connection
-        if connection is not None:
-            self._discard(mine.pop(key))
-        while len(mine) >= CONNECTIONS_PER_THREAD:
-            self._discard(mine.pop(next(iter(mine))))
-        mine[key] = self._opened(place)
-        return mine[key]
-
-    def _opened(self, place: Place) -> PinnedConnection:
-        connection = PinnedConnection(
-            place,
-            tls=self._context() if place.tls else None,
-            connect_timeout_s=self.limits.connect_timeout_s,
-            read_timeout_s=self.limits.read_timeout_s,
-            proxy=self._proxy,
-            stopping=self._stopping,
-        )
-        with self._lock:
-            self._connections.add(connection)
-        return connection
-
-    def _context(self) -> ssl.SSLContext:
-        """The TLS context, made when it is first needed: reading the system's certificates takes a while."""
-        with self._lock:
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
-            return self._tls
-
-    def _discard(self, connection: PinnedConnection) -> None:
-        with self._lock:
-            self._connections.discard(connection)
-        connection.close()
-
-
 def _range_headers(partial: Partial) -> dict[str, str]:
     """Ask for the rest when it is known of what; otherwise begin again."""
     if partial.can_resume and partial.etag is not None:
         return {"Range": f"bytes={partial.size}-", "If-Range": partial.etag}
     return {}
-
-
-def _quotable(error: Exception) -> Exception | None:
-    """The cause to chain; none of http.client's, for BadStatusLine quotes the host, which may echo the signed URL."""
-    return None if isinstance(error, http.client.HTTPException) else error
 
 
 def _joined(url: str, location: str | None) -> str:
@@ -705,7 +396,7 @@ def _joined(url: str, location: str | None) -> str:
 
 def _strong_etag(reply: http.client.HTTPResponse) -> str | None:
     etag = (reply.headers["ETag"] or "").strip()
-    return etag if _STRONG_ETAG.fullmatch(etag) else None
+    return etag if STRONG_ETAG.fullmatch(etag) else None
 
 
 def _length(reply: http.client.HTTPResponse) -> int | None:
@@ -723,58 +414,6 @@ def _http_date(text: str | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _locked(path: Path) -> int | None:
-    """Open ``path`` and lock it exclusively; None when another live attempt holds it or the file system cannot lock."""
-    while True:
-        descriptor = os.open(path, _FLAGS, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return None
-        if _is_still(path, descriptor):
-            return descriptor
-        os.close(descriptor)  # renamed or removed between open and lock
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    try:
-        there = path.lstat()
-    except FileNotFoundError:
-        return False
-    mine = os.fstat(descriptor)
-    return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
-
-
-def _read_note(path: Path) -> tuple[str, int] | None:
-    """What a ``.resume`` file says, if it was written since this machine started.
-
-    After a power loss a file can have its length but not its bytes, and without a checksum nothing would tell.
-    """
-    try:
-        note = json.loads(path.read_text())
-        etag, total, boot = note["etag"], note["total"], note["boot"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None
-    known = isinstance(etag, str) and _STRONG_ETAG.fullmatch(etag) and type(total) is int
-    return (etag, total) if known and boot and boot == _boot() else None
-
-
-def _boot() -> str:
-    try:
-        return _BOOT.read_text().strip()
-    except OSError:
-        return ""
-
-
-@contextlib.contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses (ENOSPC, EDQUOT, EROFS, EACCES, EIO …) into a StoreError with its remedy."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StoreError(
-            f"Staging file {path} cannot be written ({reason}): check space, permissions and the disk behind "
-            "RECORDING_ARCHIVE_STAGING_URL"
-        ) from error
+def _quotable(error: Exception) -> Exception | None:
+    """The cause to chain; none of http.client's, for BadStatusLine quotes the host, which may echo the signed URL."""
+    return None if isinstance(error, http.client.HTTPException) else error
