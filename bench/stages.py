@@ -12,12 +12,13 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from recording_archive import fetching, packing
-from recording_archive.archive import Archive, discover, open_archive
+from recording_archive.archive import discover, open_archive
 from recording_archive.hosts import MediaHosts
 from recording_archive.media_client import Limits, MediaClient
 from recording_archive.model import Listing, PartId, Window
@@ -37,6 +38,12 @@ class Manifest:
 
     def __init__(self, entries: Sequence[dict[str, Any]]) -> None:
         self._listings = {PartId(entry["id"], entry["id"]): _listing(entry) for entry in entries}
+        self._hosts = sorted({urlsplit(entry["mediaUrl"]).netloc for entry in entries})
+
+    @property
+    def hosts(self) -> MediaHosts:
+        """The hosts its media come from."""
+        return MediaHosts(self._hosts, allow_private=True)
 
     def discover(self, *, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
         """List everything."""
@@ -60,28 +67,38 @@ def main() -> int:
     """Archive the manifest; print the totals; return the exit status."""
     manifest, out = Path(sys.argv[1]), Path(sys.argv[2])
     entries = json.loads(manifest.read_text())
-    settings = Settings(url=str(out / ".archive" / "root"))
-    hosts = MediaHosts(sorted({urlsplit(entry["mediaUrl"]).netloc for entry in entries}), allow_private=True)
-    archive = open_archive(settings)
-    summary = run(archive, Manifest(entries), hosts)
-    for item in archive.store.list("recordings/"):
-        if item.endswith(".gz"):
-            path = settings.root / item
-            identifier = path.name.partition("~")[0]
-            os.link(path, out / f"{identifier}.{path.name.partition('~0.')[2]}")
+    workers = min(os.cpu_count() or 1, len(entries))
+    settings = Settings(
+        url=str(out / ".archive" / "root"),
+        batch_parts=-(-len(entries) // (4 * workers)),
+        compressors=-(-(os.cpu_count() or 1) // workers),
+    )
+    summary = run(settings, Manifest(entries), workers)
+    for file in settings.root.glob("recordings/**/*.gz"):
+        identifier, _, rest = file.name.partition("~")
+        os.link(file, out / f"{identifier}.{rest.rpartition('~0.')[2]}")
     print(dict(summary.counts))
     return int(summary.failed)
 
 
-def run(archive: Archive, source: Manifest, hosts: MediaHosts) -> Summary:
-    """Discover, download, compress, report, as `hooks` does for the DAG."""
-    stop = threading.Event()
-    media = MediaClient(hosts, Limits.of(archive.settings), stop=stop)
-    for batch in discover(archive, source, Request(window=EVER), RUN):
-        fetching.download(archive, source, media, RUN, batch.number, stop=stop)
-        packing.compress(archive, source, RUN, batch.number, stop=stop)
-    media.close()
+def run(settings: Settings, source: Manifest, workers: int) -> Summary:
+    """Discover, archive the batches in processes side by side as Airflow's workers do, report."""
+    archive = open_archive(settings)
+    batches = discover(archive, source, Request(window=EVER), RUN)
+    archive.catalog.close()
+    with get_context("fork").Pool(workers) as pool:
+        pool.starmap(archive_batch, [(settings, source, batch.number) for batch in batches], chunksize=1)
     return report(archive, RUN)
+
+
+def archive_batch(settings: Settings, source: Manifest, number: int) -> None:
+    """What the mapped tasks `download` and `gzip` do with one batch."""
+    archive, stop = open_archive(settings), threading.Event()
+    media = MediaClient(source.hosts, Limits.of(settings), stop=stop)
+    fetching.download(archive, source, media, RUN, number, stop=stop)
+    media.close()
+    packing.compress(archive, source, RUN, number, stop=stop)
+    archive.catalog.close()
 
 
 def _listing(entry: dict[str, Any]) -> Listing:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from conftest import Runner
+from runner import Runner
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BATCH_PARTS, DAG, PER_DAY, TODAY, World, day, eventually
+from world import BATCH_PARTS, DAG, PER_DAY, TODAY, World, day, eventually
 
 from genesys_sandbox import SIGNATURE_PREFIX, TOKEN_PREFIX, Fault
 

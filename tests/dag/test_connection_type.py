@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import World
+from world import World
 
 pytestmark = pytest.mark.airflow
 
