@@ -259,7 +259,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
     (folder / "names").write_text("subjectAltName=DNS:media.test\n")
     for command in (
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test-CA",
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test-CA "
+        "-addext keyUsage=critical,keyCertSign,cRLSign",  # which Python 3.13 insists on
         "req -newkey rsa:2048 -nodes -keyout host.key -out host.csr -subj /CN=media.test",
         "x509 -req -in host.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out host.pem",
     ):
