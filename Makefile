@@ -17,7 +17,7 @@ test: setup-dev  ## all tests but the long ones
 	$(BIN)/pytest -m "not long"
 
 test-fast: setup-dev  ## tests that need no Airflow
-	$(BIN)/pytest -m "not long and not airflow"
+	$(BIN)/pytest -m "not long and not airflow and not browser"
 
 test-long: setup-dev  ## every test in its long form
 	$(BIN)/pytest
@@ -37,9 +37,12 @@ fix: setup-dev  ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(VENV)/uv  ## compile requirements*.lock anew
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock requirements.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock requirements-dev.txt
+lock: $(VENV)/uv  ## compile requirements*.lock anew; the tools decide first, so that both name the same versions
+	$(COMPILE) -o requirements-dev.lock requirements-dev.txt
+	$(COMPILE) -c requirements-dev.lock -o requirements.lock requirements.txt
+
+COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--python-version 3.11 --custom-compile-command "make lock"
 
 setup: $(VENV)/runtime  ## make .venv from the lock
 setup-dev: $(VENV)/dev  ## the same with test and lint tools

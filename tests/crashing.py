@@ -236,7 +236,7 @@ def take(step: str, case: Mapping[str, Any], settings: Settings) -> list[tuple[s
         take_hook(step, run_id, case["cloud"], settings)
         return []
     archive = open_archive(settings)
-    tasks = Tasks(cast(Sandbox, SimpleNamespace(**case["cloud"])), PATIENT if case.get("patient") else LIMITS)
+    tasks = Tasks(cast(Sandbox, SimpleNamespace(**case["cloud"])), PATIENT)
     match step:
         case "run":
             return [(type(error).__name__, str(error)) for error in tasks(archive, run_id).raised]

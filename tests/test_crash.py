@@ -126,11 +126,12 @@ def freezes(pid: int) -> bool:
 
 def stopped(crash: Crasher, pid: int) -> Ended:
     """Send the stop signal and wait; it must not take longer than Airflow's patience."""
-    begun = time.monotonic()
     os.kill(pid, signal.SIGTERM)
+    airflow = threading.Timer(STOPPED_S, os.kill, (pid, signal.SIGKILL))
+    airflow.start()
     ended = crash.wait(pid)
-    assert time.monotonic() - begun < STOPPED_S
-    assert ended.signal == 0
+    airflow.cancel()
+    assert ended.signal == 0, f"it did not end within {STOPPED_S} s"
     return ended
 
 
@@ -291,7 +292,7 @@ class TestTwins:
         self, cloud: Sandbox, crash: Crasher, folders: Iterator[Path]
     ) -> None:
         """Download and gzip of one batch, each twice at the same time, end without an error and with one copy."""
-        for folder in islice(folders, 4):
+        for folder in islice(folders, 3):
             settings = settings_below(folder)
             assert crash(cloud, settings, run_id=RUN, steps=["query"]).raised == []
             for step in ("download", "gzip"):
@@ -308,7 +309,7 @@ class TestTwins:
         self, cloud: Sandbox, crash: Crasher, folders: Iterator[Path]
     ) -> None:
         """Two runs that found the archive and list the same day at the same time share the work, without an error."""
-        for folder in islice(folders, 4):
+        for folder in islice(folders, 3):
             settings = settings_below(folder)
             twins = both(crash, cloud, settings, run_id="manual__2", step="run")
             assert [twin.raised for twin in twins] == [[], []]
@@ -326,8 +327,8 @@ class TestTwins:
     def test_an_attempt_that_wakes_up_late_changes_nothing(
         self, few: Sandbox, crash: Crasher, folders: Iterator[Path]
     ) -> None:
-        """An attempt frozen around an effect, while another does all the work, wakes up and neither adds nor takes."""
-        self.sweep(few, crash, folders, step=6)
+        """An attempt frozen at a sync while another does all the work wakes up, and neither adds nor takes."""
+        self.sweep(few, crash, folders, only=["fsync"], step=3)
 
     @pytest.mark.long
     @pytest.mark.chaos(family="process", fault="attempt that was given up wakes up, at every effect")
@@ -335,10 +336,9 @@ class TestTwins:
         self, few: Sandbox, crash: Crasher, folders: Iterator[Path]
     ) -> None:
         """The same around each single effect."""
-        self.sweep(few, crash, folders, step=1)
+        self.sweep(few, crash, folders, only=[*EFFECTS], step=1)  # no commit: frozen there it holds the catalog's lock
 
-    def sweep(self, few: Sandbox, crash: Crasher, folders: Iterator[Path], *, step: int) -> None:
-        only = [*EFFECTS]  # and no commit: one that froze while it held the catalog is `catalog locked`
+    def sweep(self, few: Sandbox, crash: Crasher, folders: Iterator[Path], *, only: list[str], step: int) -> None:
         for frozen, point in enumerate(count(1, step)):
             settings = plain(next(folders))
             harm = {"kind": "freeze", "at": point, "when": "before", "only": only}
@@ -346,7 +346,7 @@ class TestTwins:
             late = crash.start(few, settings, run_id=RUN, steps=["run"], harm=harm)
             if not freezes(late):
                 assert crash.wait(late).raised == []
-                assert frozen > 100 / step
+                assert frozen > 10
                 return
             check_next(settings, few)
             before = rows_of(settings)
@@ -425,6 +425,7 @@ class TestPowerCut:
         ended = crash(few, settings, run_id=RUN, steps=["run"], durable=str(folder))
         assert (ended.raised, ended.losses) == ([], [])
 
+    @pytest.mark.chaos(family="process", fault="power cut: every fsync is needed")
     @pytest.mark.parametrize(
         ("ignore", "loss"),
         [
@@ -455,7 +456,7 @@ class TestPowerCut:
     @pytest.mark.chaos(family="process", fault="power cut after effects")
     def test_a_run_cut_off_is_finished_by_the_next(self, few: Sandbox, crash: Crasher, folders: Iterator[Path]) -> None:
         """What is left after a power cut is a sound archive, and the next attempt completes it."""
-        self.sweep(few, crash, folders, points=count(2, 12))
+        self.sweep(few, crash, folders, points=count(2, 15))
 
     @pytest.mark.long
     @pytest.mark.chaos(family="process", fault="power cut after every effect")
@@ -664,12 +665,12 @@ class TestMemory:
 
     def peak_kib(self, crash: Crasher, folder: Path, size: int) -> int:
         with one_call(size) as cloud:
-            ended = crash(cloud, settings_below(folder), run_id=RUN, steps=TASKS, patient=True)
+            ended = crash(cloud, settings_below(folder), run_id=RUN, steps=TASKS)
         assert ended.raised == []
         return ended.peak_kib
 
     @pytest.mark.chaos(family="scale", fault="20,000 recordings in one interval: memory")
-    @pytest.mark.parametrize(("short", "long"), [(1_000, 6_000), pytest.param(2_000, 20_000, marks=pytest.mark.long)])
+    @pytest.mark.parametrize(("short", "long"), [(500, 4_000), pytest.param(2_000, 20_000, marks=pytest.mark.long)])
     def test_a_long_list_costs_no_more_than_a_short_one(
         self, few: Sandbox, crash: Crasher, folders: Iterator[Path], short: int, long: int
     ) -> None:

@@ -255,14 +255,14 @@ def _csv(archive: Archive, run_id: str) -> Iterator[str]:
     writer.writeheader()
     for row in _rows(archive, run_id, tuple(Outcome)):
         entry = _entry(row) | {"carriedOver": row.carried_over}
-        writer.writerow({name: _cell(entry.get(name)) for name in CSV_COLUMNS})
+        writer.writerow({name: spreadsheet_cell(entry.get(name)) for name in CSV_COLUMNS})
         yield line.getvalue()
         line.seek(0)
         line.truncate()
     yield line.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def spreadsheet_cell(value: Any) -> Any:
     """A value that no spreadsheet takes for a formula."""
     if isinstance(value, bool):
         return str(value).lower()

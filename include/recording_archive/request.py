@@ -66,13 +66,13 @@ def _window(start: Any, end: Any, zone: ZoneInfo) -> Window | None:
     if not start or not end:
         missing = "endDate" if start else "startDate"
         raise ConfigurationError(f"{missing}: startDate and endDate must be given together")
-    window = Window(_moment("startDate", start, zone, end=False), _moment("endDate", end, zone, end=True))
+    window = Window(read_moment("startDate", start, zone, end=False), read_moment("endDate", end, zone, end=True))
     if window.end <= window.start:
         raise ConfigurationError(f"endDate {end} is not after startDate {start}")
     return window
 
 
-def _moment(name: str, text: Any, zone: ZoneInfo, *, end: bool) -> datetime:
+def read_moment(name: str, text: Any, zone: ZoneInfo, *, end: bool) -> datetime:
     """A date is a whole local day (the end inclusive); a date-time is exact (the end exclusive)."""
     try:
         if len(text) == len("2026-01-31"):

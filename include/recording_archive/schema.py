@@ -93,15 +93,20 @@ recordings = Table(
     Column("acknowledged_at", UtcDateTime),
 )
 for _columns in (
-    ("interaction_date",),
+    ("interaction_date", "interaction_id", "recording_id", "part"),  # the order of a search, to its last tie
+    ("recording_id",),
     ("agent_id", "interaction_date"),
+    ("agent_name", "interaction_date"),
     ("queue_id", "interaction_date"),
-    ("ani",),
-    ("dnis",),
-    ("state", "interaction_date"),
+    ("queue_name", "interaction_date"),
+    ("ani", "interaction_date"),
+    ("dnis", "interaction_date"),
+    ("state", "interaction_date", "size_bytes", "stored_bytes"),  # statistics are read from it alone
+    ("verified_ok", "interaction_date"),
+    ("duration_ms",),
     ("retry_at",),
     ("failed_since",),
-    ("verified_at",),
+    ("verified_at", "verified_ok"),
 ):
     Index(None, *(recordings.c[name] for name in _columns))
 
@@ -120,6 +125,7 @@ runs = Table(
     Column("report_key", Text),
     Column("status", Text),
     Index(None, "closed_at"),
+    Index(None, "started_at", "run_id"),
 )
 
 work = Table(

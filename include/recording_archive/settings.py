@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     retry_days: int = Field(14, ge=1, description="Days for which failed recordings are taken up again.")
     allowed_failure_ratio: float = Field(0, ge=0, le=1, description="Share of failures that leaves a run green.")
     task_retry_delay_s: float = Field(60, ge=0, description="Seconds until Airflow tries a failed task again.")
+    max_streams: int = Field(32, ge=1, description="Recordings sent at once by one process of the API server.")
 
     @field_validator("timezone")
     @classmethod

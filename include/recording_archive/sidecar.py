@@ -42,6 +42,11 @@ def beside(key: str) -> str:
     return key.removesuffix(".gz").rpartition(".")[0] + ".json"
 
 
+def peaks_beside(key: str) -> str:
+    """The key of the waveform of the object at ``key``: made when someone first looks at it, and never evidence."""
+    return key.removesuffix(".gz").rpartition(".")[0] + ".peaks"
+
+
 def compose(
     *,
     archive_id: str,

@@ -63,7 +63,7 @@ def read_timeline(catalog: Catalog, interaction_id: str) -> Timeline:
                 select(events).where(events.c.interaction_id == interaction_id).order_by(events.c.at, events.c.id),
             ),
             _rows(connection, select(work).where(work.c.interaction_id == interaction_id).order_by(work.c.id)),
-            tuple(_stretches(connection.execute(select(coverage).order_by(coverage.c.source, coverage.c.start)))),
+            tuple(joined(connection.execute(select(coverage).order_by(coverage.c.source, coverage.c.start)))),
         )
 
 
@@ -71,7 +71,7 @@ def _rows(connection: Connection, query: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(dict(row) for row in connection.execute(query).mappings())
 
 
-def _stretches(rows: Iterable[Row[Any]]) -> Iterator[Covered]:
+def joined(rows: Iterable[Row[Any]]) -> Iterator[Covered]:
     """Join ranges that touch or overlap; they come by source and start."""
     open_one: Covered | None = None
     for row in rows:

@@ -29,7 +29,7 @@ from recording_archive.schema import recordings, work
 GROUP_SIZE, GROUP_AGE_S = 64, 5.0  # results written down in one transaction
 STORED = frozenset({State.ARCHIVED, State.QUARANTINED})  # states whose bytes lie in the archive
 
-_NAME = re.compile(r"recordings/(?:[^/]+/)*([^/~]+)~([^/~]+)~(\d{1,9})\.(json|[^./]+\.gz)")
+_NAME = re.compile(r"recordings/(?:[^/]+/)*([^/~]+)~([^/~]+)~(\d{1,9})\.(json|peaks|[^./]+\.gz)")
 _CHANGES = frozenset({"state", "verified_at", "verified_ok"})  # columns that go on after the sidecar was written
 
 
@@ -192,14 +192,14 @@ def _settle(archive: Archive, group: Sequence[tuple[Row[Any], str | None]]) -> l
     return done
 
 
-def _keys_of(connection: Connection, parts: Iterable[PartId]) -> dict[PartId, tuple[str, str]]:
-    """Object and sidecar key of each of the parts that the catalog has archived."""
+def _keys_of(connection: Connection, parts: Iterable[PartId]) -> dict[PartId, tuple[str, ...]]:
+    """The keys of object, sidecar and waveform of each of the parts that the catalog has archived."""
     ids = {part.interaction_id for part in parts}
     columns = [recordings.c[name] for name in ("key", *PartId._fields)]
     rows = connection.execute(
         select(*columns).where(recordings.c.interaction_id.in_(ids), recordings.c.key.is_not(None))
     )
-    return {PartId(*tuple(row)[1:]): (row.key, sidecar.beside(row.key)) for row in rows}
+    return {PartId(*tuple(row)[1:]): (row.key, sidecar.beside(row.key), sidecar.peaks_beside(row.key)) for row in rows}
 
 
 def _in_work(connection: Connection, parts: Iterable[PartId]) -> set[PartId]:
@@ -211,10 +211,12 @@ def _in_work(connection: Connection, parts: Iterable[PartId]) -> set[PartId]:
     return wanted & {PartId(*row) for row in rows}
 
 
-def _stray(archive: Archive, key: str, part: PartId, known: tuple[str, str] | None) -> Iterator[Stray]:
+def _stray(archive: Archive, key: str, part: PartId, known: tuple[str, ...] | None) -> Iterator[Stray]:
     if known:
         yield Stray(key, f"the catalog has this recording as {known[0]}: find out who put it there")
     elif key.endswith(".json"):
         yield Stray(key, "sidecar is not in the catalog: run `recording-archive reindex`", part)
+    elif key.endswith(".peaks"):
+        yield Stray(key, "waveform of no recording in the catalog: nothing needs it")
     elif archive.store.size(sidecar.beside(key)) is None:
         yield Stray(key, "object without sidecar: does not count as archived; the next run for it takes it over")

@@ -1,0 +1,93 @@
+"""The address of a search is its state: what it asks for, in words, and the addresses next to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from recording_archive.model import is_safe_id
+
+_WORDS = {
+    "from": "from {}",
+    "to": "to {}",
+    "agent": "agent {}",
+    "queue": "queue {}",
+    "number": "number {}",
+    "direction": "{}",
+    "mediaType": "media type {}",
+    "minSeconds": "at least {} s",
+    "maxSeconds": "at most {} s",
+    "status": "state: {}",
+    "verified": "integrity: {}",
+}
+FIELDS = ("q", *_WORDS, "sort")
+NARROW = tuple(name for name in _WORDS if name not in {"from", "to"})
+"""Fields that stand folded below the search box."""
+
+_SHORTEST_ID = 6
+_LONGEST_CHIP = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One thing that was asked for, and the address of the same search without it."""
+
+    text: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The query of a search page as names and values, without empty ones."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, items: Sequence[tuple[str, str]]) -> Address:
+        """From the query as it came."""
+        return cls(tuple((name, value.strip()) for name, value in items if value.strip()))
+
+    def fields(self) -> dict[str, str]:
+        """The value of each field of the form, empty where none was given."""
+        return dict.fromkeys(FIELDS, "") | dict(self.pairs)
+
+    def chips(self) -> list[Chip]:
+        """All that narrows the search."""
+        return [Chip(text, self.but(**{name: None, "after": None})) for name, text in self._told()]
+
+    def but(self, **changes: str | None) -> str:
+        """The same search with other values; None leaves a field out."""
+        kept = [(name, value) for name, value in self.pairs if name not in changes]
+        query = urlencode([*kept, *((name, value) for name, value in changes.items() if value is not None)])
+        return f"?{query}" if query else "./"
+
+    def ids(self) -> list[str]:
+        """The ids asked for by name: those of ``id``, and the words of the search box when all of them look like it.
+
+        A single word may as well be a name or a number, so ids have digits and are not short.
+        """
+        named = [word for name, value in self.pairs if name == "id" for word in _split(value)]
+        words = _split(self.fields()["q"])
+        return list(dict.fromkeys([*named, *(words if all(map(_may_be_id, words)) else [])]))
+
+    def _told(self) -> Iterator[tuple[str, str]]:
+        given = dict(self.pairs)
+        for name in ("q", "id"):
+            if name in given:
+                words = [word for key, value in self.pairs if key == name for word in _split(value)]
+                yield name, f"{len(words)} ids" if len(words) > 1 and all(map(_may_be_id, words)) else _cut(given[name])
+        yield from ((name, words.format(_cut(given[name]))) for name, words in _WORDS.items() if name in given)
+
+
+def _split(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", text) if word]
+
+
+def _may_be_id(word: str) -> bool:
+    return is_safe_id(word) and len(word) >= _SHORTEST_ID and any(letter.isdigit() for letter in word)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_CHIP else f"{text[: _LONGEST_CHIP - 1]}…"

@@ -1,0 +1,182 @@
+"""The part of the REST API about the books: runs and reports, failures and decisions, figures, coverage."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+
+from recording_archive import decisions, staging
+from recording_archive.archive import Archive
+from recording_archive.stored_report import keys_of
+from recording_archive.web import access
+from recording_archive.web.days import read_coverage
+from recording_archive.web.deps import ArchiveDep, note_access
+from recording_archive.web.failures import Failing, list_failures
+from recording_archive.web.figures import read_statistics
+from recording_archive.web.filters import After, Limit, Storable, read_cursor, write_cursor
+from recording_archive.web.history import list_runs, read_run
+from recording_archive.web.openapi import problems
+from recording_archive.web.problems import Problem
+from recording_archive.web.ranges import quote_tag, select
+from recording_archive.web.rows import (
+    Coverage,
+    Decided,
+    Document,
+    RecordingPage,
+    RunDetails,
+    RunPage,
+    Statistics,
+    to_row,
+)
+from recording_archive.web.search import Position
+from recording_archive.web.streams import file_pieces, respond
+
+router = APIRouter()
+
+RunId = Annotated[str, Path(min_length=1, max_length=250), Storable]
+First = Annotated[date | None, BeforeValidator(lambda value: value or None), Query(alias="from")]
+Last = Annotated[date | None, BeforeValidator(lambda value: value or None), Query(alias="to")]
+
+
+class ReportFormat(StrEnum):
+    """The two documents of a report: entries as JSON, or every row of the run as CSV."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+class Acknowledgement(Document):
+    """A decision: these failures are accepted. Without a recording: all of the interaction."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    interaction_id: Annotated[str, Storable] = Field(min_length=1, max_length=200)
+    recording_id: Annotated[str, StringConstraints(max_length=200), Storable] | None = None
+    part: int | None = Field(None, ge=0, lt=2**31)
+    reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000, description="Kept for good.")
+
+
+class Acknowledged(Document):
+    """What became of each part of the interaction."""
+
+    parts: list[Decided]
+
+
+@router.get("/runs", response_model=RunPage)
+def show_runs(archive: ArchiveDep, limit: Limit = 50, after: After = None) -> RunPage:
+    """The runs, newest first."""
+    items, following = list_runs(archive, limit=limit, after=_dated(after))
+    return RunPage(items=items, next=write_cursor(following))
+
+
+@router.get("/runs/{run_id}", response_model=RunDetails, responses=problems(404))
+def show_run(archive: ArchiveDep, run_id: RunId) -> RunDetails:
+    """A run with its totals: those of its report, or its books so far."""
+    return _run(archive, run_id)
+
+
+@router.get(
+    "/runs/{run_id}/report",
+    response_class=Response,
+    responses=problems(404, 412, 416)
+    | {
+        200: {
+            "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}}
+        },
+        206: {"description": "A range", "content": {"application/json": {}, "text/csv": {}}},
+        304: {"description": "The entity tag still matches"},
+    },
+)
+def fetch_report(
+    request: Request,
+    archive: ArchiveDep,
+    run_id: RunId,
+    format: ReportFormat = ReportFormat.JSON,
+) -> Response:
+    """The compliance report, byte for byte as it lies in the archive."""
+    run = _run(archive, run_id)
+    if run.report_key is None:
+        raise Problem(404, "There is no report yet", "It is written when the run ends.")
+    document, table, checksums = keys_of(run.report_key)
+    key = document if format is ReportFormat.JSON else table
+    size, name = archive.store.size(key) or 0, f"{staging.safe_name(run_id)}.compliance_report.{format}"
+    return respond(
+        select(request.method, request.headers, size=size, etag=quote_tag(_hash_of(archive, checksums, key))),
+        file_pieces(lambda: archive.store.open(key)),
+        media_type="application/json" if format is ReportFormat.JSON else "text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        before=partial(note_access, archive, "exported", None, access.user_name(request), {"report": key}),
+    )
+
+
+@router.get("/failures", response_model=RecordingPage)
+def show_failures(
+    archive: ArchiveDep, kind: Failing = Failing.DECISION, limit: Limit = 50, after: After = None
+) -> RecordingPage:
+    """Recordings that could not be archived: those that need a decision, are tried again, or are acknowledged."""
+    page = list_failures(archive, kind, limit=limit, after=_dated(after))
+    return RecordingPage(items=[to_row(row, archive) for row in page.rows], next=write_cursor(page.next))
+
+
+@router.post(
+    "/failures/acknowledge",
+    response_model=Acknowledged,
+    responses=problems(404, 409, 415),
+    dependencies=[Depends(access.decide)],
+)
+def acknowledge(request: Request, archive: ArchiveDep, decision: Acknowledgement) -> Acknowledged:
+    """Accept the failures of an interaction: no run takes them up again unless the source lists them anew."""
+    made = decisions.acknowledge(
+        archive,
+        decision.interaction_id,
+        reason=decision.reason,
+        actor=access.user_name(request),
+        recording=decision.recording_id or None,
+        part=decision.part,
+    )
+    if not made:
+        raise Problem(404, "Not in the catalog", "No recording of this name was ever listed by the source.")
+    parts = [Decided(**each.part._asdict(), refused=each.refused) for each in made]
+    if all(each.refused for each in made):
+        why = "; ".join(f"{each.part}: {each.refused}" for each in made)
+        raise Problem(409, "Nothing to acknowledge", why)
+    return Acknowledged(parts=parts)
+
+
+@router.get("/statistics", response_model=Statistics)
+def show_statistics(archive: ArchiveDep, first: First = None, last: Last = None) -> Statistics:
+    """The archive in figures; by day for up to 400 days, by default the last 30."""
+    return read_statistics(archive, first, last)
+
+
+@router.get("/coverage", response_model=Coverage)
+def show_coverage(archive: ArchiveDep, first: First = None, last: Last = None) -> Coverage:
+    """Of each day: complete, gap, or nothing expected; by default the last 92."""
+    return read_coverage(archive, first, last)
+
+
+def _dated(cursor: str | None) -> Position | None:
+    """A cursor of a list whose rows all have a date."""
+    position = read_cursor(cursor)
+    if position is not None and position.date is None:
+        raise Problem(400, "The cursor is malformed", "after: it is of another list.")
+    return position
+
+
+def _hash_of(archive: Archive, checksums: str, key: str) -> str:
+    """The hash that was stored with a report; where it is lost, the key, which also names one content for good."""
+    lines = archive.store.read(checksums).decode(errors="replace").splitlines()
+    found = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return found.get(key.rpartition("/")[2], key)
+
+
+def _run(archive: Archive, run_id: str) -> RunDetails:
+    run = read_run(archive, run_id)
+    if run is None:
+        raise Problem(404, "There is no such run", "GET api/runs lists those there are.")
+    return run

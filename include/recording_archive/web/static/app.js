@@ -1,0 +1,243 @@
+// What every page does: times in the reader's zone, copying, keyboard in tables, tidy addresses, the dialog.
+// Nothing here builds HTML from text: values only ever become textContent or attributes.
+
+const root = document.body.dataset.root;
+
+// --- Times -----------------------------------------------------------------------------------------------------------
+
+// The zone that the reader chose in Airflow, which keeps it in this origin's storage; else the browser's own.
+function zone() {
+  try {
+    const chosen = JSON.parse(localStorage.getItem("timezone") ?? "null");
+    if (chosen) {
+      new Intl.DateTimeFormat("en", { timeZone: chosen });
+      return chosen;
+    }
+  } catch {
+    // No storage, or a name this browser does not know.
+  }
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+function parts(format, date) {
+  return Object.fromEntries(format.formatToParts(date).map(({ type, value }) => [type, value]));
+}
+
+function showTimes() {
+  const timeZone = zone();
+  const fields = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const format = new Intl.DateTimeFormat("en-CA", { timeZone, hourCycle: "h23", ...fields });
+  const name = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "short" });
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const date = new Date(time.dateTime);
+    if (Number.isNaN(date.getTime())) continue;
+    const { year, month, day, hour, minute, second } = parts(format, date);
+    const text = `${year}-${month}-${day} ${hour}:${minute}:${second}`;
+    const full = `${text} ${parts(name, date).timeZoneName}`;
+    if ("title" in time.dataset) time.title = full;
+    else {
+      time.textContent = text;
+      time.title = `${full}, ${date.toISOString()}`;
+    }
+  }
+  for (const label of document.querySelectorAll("[data-zone]")) {
+    label.textContent = `(${parts(name, new Date()).timeZoneName})`;
+    label.title = timeZone;
+  }
+}
+
+showTimes();
+window.addEventListener("storage", (event) => event.key === "timezone" && showTimes());
+
+// --- Copying ---------------------------------------------------------------------------------------------------------
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Airflow's frame does not delegate the clipboard, and plain http has none: the old way works in both.
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "hidden-text";
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (!done) throw new Error("not allowed to copy");
+  }
+}
+
+let toastTimer = 0;
+
+export function toast(text) {
+  document.querySelector(".toast")?.remove();
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.setAttribute("role", "status");
+  document.body.append(box);
+  box.textContent = text;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => box.remove(), 2500);
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const focused = document.activeElement;
+  try {
+    await copy(button.dataset.copy);
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), 1500);
+    toast("Copied");
+  } catch {
+    toast("This browser does not allow copying: select the text instead");
+  }
+  focused?.focus({ preventScroll: true });
+});
+
+// --- Moving about ----------------------------------------------------------------------------------------------------
+
+export function isTyping(target) {
+  return target.closest?.("input, textarea, select, dialog, [contenteditable]") !== null;
+}
+
+function choose(row) {
+  if (!row) return;
+  for (const other of row.parentElement.querySelectorAll("tr[tabindex]")) other.removeAttribute("tabindex");
+  row.tabIndex = 0;
+  row.focus();
+  row.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+  if (event.target.id === "q" && event.key === "Enter" && !event.shiftKey) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+    return;
+  }
+  if (isTyping(event.target)) return;
+  if (event.key === "/" && document.getElementById("q")) {
+    event.preventDefault();
+    document.getElementById("q").select();
+    return;
+  }
+  if (event.target.getAttribute?.("role") === "slider") return;
+  const table = document.querySelector("table[data-rows] tbody");
+  const row = event.target.closest?.("table[data-rows] tbody tr");
+  if (!table) return;
+  if (event.key === "ArrowDown") {
+    event.preventDefault();
+    choose(row ? row.nextElementSibling : table.firstElementChild);
+  } else if (event.key === "ArrowUp" && row) {
+    event.preventDefault();
+    choose(row.previousElementSibling);
+  } else if (event.key === "Enter" && row && event.target === row) {
+    row.querySelector("a[data-open]")?.click();
+  }
+});
+
+// "Search" leads back to the results one came from, at the place one left them.
+for (const link of document.querySelectorAll("a[data-back]")) {
+  link.addEventListener("click", (event) => {
+    const before = document.referrer || sessionStorage.getItem("recordings-search");
+    const search = new URL(root, location.href).href;
+    if (before && before.startsWith(search) && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      location.href = before;
+    }
+  });
+}
+if (document.querySelector("form[data-clean]")) {
+  try {
+    sessionStorage.setItem("recordings-search", location.href);
+  } catch {
+    // Without storage the link leads to the empty search.
+  }
+}
+
+// --- Searching -------------------------------------------------------------------------------------------------------
+
+const LONGEST_ADDRESS = 60_000; // servers refuse requests whose first line is longer than 64 KiB
+
+function busy() {
+  if (document.querySelector(".busy-line")) return;
+  const line = document.createElement("div");
+  line.className = "busy-line";
+  document.body.append(line);
+}
+
+for (const form of document.querySelectorAll("form[data-clean]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const fields = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) {
+      const text = value.trim().replace(/[\r\n]+/g, " ");
+      if (text) fields.append(name, text);
+    }
+    if (fields.toString().length > LONGEST_ADDRESS) {
+      toast("These are too many ids for one search: try some 1,500 at a time");
+      return;
+    }
+    const address = new URL(form.getAttribute("action"), location.href);
+    address.search = fields.toString();
+    busy();
+    location.href = address.href;
+  });
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || link.hasAttribute("download") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link.getAttribute("href").startsWith("#")) busy();
+});
+window.addEventListener("pageshow", () => document.querySelector(".busy-line")?.remove());
+
+// --- Accepting a failure ---------------------------------------------------------------------------------------------
+
+const dialog = document.getElementById("acknowledge");
+if (dialog) {
+  const form = dialog.querySelector("form");
+  const problem = document.getElementById("acknowledge-problem");
+  let part = null;
+  for (const button of document.querySelectorAll("[data-accept]")) {
+    button.addEventListener("click", () => {
+      part = JSON.parse(button.dataset.accept);
+      document.getElementById("acknowledge-id").textContent = part.interactionId;
+      problem.hidden = true;
+      form.reset();
+      dialog.showModal();
+    });
+  }
+  dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const [send] = form.querySelectorAll("button.main");
+    send.disabled = true;
+    problem.hidden = true;
+    try {
+      const reply = await fetch(form.dataset.acknowledge, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Recording-Archive": "1" },
+        body: JSON.stringify({ ...part, reason: new FormData(form).get("reason").trim() }),
+      });
+      if (!reply.ok) throw new Error(await explain(reply));
+      location.reload();
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+      send.disabled = false;
+    }
+  });
+}
+
+// What a refused request says, in words for a person.
+export async function explain(reply) {
+  if (reply.status === 401) return "You are signed out: reload the browser page to sign in again.";
+  try {
+    const told = await reply.json();
+    return [told.title, told.detail].filter(Boolean).join(": ");
+  } catch {
+    return `The server answers ${reply.status}.`;
+  }
+}

@@ -1,0 +1,31 @@
+"""Registers the recording archive's pages and REST API with Airflow; nothing else lives in this folder."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from recording_archive.web.deferred import DeferredApp
+
+
+class RecordingsPlugin(AirflowPlugin):
+    """The app at ``/archive``, a page in the navigation, and a tab on DAG runs."""
+
+    name = "recordings"
+    fastapi_apps = [  # noqa: RUF012 - Airflow's declaration
+        {"app": DeferredApp(), "url_prefix": "/archive", "name": "Recordings"}
+    ]
+    external_views = [  # noqa: RUF012 - Airflow's declaration
+        {
+            "name": "Recordings",
+            "href": "archive/",
+            "destination": "nav",
+            "nav_top_level": True,
+            "url_route": "recordings",
+        },
+        {
+            "name": "Compliance report",
+            "href": "archive/runs/by-airflow?dag_id={DAG_ID}&run_id={RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "compliance-report",
+        },
+    ]

@@ -1,0 +1,271 @@
+"""The pages in a real Chromium, against Airflow's own web application with the plugin in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from browsing import CONTRAST, Visit, chromium, new_context, shoot, sign_in
+from looked_at import BAD, RUN, World, make_world
+from playwright.sync_api import Browser, expect
+
+from genesys_sandbox import Sandbox
+
+pytestmark = pytest.mark.browser
+
+VIEWS = {
+    "search": "",
+    "search-more": "?direction=inbound&q=Agent&from=2026-11-01",
+    "search-nothing": "?agent=nobody&from=2026-11-01",
+    "search-missing": "?q=no-such-id-1+no-such-id-2",
+    "recording": "recordings/{calm}/{calm}",
+    "why": "why?id=no-such-id-1",
+    "runs": "runs",
+    "report": f"runs/{RUN}",
+    "report-tab": "runs/by-airflow?dag_id=other&run_id=x",
+    "failures": "failures",
+    "overview": "overview",
+    "not-found": "no/such/page",
+}
+
+
+@pytest.fixture(scope="module")
+def world(cloud_of_the_session: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An Airflow with the plugin, and an archive that has something of everything."""
+    with make_world(cloud_of_the_session, tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the module."""
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, world: World) -> Any:
+    """What a signed-in browser keeps."""
+    return sign_in(browser, world.site)
+
+
+@pytest.fixture
+def visit(browser: Browser, world: World, session: Any) -> Iterator[Visit]:
+    """A fresh signed-in window; nothing of ours may complain in it, and no policy may have been hit."""
+    context = new_context(browser, session)
+    visiting = Visit(context.new_page(), world.site.url)
+    yield visiting
+    context.close()
+    assert visiting.complaints == []
+
+
+def test_the_navigation_leads_to_a_search_that_finds_what_is_pasted(visit: Visit, world: World) -> None:
+    """From Airflow's own menu: two ids pasted as a column find two calls, and the outer address keeps the search."""
+    visit.page.goto(visit.url)
+    visit.page.get_by_role("link", name="Recordings").click()
+    frame = visit.page.frame_locator("iframe")
+    frame.locator("#q").fill(f"{world.calm}\n{world.nasty}")
+    frame.get_by_role("button", name="Search").click()
+    expect(frame.locator(".results tbody tr")).to_have_count(2)
+    expect(frame.get_by_text("2 recordings, newest first")).to_be_visible()
+    assert world.calm in visit.page.url
+    shoot(visit.page, "framed-search-light")
+
+
+def test_it_plays_and_seeks_and_the_time_line_knows(visit: Visit, world: World) -> None:
+    """Play moves the position; a click into the waveform jumps there; the play is in the access log once."""
+    frame = visit.go_framed(f"?q={world.calm}")
+    frame.get_by_role("button", name="Play").first.click()
+    frame.wait_for_function("() => document.getElementById('player-audio').currentTime > 0.3")
+    shoot(visit.page, "framed-playing-light")
+    frame.locator("#player-toggle").click()
+    wave = frame.locator("#player-wave")
+    box = wave.bounding_box()
+    assert box
+    wave.click(position={"x": box["width"] * 0.75, "y": box["height"] / 2})
+    frame.wait_for_function(
+        "() => { const a = document.getElementById('player-audio');"
+        " return Math.abs(a.currentTime / a.duration - 0.75) < 0.02 && a.readyState >= 2 }"
+    )
+    frame.locator("#player-details").click()
+    expect(visit.page.frame_locator("iframe").get_by_text("Played by admin")).to_have_count(1)
+    assert world.events(world.calm).count("played") == 1
+
+
+def test_the_player_gets_the_very_bytes_of_the_call(visit: Visit, world: World) -> None:
+    """What the page's own audio address gives for a range is that range of the source's file."""
+    visit.go(f"recordings/{world.calm}/{world.calm}")
+    found = visit.page.evaluate(
+        """async () => {
+          const address = document.querySelector("[data-media]").dataset.media;
+          const reply = await fetch(address, { headers: { Range: "bytes=5000-14999" } });
+          return [reply.status, [...new Uint8Array(await reply.arrayBuffer())]];
+        }"""
+    )
+    assert found == [206, list(world.media(world.calm)[5000:15000])]
+
+
+def test_the_waveform_is_drawn(visit: Visit, world: World) -> None:
+    """There are bars of many heights, not just a line."""
+    visit.go(f"recordings/{world.calm}/{world.calm}")
+    visit.page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector("#player-wave canvas");
+          if (!canvas.width) return false;
+          const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const heights = new Set();
+          for (let x = 0; x < width; x += 1) {
+            let tall = 0;
+            for (let y = 0; y < height; y += 1) tall += data[(y * width + x) * 4 + 3] > 0;
+            heights.add(tall);
+          }
+          return heights.size > 10;
+        }"""
+    )
+
+
+def test_a_download_is_the_stored_file(visit: Visit, world: World) -> None:
+    """The button gives the archived object, byte for byte, under the interaction's name."""
+    frame = visit.go_framed(f"recordings/{world.calm}/{world.calm}")
+    with visit.page.expect_download() as waiting:
+        frame.get_by_role("link", name="Download").click()
+    row = world.row(world.calm)
+    assert hashlib.sha256(Path(waiting.value.path()).read_bytes()).hexdigest() == row.stored_sha256
+    assert waiting.value.suggested_filename == f"{world.calm}.wav.gz"
+
+
+def test_a_report_reads_sorts_and_downloads(visit: Visit, world: World) -> None:
+    """The books stand as a sum; a heading sorts; the CSV is the stored one."""
+    visit.go(f"runs/{RUN}")
+    page = visit.page
+    expect(page.locator(".books")).to_contain_text("6")
+    expect(page.get_by_text("The books close")).to_be_visible()
+    expect(page.locator("tbody tr").first).to_contain_text("wrong checksum")
+    page.get_by_role("link", name="Size").click()
+    sizes = page.locator("tbody tr td:nth-child(5)").all_text_contents()
+    numbers = [float(size.split()[0]) for size in sizes if "kB" in size]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) > 2
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="CSV").click()
+    stored = next((world.archive.settings.root / "reports").glob("*/scheduled*/1/compliance_report.csv"))
+    assert Path(waiting.value.path()).read_bytes() == stored.read_bytes()
+
+
+def test_markup_in_metadata_stays_text(visit: Visit, world: World) -> None:
+    """A payload in every field, and as an id, is shown as it is and makes no element on any page."""
+    texts = ""
+    for path in ("", f"recordings/{world.nasty}/{world.nasty}", f"runs/{RUN}", "failures", "overview", "runs"):
+        visit.go(path)
+        texts += visit.page.inner_text("body")
+        assert visit.page.locator("main img, main script").count() == 0
+        assert visit.page.evaluate("window.hacked") is None
+    assert texts.count(BAD) >= 10
+
+
+def test_a_payload_in_the_address_stays_text(visit: Visit) -> None:
+    """What the address asks for is repeated as text: in the fields, as chips, as an absent id."""
+    payload = f"{BAD} in no field"
+    for name in ("q", "agent", "queue", "number", "direction", "mediaType"):
+        visit.page.goto(f"{visit.url}/archive/?{urlencode({name: payload})}")
+        expect(visit.page.get_by_role("heading", name="Nothing found")).to_be_visible()
+        assert visit.page.locator("main img, main script").count() == 0
+    visit.page.goto(f"{visit.url}/archive/why?{urlencode({'id': payload})}")
+    expect(visit.page.get_by_text(payload, exact=True)).to_be_visible()
+
+
+def test_why_explains_an_absence(visit: Visit) -> None:
+    """An id that nothing is known of leads to what its absence means, and to the command that asks for it."""
+    visit.go("?q=no-such-id-1")
+    visit.page.get_by_role("link", name="why?").click()
+    expect(visit.page.get_by_text("It was never listed.")).to_be_visible()
+    expect(visit.page.get_by_text('{"interactionId": "no-such-id-1"}')).to_be_visible()
+
+
+def test_airflows_theme_and_zone_are_followed(visit: Visit, world: World) -> None:
+    """Dark in Airflow is dark here, at once; times are in the zone that was chosen in Airflow."""
+    frame = visit.go_framed(f"?q={world.calm}")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = frame.evaluate(colour)
+    visit.page.evaluate("document.documentElement.classList.replace('light', 'dark')")
+    frame.wait_for_function(f"() => {colour} !== {json.dumps(light)}")
+    visit.page.evaluate("""localStorage.setItem("timezone", '"Asia/Tokyo"'); localStorage.setItem("theme", "dark")""")
+    frame = visit.go_framed(f"?q={world.calm}")
+    assert frame.evaluate(colour) != light
+    tokyo = (world.row(world.calm).interaction_date + timedelta(hours=9)).strftime("%Y-%m-%d %H:%M:%S")
+    expect(visit.page.frame_locator("iframe").locator("tbody time").first).to_have_text(tokyo)
+    shoot(visit.page, "framed-search-dark")
+
+
+def test_everything_can_be_done_from_the_keyboard(visit: Visit, world: World) -> None:
+    """Slash searches, arrows choose, space plays, digits jump, enter opens."""
+    visit.go("")
+    page = visit.page
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.keyboard.type(world.calm)
+    page.keyboard.press("Enter")
+    expect(page.locator(".results tbody tr")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.getElementById('player-audio').currentTime > 0.1")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.getElementById('player-audio').paused")
+    page.keyboard.press("5")
+    page.wait_for_function(
+        "() => { const a = document.getElementById('player-audio');"
+        " return Math.abs(a.currentTime / a.duration - 0.5) < 0.02 }"
+    )
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/recordings/{world.calm}/{world.calm}")
+
+
+def test_a_failure_is_accepted_with_a_reason(visit: Visit, world: World) -> None:
+    """The dialog asks for a reason; afterwards the failure is gone and its time line has the reason."""
+    frame = visit.go_framed("failures")
+    shoot(visit.page, "framed-failures-light")
+    row = frame.locator("tr", has_text=world.failed)
+    row.get_by_role("button", name="Accept").click()
+    frame.get_by_label("Reason").fill("deleted at the source <b>")
+    shoot(visit.page, "framed-acknowledge-light")
+    frame.get_by_role("button", name="Accept the failure").click()
+    expect(row).to_have_count(0)
+    assert world.row(world.failed).acknowledged_at is not None
+    visit.go(f"recordings/{world.failed}/{world.failed}")
+    expect(visit.page.get_by_text("deleted at the source <b>")).to_be_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_can_be_read(browser: Browser, world: World, session: Any, *, dark: bool) -> None:
+    """On every page each text has the contrast that WCAG 2.2 AA asks for, and nothing scrolls sideways."""
+    context = new_context(browser, session, dark=dark)
+    visiting = Visit(context.new_page(), world.site.url)
+    for name, path in VIEWS.items():
+        page = visiting.go(path.format(calm=world.calm))
+        page.wait_for_timeout(250)
+        shoot(page, f"{name}-{'dark' if dark else 'light'}")
+        assert page.evaluate(CONTRAST) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    context.close()
+    assert [said for said in visiting.complaints if "404" not in said] == []
+
+
+def test_signed_out_there_is_a_way_in(browser: Browser, world: World) -> None:
+    """Without a session the page says so, in our style, and leads through Airflow's login back to itself."""
+    context = new_context(browser, None)
+    page = context.new_page()
+    page.goto(f"{world.site.url}/archive/runs")
+    expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+    shoot(page, "signed-out-light")
+    page.get_by_role("link", name="Sign in").click()
+    page.fill("input[name=username]", "viewer")
+    page.fill("input[name=password]", "viewer")
+    page.click("button[type=submit]")
+    expect(page.get_by_role("heading", name="Runs and their compliance reports")).to_be_visible()
+    context.close()
