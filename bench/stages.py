@@ -6,6 +6,7 @@ its objects, ``OUT/ID.ext.gz``, let any program be compared file by file. Exit s
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -65,6 +66,7 @@ class Manifest:
 
 def main() -> int:
     """Archive the manifest; print the totals; return the exit status."""
+    gc.freeze()  # the collector need not look at modules again and again, nor touch pages that workers share
     manifest, out = Path(sys.argv[1]), Path(sys.argv[2])
     entries = json.loads(manifest.read_text())
     workers = min(os.cpu_count() or 1, len(entries))
@@ -87,17 +89,19 @@ def run(settings: Settings, source: Manifest, workers: int) -> Summary:
     batches = discover(archive, source, Request(window=EVER), RUN)
     archive.catalog.close()
     with get_context("fork").Pool(workers) as pool:
-        pool.starmap(archive_batch, [(settings, source, batch.number) for batch in batches], chunksize=1)
+        numbers = [batch.number for batch in batches]
+        pool.starmap(archive_batches, [(settings, source, numbers[first::workers]) for first in range(workers)])
     return report(archive, RUN)
 
 
-def archive_batch(settings: Settings, source: Manifest, number: int) -> None:
-    """What the mapped tasks `download` and `gzip` do with one batch."""
+def archive_batches(settings: Settings, source: Manifest, numbers: Sequence[int]) -> None:
+    """What the mapped tasks `download` and `gzip` do with some batches."""
     archive, stop = open_archive(settings), threading.Event()
     media = MediaClient(source.hosts, Limits.of(settings), stop=stop)
-    fetching.download(archive, source, media, RUN, number, stop=stop)
+    for number in numbers:
+        fetching.download(archive, source, media, RUN, number, stop=stop)
+        packing.compress(archive, source, RUN, number, stop=stop)
     media.close()
-    packing.compress(archive, source, RUN, number, stop=stop)
     archive.catalog.close()
 
 

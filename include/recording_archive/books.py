@@ -122,13 +122,18 @@ def cut(connection: Connection, run_id: str, *, most_parts: int, most_bytes: int
     most_parts = max(most_parts, -(-2 * count // most_batches))
     most_bytes = max(most_bytes, -(-2 * int(size) // most_batches))
     batches: list[Batch] = []
+    places: list[dict[str, int]] = []
     for row in _open_rows(connection, run_id):
         last = batches[-1] if batches else None
         if last and last.parts < most_parts and last.expected_bytes + row.expected_bytes <= most_bytes:
             batches[-1] = Batch(last.number, last.parts + 1, last.expected_bytes + row.expected_bytes)
         else:
             batches.append(Batch(len(batches) + 1, 1, row.expected_bytes))
-        connection.execute(update(work).where(work.c.id == row.id).values(batch=len(batches)))
+        places.append({"row_id": row.id, "batch": len(batches)})
+        if len(places) == PAGE:
+            _update_many(connection, work, places)
+            places = []
+    _update_many(connection, work, places)
     return batches
 
 
