@@ -69,10 +69,10 @@ def main() -> int:
     gc.freeze()  # the collector need not look at modules again and again, nor touch pages that workers share
     manifest, out = Path(sys.argv[1]), Path(sys.argv[2])
     entries = json.loads(manifest.read_text())
-    workers = min(os.cpu_count() or 1, len(entries))
+    workers = min(2 * (os.cpu_count() or 1), len(entries))  # one waits for the disk while another computes
     settings = Settings(
         url=str(out / ".archive" / "root"),
-        batch_parts=-(-len(entries) // (4 * workers)),
+        batch_parts=-(-len(entries) // (2 * workers)),
         compressors=-(-(os.cpu_count() or 1) // workers),
     )
     summary = run(settings, Manifest(entries), workers)
