@@ -121,7 +121,7 @@ def archive_recordings() -> None:
         summary = hooks.write_report(context["dag_run"].run_id)
         if summary.failed:
             raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
-        totals: dict[str, Any] = {"report": summary.report_key, **summary.counts}
+        totals: dict[str, Any] = {"report": summary.report_key, "ledgerHead": summary.ledger_head, **summary.counts}
         context["outlet_events"][REPORTS].extra.update(totals)
         return totals
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
@@ -15,6 +16,14 @@ from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
 from recording_archive.report import Summary
 from recording_archive.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_log_into_closed_streams() -> None:
+    """Airflow, once imported, logs to the standard error of the test that imported it."""
+    for handler in list(logging.root.handlers):
+        if getattr(getattr(handler, "stream", None), "closed", False):
+            logging.root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

@@ -64,11 +64,11 @@ class Crasher:
     """Starts the process, and cases in it.
 
     A case names its ``steps``: ``run``, or some of ``query``, ``download``, ``gzip`` and ``report``; the same of the
-    DAG's own functions with ``hooks.`` before them; or ``list``, which lists and reports ``count`` recordings. ``harm``
-    says what strikes at which effect: ``kind``, ``at`` (from 1), ``when`` (before, after), ``only`` (names of effects
-    that count); kinds are kill, freeze, fail (EIO), fill (takes the space of ``ballast``'s volume) and cut (kills, and
-    leaves in ``folder`` what is durable). ``durable`` names the folder whose promises are watched, ``ignore`` a pattern
-    of paths whose fsync does nothing.
+    DAG's own functions with ``hooks.`` before them; ``list``, which lists and reports ``count`` recordings; or
+    ``module:function``, which is called with settings and case. ``harm`` says what strikes at which effect: ``kind``,
+    ``at`` (from 1), ``when`` (before, after), ``only`` (names of effects that count); kinds are kill, freeze, fail
+    (EIO), fill (takes the space of ``ballast``'s volume) and cut (kills, and leaves in ``folder`` what is durable).
+    ``durable`` names the folder whose promises are watched, ``ignore`` a pattern of paths whose fsync does nothing.
     """
 
     def __init__(self, *modules: str, env: Mapping[str, str] | None = None) -> None:
@@ -232,6 +232,10 @@ def perform(case: Mapping[str, Any], tell: dict[str, Any]) -> None:
 def take(step: str, case: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
     """Take one step, return what its tasks raised and retried."""
     run_id = case["run_id"]
+    if ":" in step:
+        module, _, name = step.partition(":")
+        getattr(import_module(module), name)(settings, case)
+        return []
     if step.startswith("hooks."):
         take_hook(step, run_id, case["cloud"], settings)
         return []
@@ -262,7 +266,8 @@ def take_hook(step: str, run_id: str, cloud: Mapping[str, str], settings: Settin
     extra = {"api": "interactions", "media_hosts": [cloud["media_host"]], "allow_private_hosts": True, **bases}
     named = {"conn_type": "genesys_cloud", "login": cloud["client_id"], "password": cloud["client_secret"]}
     os.environ[CONNECTION] = json.dumps({**named, "host": "us-east-1", "extra": extra})
-    os.environ |= {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()}
+    told = settings.model_dump(mode="json", exclude_none=True)
+    os.environ |= {f"{PREFIX}{name.upper()}": str(value) for name, value in told.items()}
     read_settings.cache_clear()
     match step.removeprefix("hooks."):
         case "query":

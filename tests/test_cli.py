@@ -143,6 +143,7 @@ class TestReindex:
         assert command("reindex").out.splitlines() == [
             "Catalog",
             "  \tadded\tknown\tbad",
+            "  ledger\t2\t0\t0",
             "  recordings\t6\t0\t0",
             "  runs\t1\t0\t0",
             "  coverage\t1\t0\t0",
@@ -287,7 +288,7 @@ class TestAcknowledge:
             row = connection.execute(select(recordings).where(recordings.c.interaction_id == failed)).one()
         assert event.detail["reason"] == "damaged at the source"
         assert event.detail["error"] == row.last_error
-        assert event.actor == cli._user() != ""
+        assert event.actor == cli.user() != ""
         assert row.acknowledged_at == event.at
         ended = command("acknowledge", failed, "--reason", "again", "--json")
         assert ended.code == 1

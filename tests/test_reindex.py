@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,17 @@ from sqlalchemy import Table, select, update
 from genesys_sandbox import Fault, Sandbox
 from recording_archive import stored_report
 from recording_archive.archive import Archive, open_archive
-from recording_archive.catalog import Catalog
+from recording_archive.catalog import Catalog, record
+from recording_archive.decisions import acknowledge
 from recording_archive.errors import PermanentError, StoreError
-from recording_archive.model import Attributes
+from recording_archive.ledger import newest, seal, unknown_segments
+from recording_archive.ledger_proof import Proof
+from recording_archive.model import Attributes, PartId
 from recording_archive.reindex import Indexed, Result, reindex
 from recording_archive.report import Summary
-from recording_archive.schema import coverage, events, recordings, runs
+from recording_archive.schema import coverage, events, recordings, runs, segments
 from recording_archive.settings import Settings
+from recording_archive.verify import verify
 
 Run = Callable[..., Summary]
 NIGHT = datetime(2026, 11, 21, 1, tzinfo=UTC)
@@ -65,20 +71,42 @@ def rewrite(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+def first_part(archive: Archive) -> PartId:
+    with archive.catalog.read() as connection:
+        stored = select(recordings).where(recordings.c.key.is_not(None)).order_by(recordings.c.interaction_id)
+        return PartId(*tuple(connection.execute(stored.limit(1)).one())[:3])
+
+
+def change(archive: Archive, kind: str, part: PartId, detail: dict[str, Any] | None = None, **columns: Any) -> None:
+    """Change a recording with its event, as dispositions do."""
+    same = [recordings.c[name] == value for name, value in part._asdict().items()]
+    with archive.catalog.write() as connection:
+        connection.execute(update(recordings).where(*same).values(**columns))
+        record(connection, kind, part, at=archive.clock(), actor="ann", detail=detail)
+
+
 def test_a_lost_catalog_is_rebuilt_as_it_was(archive: Archive, run: Run, cloud: Sandbox) -> None:
-    """Recordings, failures, runs and coverage are equal in every column, from the archive's files alone."""
-    victim, other = cloud.library[1], cloud.library[2]
+    """Recordings, events, failures, decisions, runs and coverage are equal in every column, from the files alone."""
+    victim, other, third = cloud.library[1], cloud.library[2], cloud.library[3]
     cloud.faults.add(
         Fault("wrong_bytes", recording=victim.id), Fault("status", recording=other.id, status=404, times=3)
     )
     run(at(archive, NIGHT), "scheduled__1")
     run(at(archive, NIGHT + timedelta(days=1)), "scheduled__2")
     run(at(archive, NIGHT + timedelta(days=1, hours=3)), "scheduled__3")
-    tables = {recordings: (), runs: ("problem",), coverage: ("id",)}
+    later = at(archive, NIGHT + timedelta(days=2))
+    assert acknowledge(later, victim.id, reason="case 4711", actor="ann")[0].refused is None
+    with archive.catalog.write() as connection:
+        record(connection, "played", PartId(third.id, third.id), at=later.clock(), actor="bob")
+        record(connection, "refused", None, at=later.clock(), actor="eve", detail={"why": "no role"})
+    assert [each.problem for each in verify(at(archive, NIGHT + timedelta(days=3)), [third.id])] == [None]
+    change(later, "quarantined", PartId(third.id, third.id), state="quarantined", quarantined_at=later.clock())
+    seal(later)
+    tables = {recordings: (), runs: ("problem",), coverage: ("id",), events: ("id",), segments: ()}
     before = {table: dump(archive.catalog, table, *without) for table, without in tables.items()}
-    told = [row for row in dump(archive.catalog, events, "id") if row["kind"] == "archived"]
     failing = [row for row in before[recordings] if row["failures"]]
     assert [(row["interaction_id"], row["failures"]) for row in failing] == [(victim.id, 3)]
+    assert failing[0]["acknowledged_at"] == later.clock()
     archive.catalog.close()
     lose_catalog(archive.settings)
 
@@ -86,6 +114,8 @@ def test_a_lost_catalog_is_rebuilt_as_it_was(archive: Archive, run: Run, cloud: 
 
     assert counts["recordings", "added"] == 5
     assert counts["runs", "added"] == counts["coverage", "added"] == 3
+    assert counts["ledger", "added"] == len(before[segments])
+    assert counts["acknowledged", "added"] == 1
     rebuilt = open_archive(archive.settings)
     attributes = {name: None for name in failing[0] if name in Attributes.__dataclass_fields__}
     for row in before[recordings]:
@@ -93,8 +123,158 @@ def test_a_lost_catalog_is_rebuilt_as_it_was(archive: Archive, run: Run, cloud: 
     before[recordings].sort(key=str)
     for table, without in tables.items():
         assert dump(rebuilt.catalog, table, *without) == before[table], table.name
-    assert [row for row in dump(rebuilt.catalog, events, "id") if row["kind"] == "archived"] == told
+    assert seal(rebuilt) == newest(rebuilt.store)
+    assert unknown_segments(rebuilt) == []
     rebuilt.catalog.close()
+
+
+def test_the_last_word_on_a_recording_counts(archived: Archive) -> None:
+    """Quarantined, restored and verified follow the order of the ledger, whatever the clock said at the time."""
+    parts = [PartId(row["interaction_id"], row["recording_id"], 0) for row in dump(archived.catalog, recordings)]
+    behind, ahead = at(archived, NIGHT - timedelta(days=3650)), at(archived, NIGHT + timedelta(days=3650))
+    quarantine = {"state": "quarantined", "quarantined_at": ahead.clock()}
+    until = {"restoredUntil": NIGHT.isoformat()}
+    back = {"state": "archived", "quarantined_at": None}
+    for part in parts[:3]:
+        change(ahead, "quarantined", part, **quarantine)
+    change(behind, "restored", parts[0], until, **back, deletion=until)
+    seal(archived)
+    change(behind, "restored", parts[1], **back)
+    change(ahead, "verified", parts[3], {"ok": False}, verified_at=ahead.clock(), verified_ok=False)
+    change(behind, "verified", parts[4], {"ok": False}, verified_at=behind.clock(), verified_ok=False)
+    change(behind, "verified", parts[4], {"ok": True}, verified_at=behind.clock(), verified_ok=True)
+    seal(archived)
+    before = dump(archived.catalog, recordings)
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    rebuild(archived.settings)
+    assert dump(Catalog(archived.settings.catalog), recordings) == before
+
+
+def test_a_catalog_from_a_backup_learns_what_became_of_its_recordings(archived: Archive) -> None:
+    """A quarantine that only the ledger knows is one again; what the catalog did since is the last word."""
+    part = first_part(archived)
+    archived.catalog.close()
+    file = archived.settings.root.parent / "catalog.db"
+    backup = file.read_bytes()
+    reopened = at(open_archive(archived.settings), NIGHT)
+    change(reopened, "quarantined", part, state="quarantined", quarantined_at=NIGHT)
+    seal(reopened)
+    before = dump(reopened.catalog, recordings)
+    reopened.catalog.close()
+    for since in (False, True):
+        lose_catalog(archived.settings)
+        file.write_bytes(backup)
+        old = open_archive(archived.settings)
+        if since:
+            change(old, "restored", part, state="archived", quarantined_at=None)
+        old.catalog.close()
+        assert rebuild(archived.settings)["ledger", "added"] == 1
+        expected = {True: "archived", False: "quarantined"}[since]
+        rows = dump(Catalog(archived.settings.catalog), recordings)
+        assert [row["state"] for row in rows if row["interaction_id"] == part.interaction_id] == [expected]
+        assert since or rows == before
+
+
+def test_a_damaged_segment_is_named_and_the_rest_goes_on(archived: Archive) -> None:
+    """None of its events is taken, those of the others are; sidecars stand in for what they tell."""
+    seal(archived)
+    record_one(archived, "ann")
+    seal(archived)
+    before = dump(archived.catalog, recordings)
+    path = archived.settings.root / "ledger" / "000000000001.jsonl"
+    content = path.read_bytes()
+    rewrite(path, content.replace(b'"seen"', b'"sEEn"', 1))
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    (problem,) = bad(archived.settings)
+    assert problem.key == "ledger/000000000001.jsonl"
+    assert "line 3 does not follow" in str(problem.problem)
+    rebuilt = open_archive(archived.settings)
+    kinds = Counter(row["kind"] for row in dump(rebuilt.catalog, events))
+    assert kinds == {"archived": 6, "reported": 1, "played": 1}
+    assert dump(rebuilt.catalog, recordings) == before
+    assert unknown_segments(rebuilt) == [1]
+    rebuilt.catalog.close()
+    rewrite(path, content)
+    assert rebuild(archived.settings)["ledger", "added"] == 1
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_a_missing_segment_is_named(archived: Archive, gone: int) -> None:
+    """In the middle by the next one; at the end by the catalog, if it is there."""
+    record_one(archived, "ann")
+    seal(archived)
+    (archived.settings.root / f"ledger/{gone:012d}.jsonl").unlink()
+    assert [problem.key for problem in bad(archived.settings)] == [f"ledger/{gone:012d}.jsonl"]
+
+
+def record_one(archive: Archive, actor: str) -> None:
+    with archive.catalog.write() as connection:
+        record(connection, "played", PartId("call", "call"), at=archive.clock(), actor=actor)
+
+
+def test_events_are_restored_once(archived: Archive) -> None:
+    """A rebuilding that was stopped goes on, and one that is run again adds nothing."""
+    before = dump(archived.catalog, events, "id")
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    list(islice(reindex(archived.settings), 1))
+    rebuild(archived.settings)
+    rebuild(archived.settings)
+    assert dump(Catalog(archived.settings.catalog), events, "id") == before
+
+
+def test_without_a_ledger_sidecars_and_reports_tell(archived: Archive) -> None:
+    """An archive of a time before the ledger gets its events from its documents, and the ledger from them."""
+    told = [row for row in dump(archived.catalog, events, "id") if row["kind"] == "archived"]
+    shutil.rmtree(archived.settings.root / "ledger")
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    assert rebuild(archived.settings)["recordings", "added"] == 6
+    rebuilt = open_archive(archived.settings)
+    new = [row for row in dump(rebuilt.catalog, events, "id") if row["kind"] == "archived"]
+    same = ("interaction_id", "recording_id", "part", "run_id", "detail")
+    assert sorted([str(row[name]) for name in same] for row in new) == sorted(
+        [str(row[name]) for name in same] for row in told
+    )
+    seal(rebuilt)
+    head = str(newest(rebuilt.store))
+    flaws = list(Proof(rebuilt.store, now=datetime.now(UTC), expected=head).flaws())
+    assert [flaw.place.rpartition("/")[2] for flaw in flaws] == ["compliance_report.json"]  # it names the old head
+    rebuilt.catalog.close()
+
+
+def test_a_report_without_its_event_gets_it(archived: Archive) -> None:
+    """What a crash left behind is vouched for, on a filled catalog too, and once."""
+    with archived.catalog.write() as connection:
+        connection.execute(events.delete().where(events.c.kind == "reported"))
+    rebuild(archived.settings)
+    rebuild(archived.settings)
+    (row,) = [row for row in dump(archived.catalog, events) if row["kind"] == "reported"]
+    (report,) = dump(archived.catalog, runs)
+    assert (row["run_id"], row["at"]) == (report["run_id"], report["closed_at"])
+    for key, digest in row["detail"]["files"].items():
+        assert sha256(archived.store.read(key)).hexdigest() == digest
+    assert len(row["detail"]["files"]) == 4
+
+
+def test_what_is_not_what_the_ledger_tells_is_named(archived: Archive) -> None:
+    """A sidecar that was changed becomes no row, a report written anew with right checksums no run."""
+    path = some_sidecar(archived)
+    rewrite(path, path.read_bytes() + b"\n")
+    report = next((archived.settings.root / "reports").rglob("*.json"))
+    rewrite(report, report.read_bytes().replace(b'"failed": 0', b'"failed": 1'))
+    files = (report.with_suffix(".csv"), report)
+    sums = "".join(f"{sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
+    rewrite(report.with_suffix(".sha256"), sums.encode())
+    archived.catalog.close()
+    lose_catalog(archived.settings)
+    first, second = bad(archived.settings)
+    assert first.key.endswith(path.name)
+    assert "the ledger has" in str(first.problem)
+    assert second.key == str(report.relative_to(archived.settings.root))
+    assert "expected" in str(second.problem)
 
 
 def test_a_rebuilt_catalog_goes_on_working(archived: Archive, run: Run) -> None:
@@ -105,7 +285,7 @@ def test_a_rebuilt_catalog_goes_on_working(archived: Archive, run: Run) -> None:
     reopened = open_archive(archived.settings)
     assert run(reopened, "scheduled__second").counts["alreadyArchived"] == 6
     reopened.catalog.close()
-    assert rebuild(archived.settings) == {("recordings", "known"): 6, ("runs", "known"): 2}
+    assert rebuild(archived.settings) == {("ledger", "known"): 3, ("recordings", "known"): 6, ("runs", "known"): 2}
 
 
 def text(field: str, value: Any) -> Callable[[bytes], bytes]:

@@ -23,6 +23,7 @@ FAILURES = (Outcome.FAILED, Outcome.CHECKSUM_MISMATCH)
 _UNKNOWN_SIZE = 1_000_000  # expected bytes of a part whose duration the source does not give
 _BYTES_PER_MS = 16  # 8 kHz, 16 bit, one channel
 _OPEN = work.c.outcome.is_(None)
+_GONE = frozenset({State.QUARANTINED, State.PURGED, State.ERASED})  # or about to
 _RETRY_SLACK = timedelta(hours=12)  # so that a daily run a few minutes early still takes up yesterday's failure
 
 
@@ -56,12 +57,9 @@ def begin(connection: Connection, run_id: str, *, at: datetime, **facts: Any) ->
         return
     fresh = {"asked": None, "closed_at": None, "status": None, "report_key": None}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(**facts, **fresh))
-    again = (*FAILURES, Outcome.MISSING)
-    connection.execute(
-        update(work)
-        .where(work.c.run_id == run_id, work.c.outcome.in_(again))
-        .values(outcome=None, error=None, staged=False, batch=None)
-    )
+    again = (work.c.run_id == run_id, work.c.outcome.in_((*FAILURES, Outcome.MISSING)))
+    _exclude(connection, *again)
+    connection.execute(update(work).where(*again).values(outcome=None, error=None, staged=False, batch=None))
 
 
 def enter(connection: Connection, run_id: str, listings: Sequence[Listing], *, scheduled: bool, at: datetime) -> None:
@@ -344,8 +342,8 @@ def _work_row(run_id: str, listing: Listing, row: Row[Any], *, scheduled: bool) 
 
 def _outcome_at_sight(listing: Listing, row: Row[Any]) -> tuple[Outcome | None, str | None]:
     """The outcome of a part that needs no download: lawfully gone, already here, or impossible."""
-    if row.state in {State.QUARANTINED, State.PURGED, State.ERASED}:
-        return Outcome.EXCLUDED, f"{row.state}, certificate {row.certificate or 'pending'}"
+    if row.state in _GONE:
+        return Outcome.EXCLUDED, _why_excluded(row)
     if listing.defect:
         return Outcome.FAILED, listing.defect
     if row.state == State.DISCOVERED:
@@ -356,6 +354,22 @@ def _outcome_at_sight(listing: Listing, row: Row[Any]) -> tuple[Outcome | None, 
             "ask Genesys Cloud why the recording changed; the archived one stays"
         )
     return Outcome.ALREADY_ARCHIVED, None
+
+
+def _exclude(connection: Connection, *where: Any) -> None:
+    """Leave out of the books what went between two attempts of a run: the lawfully deleted never comes back."""
+    same = and_(*(work.c[name] == recordings.c[name] for name in PartId._fields))
+    gone = select(work.c.id, recordings).join(recordings, same).where(*where, recordings.c.state.in_(_GONE))
+    for row in connection.execute(gone).all():
+        values = {"outcome": Outcome.EXCLUDED, "error": _why_excluded(row)}
+        connection.execute(update(work).where(work.c.id == row.id).values(values))
+
+
+def _why_excluded(row: Row[Any]) -> str:
+    """Why a part is not to be archived again."""
+    if row.state == State.QUARANTINED and row.deleting_at is None:
+        return f"{row.state} since {row.quarantined_at:%Y-%m-%d}" if row.quarantined_at else str(row.state)
+    return f"{row.state}, certificate {row.certificate or 'pending'}"
 
 
 def _blank(run_id: str, part: PartId, **known: Any) -> dict[str, Any]:

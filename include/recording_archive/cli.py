@@ -9,22 +9,20 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recording_archive import terminal
-from recording_archive.errors import ArchiveError, ConfigurationError, StoreError
+from recording_archive.commands import dispositions, holds, ledger, retention
+from recording_archive.commands.basics import BAD, IMPOSSIBLE, Json, exit_bad_if, opened_archive, user
+from recording_archive.errors import ArchiveError, ConfigurationError
 
 if TYPE_CHECKING:
     from recording_archive.archive import Archive
     from recording_archive.model import PartId
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
-
-BAD, IMPOSSIBLE = 1, 2
 
 app = typer.Typer(
     name="recording-archive",
@@ -35,8 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its help pages cost a third of a second
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+app.add_typer(holds.app, name="hold")
+app.add_typer(retention.app, name="retention")
+app.command()(ledger.verify_ledger)
+app.command()(dispositions.restore)
+app.command()(dispositions.erase)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -66,7 +67,7 @@ def check(json: Json = False) -> None:
             typer.echo(f"{mark}{finding.probe:<12} {terminal.printable(finding.detail)}")
     if json:
         terminal.document([{"probe": f.probe, "verdict": f.verdict, "detail": f.detail} for f in findings])
-    _exit_bad_if(any(finding.verdict is Verdict.FAILED for finding in findings))
+    exit_bad_if(any(finding.verdict is Verdict.FAILED for finding in findings))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
@@ -95,7 +96,7 @@ def verify(
         raise ConfigurationError("Name the interactions to verify, or give --all for the whole archive")
     bad: list[dict[str, Any]] = []
     warnings: list[dict[str, Any]] = []
-    with _archive() as archive:
+    with opened_archive() as archive:
         total = fixity.count(archive) if everything else None
         with terminal.progress("verifying", total) as advance:
             number = 0
@@ -115,7 +116,7 @@ def verify(
         for warning in warnings:
             terminal.say(f"warning: {warning['filePath']}: {warning['problem']}")
         terminal.say(f"{number} recordings verified, {len(bad)} bad")
-    _exit_bad_if(bool(bad))
+    exit_bad_if(bool(bad))
 
 
 @app.command()
@@ -138,13 +139,13 @@ def reindex(json: Json = False) -> None:
                 problems.append({"filePath": found.key, "problem": found.problem})
                 if not json:
                     terminal.say(f"bad: {found.key}: {found.problem}")
-    kinds = ("recordings", "runs", "coverage", "failures")
+    kinds = dict.fromkeys(("ledger", "recordings", "runs", "coverage", "failures", *(what for what, _ in counts)))
     totals = {kind: {result.value: counts[kind, result] for result in Result} for kind in kinds}
     if json:
         terminal.document({**totals, "problems": problems})
     else:
         terminal.table("Catalog", ("", *Result), ([kind, *row.values()] for kind, row in totals.items()))
-    _exit_bad_if(bool(problems))
+    exit_bad_if(bool(problems))
 
 
 @app.command()
@@ -159,14 +160,14 @@ def report(
     from recording_archive.printed import print_report
     from recording_archive.stored_report import read_report
 
-    with _archive() as archive:
+    with opened_archive() as archive:
         stored = read_report(archive.store, _report_key(archive, run))
         if json:
             with archive.store.open(stored.key) as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
         else:
             print_report(archive, stored)
-    _exit_bad_if(bool(stored.problems))
+    exit_bad_if(bool(stored.problems))
 
 
 @app.command()
@@ -178,13 +179,13 @@ def show(interaction: Annotated[str, typer.Argument(metavar="ID", help="Interact
     from recording_archive.printed import print_timeline
     from recording_archive.timeline import read_timeline
 
-    with _archive() as archive:
+    with opened_archive() as archive:
         found = read_timeline(archive.catalog, interaction)
     if json:
         terminal.document(found.to_json())
     else:
         print_timeline(found)
-    _exit_bad_if(not found.known)
+    exit_bad_if(not found.known)
 
 
 @app.command()
@@ -201,8 +202,8 @@ def acknowledge(
     """
     from recording_archive.decisions import acknowledge as decide
 
-    with _archive() as archive:
-        decisions = decide(archive, interaction, reason=reason, actor=_user(), recording=recording, part=part)
+    with opened_archive() as archive:
+        decisions = decide(archive, interaction, reason=reason, actor=user(), recording=recording, part=part)
     done = [str(decision.part) for decision in decisions if not decision.refused]
     refused = [{"part": str(decision.part), "problem": decision.refused} for decision in decisions if decision.refused]
     if not decisions:
@@ -216,27 +217,7 @@ def acknowledge(
             terminal.say(f"acknowledged: {name}")
         for each in refused:
             terminal.say(f"nothing to acknowledge: {each['part']}: {each['problem']}")
-    _exit_bad_if(not done)
-
-
-@contextmanager
-def _archive() -> Iterator[Archive]:
-    """The archive, which must be there: only runs found one."""
-    from recording_archive.archive import open_archive
-    from recording_archive.settings import read_settings
-    from recording_archive.store import LocalStore
-
-    settings = read_settings()
-    if LocalStore(settings.root).identity() is None:
-        raise StoreError(
-            f"{settings.root} holds no archive: is its volume mounted, and is RECORDING_ARCHIVE_URL right? "
-            "A new archive is founded by the first run of archive_recordings"
-        )
-    archive = open_archive(settings)
-    try:
-        yield archive
-    finally:
-        archive.catalog.close()
+    exit_bad_if(not done)
 
 
 def _report_key(archive: Archive, run: str | None) -> str:
@@ -262,19 +243,3 @@ def _bad(part: PartId, key: str | None, problem: str, *, json: bool) -> dict[str
         terminal.say(f"bad: {part if key else part.interaction_id}: {problem}")
     who = {"interactionId": part.interaction_id, "recordingId": part.recording_id, "part": part.part}
     return {**who, "filePath": key, "problem": problem}
-
-
-def _user() -> str:
-    """The operating system's name for who runs this; not the environment's, which anyone may set."""
-    import os
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user without an entry
-        return f"uid {os.getuid()}"
-
-
-def _exit_bad_if(bad: bool) -> None:
-    if bad:
-        raise typer.Exit(BAD)

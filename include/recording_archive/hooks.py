@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,14 +20,33 @@ from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from recording_archive import fetching, packing
+from recording_archive import (
+    disposition,
+    erasure,
+    fetching,
+    fixity,
+    fixity_books,
+    fixity_report,
+    inspection,
+    packing,
+    plan,
+    plan_rows,
+    repair,
+    retention_report,
+    sweep,
+)
 from recording_archive import report as reports
 from recording_archive.archive import Archive, discover, open_archive
 from recording_archive.connection import CONN_ID, CONN_TYPE, Facts, facts_from_environment, not_defined, read_facts
 from recording_archive.errors import ArchiveError, Stopped, TransientError
+from recording_archive.fixity_scope import read_scope
 from recording_archive.media_client import Limits, MediaClient
 from recording_archive.model import Window
+from recording_archive.origin import Origin
+from recording_archive.question import Question, question
+from recording_archive.reindex import Result, reindex
 from recording_archive.request import read_request
+from recording_archive.retention_request import read_retention_request
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
@@ -34,7 +54,28 @@ from recording_archive.sources.interactions import InteractionsSource
 
 log = logging.getLogger(__name__)
 
-__all__ = ["GenesysCloudHook", "download_batch", "gzip_batch", "list_recordings", "write_report"]
+__all__ = [
+    "GenesysCloudHook",
+    "ask_for_approval",
+    "download_batch",
+    "gzip_batch",
+    "list_recordings",
+    "look_for_strays",
+    "plan_fixity",
+    "plan_retention",
+    "purge_planned",
+    "quarantine_planned",
+    "record_approval",
+    "refuse_plan",
+    "reindex_archive",
+    "repair_recordings",
+    "sweep_left_overs",
+    "verify_batch",
+    "verify_ledger",
+    "write_fixity_report",
+    "write_report",
+    "write_retention_report",
+]
 
 
 class GenesysCloudHook(HttpHook):
@@ -167,7 +208,191 @@ def write_report(run_id: str) -> reports.Summary:
     for name, count in summary.counts.items():
         log.info("%s: %s", name, count)
     log.info("report: %s", summary.report_key)
+    log.info("ledger head: %s", summary.ledger_head)
     return summary
+
+
+def plan_retention(
+    *,
+    run_id: str,
+    conf: Mapping[str, Any] | None,
+    as_of_default: datetime | None = None,
+    triggered_by: str | None = None,
+) -> dict[str, Any]:
+    """Write down what is due, or what is to be erased; return what the next tasks choose by.
+
+    ``as_of_default`` is the end of the run's own interval; the time of the call goes when that is still to come.
+    """
+    settings = read_settings()
+    with _archive(settings) as archive, plan_rows.noted(archive, run_id):
+        asked, now = read_retention_request(conf or {}, zone=settings.zone), archive.clock()
+        if asked.subject:
+            made = erasure.plan_erasure(
+                archive,
+                run_id,
+                asked.subject,
+                reason=asked.reason,
+                triggered_by=triggered_by,
+                dry_run=asked.dry_run,
+            )
+        else:
+            made = plan.make_plan(
+                archive,
+                run_id,
+                as_of=asked.as_of or min(as_of_default or now, now),
+                dry_run=asked.dry_run,
+                max_count=asked.max_count,
+                max_bytes=asked.max_bytes,
+                triggered_by=triggered_by,
+            )
+        for closed in () if made.dry_run else retention_report.close_left_open(archive, run_id):
+            log.warning("closed the plan that run %s left open: %s", closed.run_id, closed.report_key)
+    told = {"kind": made.kind, "sha256": made.sha256, "dryRun": made.dry_run, "needsApproval": made.needs_approval}
+    return {**told, "caps": list(made.caps), **made.counts}
+
+
+def ask_for_approval(run_id: str, *, link: str | None = None) -> Question:
+    """What the person who must approve the run's plan is asked; ``link`` leads to the plan's page."""
+    with _archive(read_settings()) as archive:
+        return question(archive, run_id, link=link)
+
+
+def record_approval(run_id: str, *, plan_sha256: str, approved_by: str) -> None:
+    """Note who approved the plan of this hash; raise PermanentError when it, or this person, cannot be the one."""
+    with _archive(read_settings()) as archive, plan_rows.noted(archive, run_id):
+        plan.approve(archive, run_id, plan_sha256=plan_sha256, actor=approved_by)
+
+
+def refuse_plan(run_id: str, why: str) -> None:
+    """Note that nobody approved the plan; its report says so, and nothing of it is carried out."""
+    with _archive(read_settings()) as archive:
+        plan_rows.note_problem(archive, run_id, why)
+
+
+def quarantine_planned(run_id: str) -> int:
+    """Quarantine what the plan says, and bring back what may stay; an erasure has no quarantine."""
+    with _archive(read_settings()) as archive, plan_rows.noted(archive, run_id), _stoppable() as (stop, _):
+        made = plan_rows.read_plan(archive, run_id)
+        erases = made is not None and made.kind == plan_rows.ERASURE
+        count = 0 if erases else disposition.quarantine(archive, run_id, stop)
+        _raise_if_stopped(stop)
+    return count
+
+
+def purge_planned(run_id: str) -> int:
+    """Delete what was in quarantine long enough, or what is to be erased; return how many parts are gone."""
+    with _archive(read_settings()) as archive, plan_rows.noted(archive, run_id), _stoppable() as (stop, _):
+        made = plan_rows.read_plan(archive, run_id)
+        erases = made is not None and made.kind == plan_rows.ERASURE
+        count = erasure.erase_planned(archive, run_id, stop) if erases else disposition.purge(archive, run_id, stop)
+        _raise_if_stopped(stop)
+    return count
+
+
+def write_retention_report(run_id: str, *, failed_tasks: Sequence[str] = ()) -> retention_report.RetentionReport:
+    """Close the run's plan, write its report, and tell its totals and the ledger's head in the log.
+
+    A task that failed without a cause in the plan, such as one that was killed, makes the run failed as well.
+    """
+    with _archive(read_settings()) as archive:
+        made = plan_rows.read_plan(archive, run_id)
+        if failed_tasks and not (made and made.problem):
+            plan_rows.note_problem(archive, run_id, f"{', '.join(failed_tasks)} failed: its log says why")
+        closed = retention_report.close(archive, run_id)
+    for name, count in closed.counts.items():
+        log.info("%s: %s", name, count)
+    log.info("report: %s", closed.report_key)
+    log.info("ledger head: %s", closed.ledger_head)
+    return closed
+
+
+# verify_archive
+
+
+def reindex_archive(conf: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """Bring the catalog to what the archive tells, if that was asked for; return how many things became what."""
+    if (conf or {}).get("reindex") is not True:  # all else in it is for the plan to judge, whose report can tell
+        return None
+    counts = dict.fromkeys(map(str, Result), 0)
+    for found in reindex(read_settings()):
+        counts[found.result] += 1
+        if found.problem:
+            log.error("%s: %s", found.key, found.problem)
+    log.info("reindexed: %s", counts)
+    return counts
+
+
+def plan_fixity(
+    *, run_id: str, conf: Mapping[str, Any] | None, reindexed: Mapping[str, int] | None
+) -> list[dict[str, Any]]:
+    """Enter in the run's books what it re-reads; return one mapping per batch for the mapped tasks."""
+    with _archive(read_settings()) as archive, fixity_books.noted(archive, run_id):
+        facts = {"reindexed": dict(reindexed)} if reindexed else {}
+        batches = fixity.plan(archive, run_id, read_scope(conf or {}), **facts)
+    return [{"number": batch.number, "parts": batch.parts, "of": len(batches)} for batch in batches]
+
+
+def verify_batch(run_id: str, number: int) -> int:
+    """Re-read a batch to the last byte; return how many recordings are bad."""
+    with _archive(read_settings()) as archive, fixity_books.noted(archive, run_id), _stoppable() as (stop, _):
+        bad = fixity.read_batch(archive, run_id, number, stop=stop)
+        _raise_if_stopped(stop)
+    return bad
+
+
+def repair_recordings(run_id: str) -> None:
+    """Mend what is bad, from the source if need be; what cannot be mended is told by the report."""
+    settings, hook = read_settings(), GenesysCloudHook()
+    with _archive(settings) as archive, fixity_books.noted(archive, run_id), _stoppable() as (stop, on_stop):
+
+        def connect() -> tuple[Source, MediaClient]:
+            media = hook.media(settings, stop)
+            on_stop(media.stop)
+            return hook.source(settings, stop), media
+
+        origin = Origin(connect)
+        try:
+            repair.repair(archive, run_id, origin, stop=stop)
+        finally:
+            origin.close()
+        _raise_if_stopped(stop)
+
+
+def look_for_strays(run_id: str) -> int | None:
+    """Look for files that the catalog does not know; None where the run is about named recordings alone."""
+    with _archive(read_settings()) as archive, fixity_books.noted(archive, run_id):
+        whole = fixity_books.kind_of(archive, run_id) in fixity_books.WHOLE
+        return inspection.look_for_strays(archive, run_id) if whole else None
+
+
+def sweep_left_overs(run_id: str) -> dict[str, int] | None:
+    """Remove what killed tasks left in archive and staging; None where the run is about named recordings alone."""
+    with _archive(read_settings()) as archive, fixity_books.noted(archive, run_id):
+        if fixity_books.kind_of(archive, run_id) == "asked":
+            return None
+        swept = asdict(sweep.sweep(archive))
+        fixity_books.note_facts(archive, run_id, swept=swept)
+    return swept
+
+
+def verify_ledger(run_id: str) -> int | None:
+    """Check the ledger; return how many flaws it has, None where the run is about named recordings alone."""
+    with _archive(read_settings()) as archive, fixity_books.noted(archive, run_id):
+        whole = fixity_books.kind_of(archive, run_id) in fixity_books.WHOLE
+        return inspection.verify_ledger(archive, run_id) if whole else None
+
+
+def write_fixity_report(run_id: str) -> fixity_report.FixityReport:
+    """Close the run's books, write the fixity report, and tell in the log what it names."""
+    with _archive(read_settings()) as archive:
+        found = fixity_report.report(archive, run_id)
+    for name, count in found.totals.items():
+        log.info("%s: %s", name, count)
+    for line in found.named:
+        log.error("%s", line)
+    log.info("report: %s", found.report_key)
+    log.info("ledger head: %s", found.ledger_head)
+    return found
 
 
 @contextmanager

@@ -83,6 +83,7 @@ class Attributes:
     media_type: str | None = None
     duration_ms: int | None = None
     division: str | None = None
+    contact_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recording_archive import bgzf, books, sidecar, staging
 from recording_archive.archive import Archive
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
 from recording_archive.model import Compressed, Fetched
 from recording_archive.sources import Source
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsRead
+from recording_archive.stoppable import Stoppable
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +101,10 @@ def _write(
     """Write, read back, compare, publish. Raise FixityError when what was staged is not what was downloaded."""
     pool = blocks if fetched.size_bytes >= LARGE_BYTES else None
     with staging.opened(staged) as raw, archive.store.begin(key) as draft:
-        bgzf.compress(_Stoppable(raw, stop), draft.file, pool=pool)
+        bgzf.compress(Stoppable(raw, stop), draft.file, pool=pool)
         draft.seal()
         draft.file.seek(0)
-        compressed = bgzf.read_back(_Stoppable(draft.file, stop), key, pool=pool)
+        compressed = bgzf.read_back(Stoppable(draft.file, stop), key, pool=pool)
         if compressed.sha256 != fetched.sha256:
             raise FixityError(f"staged bytes of {key}", expected=fetched.sha256, found=compressed.sha256)
         return compressed if draft.publish() else _adopt(archive, key, fetched, stop)
@@ -115,28 +113,13 @@ def _write(
 def _adopt(archive: Archive, key: str, fetched: Fetched, stop: threading.Event) -> Compressed:
     """The key is taken: the same media is adopted as it lies there, any other is a conflict."""
     with archive.store.open(key) as present:
-        compressed = bgzf.read_back(_Stoppable(present, stop), key)
+        compressed = bgzf.read_back(Stoppable(present, stop), key)
     if compressed.sha256 != fetched.sha256:
         raise PermanentError(
             f"{key} already holds media with SHA-256 {compressed.sha256}, downloaded was {fetched.sha256}: "
             "the archived object stays; find out which of the two is the recording"
         )
     return compressed
-
-
-class _Stoppable:
-    """A file that can be read until the stop: a large one takes longer than a stopped task may live.
-
-    Raising in the middle lets the draft drop its temporary name, and leaves the staged file to the next attempt.
-    """
-
-    def __init__(self, file: SupportsRead[bytes], stop: threading.Event) -> None:
-        self._file, self._stop = file, stop
-
-    def read(self, size: int = -1, /) -> bytes:
-        if self._stop.is_set():
-            raise Stopped("stopped")
-        return self._file.read(size)
 
 
 def _settle(archive: Archive, source: Source, group: Sequence[_Packed], folder: Path) -> int:

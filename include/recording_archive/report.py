@@ -1,6 +1,7 @@
 """Report: close the books of a run and write its compliance report, manifest and coverage.
 
 Rows are streamed from the catalog into JSON and CSV, so that a day of 50,000 recordings costs no more memory than one.
+The ledger is sealed before, so that the report names its head, and after, so that the ledger vouches for the report.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
-from recording_archive import books, coverage, sidecar, staging
+from recording_archive import books, coverage, ledger, sidecar, staging
 from recording_archive.archive import Archive
+from recording_archive.catalog import record
 from recording_archive.errors import ArchiveError, PermanentError, StoreError
 from recording_archive.model import Outcome, PartId, SourceChecksum, Window
-from recording_archive.schema import recordings, runs, work
+from recording_archive.schema import events, recordings, runs, work
+from recording_archive.stored_report import hash_of
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,10 @@ CSV_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The totals of a closed run, as its report tells them, and why it counts as failed (empty when it does not)."""
+    """The totals of a closed run, as its report tells them, and why it counts as failed (empty when it does not).
+
+    ``ledger_head`` is ``segment:sha256`` after the report was sealed; None when the ledger could not be sealed.
+    """
 
     run_id: str
     report_key: str
@@ -44,6 +50,7 @@ class Summary:
     bytes_downloaded: int
     bytes_stored: int
     problems: tuple[str, ...]
+    ledger_head: str | None
 
     @property
     def failed(self) -> bool:
@@ -64,8 +71,9 @@ def report(archive: Archive, run_id: str) -> Summary:
     run = _close_rows(archive, run_id, (known and known.problem) or "no task of this run finished it; its log says why")
     totals = _totals(archive, run_id)
     problems = _problems(run, totals, archive.settings.allowed_failure_ratio)
+    head = _sealed(archive)
     at = archive.clock()
-    folder = _publish(archive, run, totals, problems, at=at)
+    folder, files = _publish(archive, run, totals, problems, at=at, head=head)
     with archive.catalog.write() as connection:
         if _covers(run, totals):
             window = Window(run.range_start, run.range_end)
@@ -75,9 +83,21 @@ def report(archive: Archive, run_id: str) -> Summary:
         connection.execute(
             update(runs).where(runs.c.run_id == run_id).values(closed_at=at, status=status, report_key=key)
         )
+        record(connection, "reported", None, at=at, run_id=run_id, detail={"files": files})
+    head = _sealed(archive) or head
     with archive.catalog.read() as connection:
         staging.drop(archive.settings.staging, run_id, lambda number: books.is_over(connection, run_id, number))
-    return Summary(run_id, key, totals, totals["bytesDownloaded"], totals["bytesStored"], tuple(problems))
+    return Summary(run_id, key, totals, totals["bytesDownloaded"], totals["bytesStored"], tuple(problems), head)
+
+
+def _sealed(archive: Archive) -> str | None:
+    """Seal the ledger and return its head; a report is not lost because that fails: None, and the log says why."""
+    try:
+        head = ledger.seal(archive)
+    except ArchiveError:
+        log.exception("The ledger could not be sealed; the next run tries again")
+        return None
+    return str(head) if head else None
 
 
 def close_left_open(archive: Archive, is_over: Callable[[str], bool]) -> list[Summary]:
@@ -178,23 +198,48 @@ def _problems(run: Row[Any], totals: Mapping[str, int], allowed_ratio: float) ->
 
 
 def _publish(
-    archive: Archive, run: Row[Any], totals: Mapping[str, int], problems: Iterable[str], *, at: datetime
-) -> str:
-    """Write manifest and report under the next free number; return the report's folder."""
+    archive: Archive,
+    run: Row[Any],
+    totals: Mapping[str, int],
+    problems: Iterable[str],
+    *,
+    at: datetime,
+    head: str | None,
+) -> tuple[str, dict[str, str]]:
+    """Write manifest and report under the next free number; return the report's folder, and the hashes of all files."""
     day, name = run.started_at.date().isoformat(), staging.safe_name(run.run_id)
     number = 1
     while archive.store.size(f"reports/{day}/{name}/{number}/compliance_report.csv") is not None:
         number += 1
-    folder = f"reports/{day}/{name}/{number}"
-    head = _head(run, totals, problems, at)
-    hashes = {
-        "compliance_report.csv": _write(archive, f"{folder}/compliance_report.csv", _csv(archive, run.run_id)),
-        "compliance_report.json": _write(archive, f"{folder}/compliance_report.json", _json(archive, run.run_id, head)),
-    }
-    _write(archive, f"{folder}/compliance_report.sha256", (f"{digest}  {file}\n" for file, digest in hashes.items()))
+    table, document, checksums, manifest = keys = _keys(day, name, number)
+    top = _top(run, totals, problems, at=at, head=head)
+    hashes = [_write(archive, table, _csv(archive, run.run_id))]
+    hashes.append(_write(archive, document, _json(archive, run.run_id, top)))
+    lines = (f"{digest}  {key.rpartition('/')[2]}\n" for key, digest in zip(keys, hashes[:2], strict=False))
+    hashes.append(_write(archive, checksums, lines))
+    hashes.append(_write(archive, manifest, _manifest(archive, run.run_id)))
+    left = _left_over(archive, run.run_id, [key for earlier in range(1, number) for key in _keys(day, name, earlier)])
+    return document.rpartition("/")[0], {**left, **dict(zip(keys, hashes, strict=True))}
+
+
+def _keys(day: str, name: str, number: int) -> tuple[str, str, str, str]:
+    """The files of a run's report: CSV, which is written first, JSON, checksums, and manifest."""
+    stem = f"reports/{day}/{name}/{number}/compliance_report"
     manifest = f"manifests/{day}/{name}.{number}/manifest-sha256.txt"
-    _write(archive, manifest, _manifest(archive, run.run_id))
-    return folder
+    return f"{stem}.csv", f"{stem}.json", f"{stem}.sha256", manifest
+
+
+def _left_over(archive: Archive, run_id: str, keys: Iterable[str]) -> dict[str, str]:
+    """Hashes of those files that an attempt of this run left behind before it could tell of them."""
+    there = [key for key in keys if archive.store.size(key) is not None]
+    if not there:
+        return {}
+    # by the absent interaction first: of that there is an index
+    own = (events.c.interaction_id.is_(None), events.c.kind == "reported", events.c.run_id == run_id)
+    with archive.catalog.read() as connection:
+        details = connection.execute(select(events.c.detail).where(*own)).scalars().all()
+    told = {key for detail in details for key in detail["files"]}
+    return {key: hash_of(archive.store, key) for key in there if key not in told}
 
 
 def _write(archive: Archive, key: str, lines: Iterable[str]) -> str:
@@ -211,7 +256,9 @@ def _write(archive: Archive, key: str, lines: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _head(run: Row[Any], totals: Mapping[str, int], problems: Iterable[str], at: datetime) -> dict[str, Any]:
+def _top(
+    run: Row[Any], totals: Mapping[str, int], problems: Iterable[str], *, at: datetime, head: str | None
+) -> dict[str, Any]:
     """The report but for its lists."""
     closed = _covers(run, totals)
     shown = {name: count for name, count in totals.items() if name not in {"own", "ownFailures", "missing"}}
@@ -225,7 +272,7 @@ def _head(run: Row[Any], totals: Mapping[str, int], problems: Iterable[str], at:
         "generatedAt": at.isoformat(),
         "asked": run.asked,
         **shown,
-        "ledgerHead": None,
+        "ledgerHead": head,
         "coverageClosed": closed,
         "problems": list(problems),
     }

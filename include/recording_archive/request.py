@@ -38,7 +38,7 @@ def read_request(
     unknown = sorted(set(conf) - set(PARAMS))
     if unknown:
         raise ConfigurationError(f"Unknown parameter {', '.join(unknown)}: this DAG takes {', '.join(PARAMS)}")
-    ids = _ids(conf.get("interactionId"))
+    ids = read_ids("interactionId", conf.get("interactionId"))
     window = _window(conf.get("startDate"), conf.get("endDate"), zone)
     if ids or window:
         return Request(ids, window)
@@ -48,15 +48,16 @@ def read_request(
     return Request(window=Window(_midnight(today - timedelta(days=1), zone), _midnight(today, zone)))
 
 
-def _ids(given: Any) -> tuple[str, ...]:
+def read_ids(name: str, given: Any) -> tuple[str, ...]:
+    """Ids as a text, a comma list or an array of them, each once; empty when nothing was given as ``name``."""
     if given is None:
         return ()
     entries = given.split(",") if isinstance(given, str) else given
     if not isinstance(entries, list | tuple) or not all(isinstance(entry, str) for entry in entries):
-        raise ConfigurationError("interactionId: give a text, a comma list or a JSON array of texts")
+        raise ConfigurationError(f"{name}: give a text, a comma list or a JSON array of texts")
     ids = tuple(dict.fromkeys(part.strip() for entry in entries for part in entry.split(",") if part.strip()))
     if not ids:
-        raise ConfigurationError("interactionId: no id was given; leave the field out to archive by date")
+        raise ConfigurationError(f"{name}: no id was given; leave the field out instead")
     return ids
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -71,6 +72,7 @@ recordings = Table(
     Column("media_type", Text),
     Column("duration_ms", BigInteger),
     Column("division", Text),
+    Column("contact_id", Text),
     # what was archived
     Column("key", Text, unique=True),
     Column("mime_type", Text),
@@ -84,6 +86,10 @@ recordings = Table(
     Column("archived_by", Text),  # run id
     Column("verified_at", UtcDateTime),
     Column("verified_ok", Boolean),
+    # how it leaves the archive
+    Column("quarantined_at", UtcDateTime),
+    Column("deleting_at", UtcDateTime),  # set before the first byte goes; cleared with the last, or by a hold before it
+    Column("deletion", JSON),  # why, by which policy version, in which run, by whose approval; or restoredUntil
     Column("certificate", Text),
     # what went wrong so far
     Column("failed_since", UtcDateTime),
@@ -104,9 +110,12 @@ for _columns in (
     ("state", "interaction_date", "size_bytes", "stored_bytes"),  # statistics are read from it alone
     ("verified_ok", "interaction_date"),
     ("duration_ms",),
+    ("contact_id",),
+    ("deleting_at",),
     ("retry_at",),
     ("failed_since",),
     ("verified_at", "verified_ok"),
+    ("state", "verified_at", "verified_ok"),  # what verify_archive reads next, and how fresh the proof is
 ):
     Index(None, *(recordings.c[name] for name in _columns))
 
@@ -188,5 +197,126 @@ events = Table(
     Column("run_id", Text),
     Column("actor", Text),
     Column("detail", JSON),
+    # its name in the ledger: row ids start again in a rebuilt catalog
+    Column("uid", Text, nullable=False, server_default="", default=lambda: uuid.uuid4().hex),
+    Column("segment", Integer),  # of the ledger; None until it is sealed
     Index(None, "interaction_id"),
+    Index(None, "segment", "id"),
+)
+
+segments = Table(
+    "segments",  # of the ledger, as far as this catalog knows it; one in the archive and not here means: reindex
+    tables,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),  # of its last line: the ledger's head after it
+    Column("events", Integer, nullable=False),
+    Column("sealed_at", UtcDateTime, nullable=False),
+)
+
+holds = Table(
+    "holds",  # legal holds; each is a document in the archive first, and its release another
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("matter", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("start", UtcDateTime),  # of the interaction dates it covers, half-open; None: without a limit
+    Column("end", UtcDateTime),
+    Column("criteria", JSON, nullable=False),  # as they were given
+    Column("fields", Text, nullable=False),  # those of hold_terms that it asks for, sorted and joined by commas
+    Column("key", Text, nullable=False),
+    Column("released_at", UtcDateTime),
+    Column("released_by", Text),
+    Column("release_reason", Text),
+    Index(None, "released_at", "fields", "start"),
+    Index(None, "created_at", "id"),
+)
+
+hold_terms = Table(
+    "hold_terms",  # what a hold asks for: any value of a field, and all of its fields
+    tables,
+    Column("field", Text, primary_key=True),  # of holds.criteria.COLUMNS
+    Column("value", Text, primary_key=True),  # in the spelling that stands for all others
+    Column("hold_id", Text, primary_key=True),
+    Index(None, "hold_id"),
+)
+
+plans = Table(
+    "plans",  # runs of enforce_retention and erasures
+    tables,
+    Column("run_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # retention | erasure
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("policy", Text),  # version: the SHA-256 of its document
+    Column("reason", Text),  # of an erasure
+    Column("triggered_by", Text),  # who must not be the one that approves; None: the schedule
+    Column("kept", JSON),  # how many stay, by reason
+    Column("sha256", Text),  # of what it is about to do: an approval names it
+    Column("caps", JSON),  # what exceeds which limit; empty when no one need approve
+    Column("approved_by", Text),
+    Column("approved_at", UtcDateTime),
+    Column("problem", Text),
+    Column("closed_at", UtcDateTime),
+    Column("report_key", Text),
+    Column("status", Text),
+    Index(None, "started_at", "run_id"),
+)
+
+dispositions = Table(
+    "dispositions",  # what one plan does with one part
+    tables,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("run_id", Text, nullable=False),
+    Column("interaction_id", Text, nullable=False),
+    Column("recording_id", Text, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("action", Text, nullable=False),  # quarantine | purge | erase | restore
+    Column("rule", Text),
+    Column("due_at", UtcDateTime),
+    Column("interaction_date", UtcDateTime),
+    Column("sha256", Text),
+    Column("stored_sha256", Text),
+    Column("stored_bytes", BigInteger),
+    Column("outcome", Text),  # done | kept | pending | failed; None while it is to be done
+    Column("why", Text),  # it was kept, is pending or failed
+    Column("certificate", Text),
+    UniqueConstraint("run_id", "interaction_id", "recording_id", "part"),
+    Index(None, "run_id", "outcome"),
+    Index(None, "interaction_id"),
+)
+
+fixity_runs = Table(
+    "fixity_runs",  # runs of verify_archive
+    tables,
+    Column("run_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # due | everything | asked | sweep
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("planned", Integer),  # set when the plan is whole
+    Column("facts", JSON, nullable=False),  # what its tasks found: swept, strays, ledger …
+    Column("counts", JSON),  # of its readings, when it closed
+    Column("problem", Text),  # what makes the run failed whatever it read
+    Column("closed_at", UtcDateTime),
+    Column("report_key", Text),
+    Column("status", Text),
+    Index(None, "started_at", "run_id"),
+)
+
+readings = Table(
+    "readings",  # what one run of verify_archive found of one part or stray file; sound ones go when it closes
+    tables,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("run_id", Text, nullable=False),
+    Column("batch", Integer),
+    Column("interaction_id", Text),  # None for a file that has no name of ours
+    Column("recording_id", Text),
+    Column("part", Integer),
+    Column("key", Text),
+    Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("outcome", Text),  # sound | bad | repaired | gone | absent | stray; None while it is to be read
+    Column("problem", Text),
+    Column("why", Text),  # it was not repaired
+    Index(None, "run_id", "batch"),
 )

@@ -17,7 +17,7 @@ PREFIX = "RECORDING_ARCHIVE_"
 class Settings(BaseSettings):
     """Every setting has a default that works on one machine."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     url: str = Field("~/recording-archive/archive", description="Root of the archive: a folder, or file:///…")
     staging_url: str = Field("", description="Where raw bytes wait; default: `staging` beside the archive root.")
@@ -39,6 +39,25 @@ class Settings(BaseSettings):
     retry_days: int = Field(14, ge=1, description="Days for which failed recordings are taken up again.")
     allowed_failure_ratio: float = Field(0, ge=0, le=1, description="Share of failures that leaves a run green.")
     task_retry_delay_s: float = Field(60, ge=0, description="Seconds until Airflow tries a failed task again.")
+    retention_days: int = Field(
+        90, ge=1, description="Days from the interaction's date, where no policy says otherwise."
+    )
+    quarantine_days: int = Field(14, ge=0, description="Days between quarantine and purge.")
+    policy_url: str = Field("", description="A policy file or a folder of them; default: `policies/` in the archive.")
+    max_delete_count: int = Field(1000, ge=0, description="Above it a person must approve a plan of enforce_retention.")
+    max_delete_bytes: int | None = Field(
+        None, ge=0, description="The same in stored bytes; default: 1 % of the archive."
+    )
+    approval_hours: float = Field(
+        24, gt=0, description="Hours for which a plan waits for its approval; no answer is no."
+    )
+    drill: bool = Field(False, description="Allow enforce_retention to act as of a future date; never in production.")
+    erasure_key: str = Field(
+        "", repr=False, description="64 hex digits that hide who was erased; default: `erasure.key` beside the root."
+    )
+    verify_days: int = Field(30, ge=1, description="verify_archive re-reads the whole archive within so many days.")
+    verify_bytes: int = Field(2**40, ge=1, description="Most stored bytes that one run of verify_archive re-reads.")
+    sweep_days: int = Field(2, ge=1, description="Left-overs of killed tasks older than this are removed.")
     max_streams: int = Field(32, ge=1, description="Recordings sent at once by one process of the API server.")
 
     @field_validator("timezone")

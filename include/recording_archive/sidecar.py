@@ -27,6 +27,7 @@ _CAMEL = {
     "media_type": "mediaType",
     "duration_ms": "durationMs",
     "division": "division",
+    "contact_id": "contactId",
 }
 assert set(_CAMEL) == set(Attributes.__dataclass_fields__)  # noqa: S101 - a field without a name here would be lost
 
@@ -101,7 +102,7 @@ def to_recording(content: bytes, key: str) -> dict[str, Any]:
     """The columns of `recordings` as the sidecar at ``key`` tells them; raise PermanentError if it cannot."""
     try:
         told = json.loads(content)
-        attributes = {name: told["attributes"][camel] for name, camel in _CAMEL.items()}
+        attributes = {name: told["attributes"].get(camel) for name, camel in _CAMEL.items()}
         archived_at = _moment(told["archivedAt"])
         return {
             "interaction_id": told["interactionId"],

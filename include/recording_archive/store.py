@@ -6,7 +6,8 @@ become durable with their folders (`sync`), which may be done for a group at onc
 
     objects published → sync → sidecars published → sync → catalog
 
-A crash at any moment leaves at most a temporary name, for `sweep`. Nothing here deletes an object.
+A crash at any moment leaves at most a temporary name, for `sweep`. Objects are deleted by `remove` alone, which only
+dispositions call; what a key names is changed by `Draft.replace` alone, which only repairs call.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ _REMEDIES = {
     errno.EOPNOTSUPP: "use a file system with hard links, such as ext4 or XFS",
     errno.EIO: "the disk fails: check it (dmesg, SMART) before trusting anything on it",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EXDEV: "keep all folders of the archive on one file system",
     errno.ELOOP: "a symbolic link stands where none may; find out who put it there",
     errno.ENOTDIR: "a symbolic link or file stands where a folder should; find out who put it there",
 }
@@ -73,6 +75,14 @@ class Draft(Protocol):
 
     def publish(self) -> bool:
         """Give the sealed content its key; False when the key is taken, which leaves the object there as it is."""
+
+    def replace(self, kept: str) -> bool:
+        """Give the sealed content its key in place of the object there, which gets the key ``kept`` first.
+
+        For repairs alone. The key names one of the two objects, whole, at every moment, and both names are durable on
+        return. False, and nothing changed, when another object has the key ``kept``; PermanentError when there is
+        nothing to replace.
+        """
 
 
 class Store(Protocol):
@@ -95,6 +105,12 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Keys that begin with ``prefix``, a text, not a folder; in the order of their characters."""
+
+    def remove(self, key: str) -> datetime | None:
+        """Delete an object, every version of it; None when nothing of it is left, else when its lock ends.
+
+        Durable on return. An object that is not there is gone already.
+        """
 
     def sweep(self, older_than: datetime) -> int:
         """Remove what unfinished drafts left before ``older_than``; return how many there were."""
@@ -159,7 +175,7 @@ class LocalStore(Store):
         *parents, name = _segments(key)
         path = self.root / key
         with self._folder(parents, path, make=True) as folder:
-            draft = _LocalDraft(folder, name, path)
+            draft = _LocalDraft(self, folder, name, path)
             try:
                 yield draft
             finally:
@@ -198,6 +214,15 @@ class LocalStore(Store):
         folder, _, stem = prefix.rpartition("/")
         yield from self._walk(_segments(folder) if folder else [], stem)
 
+    def remove(self, key: str) -> None:
+        """Unlink a regular file and sync its folder; its bytes are the file system's to overwrite."""
+        *parents, name = _segments(key)
+        path = self.root / key
+        with suppress(_AbsentError), self._folder(parents, path) as folder, _explained(path):
+            _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=False))
+            os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+
     def sweep(self, older_than: datetime) -> int:
         """Unlink stale temporary names; a draft that is being written is as young as its last write."""
         swept = 0
@@ -225,6 +250,23 @@ class LocalStore(Store):
                 with suppress(PermissionError):  # of a mount point's parent, which is not ours to sync
                     _sync_path(path.parent)
         super().found(archive_id, created)
+
+    def keep(self, folder: int, name: str, kept: str) -> bool:
+        """Give the file ``name`` of an open folder the further key ``kept``, durably; False when another file has it.
+
+        A link, not a copy: what cannot be read any more is kept as well.
+        """
+        *parents, other = _segments(kept)
+        path = self.root / kept
+        with self._folder(parents, path, make=True) as place, _explained(path):
+            try:
+                os.link(name, other, src_dir_fd=folder, dst_dir_fd=place, follow_symlinks=False)
+            except FileExistsError:
+                there = os.stat(other, dir_fd=place, follow_symlinks=False)
+                if not os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), there):
+                    return False
+        self.sync([kept])
+        return True
 
     @contextmanager
     def _folder(self, parents: Sequence[str], path: Path, *, make: bool = False) -> Iterator[int]:
@@ -291,8 +333,8 @@ class LocalStore(Store):
 class _LocalDraft:
     """A file under a temporary name in the folder of its key: what links there has never left the file system."""
 
-    def __init__(self, folder: int, name: str, path: Path) -> None:
-        self._folder, self._name, self._path = folder, name, path
+    def __init__(self, store: LocalStore, folder: int, name: str, path: Path) -> None:
+        self._store, self._folder, self._name, self._path = store, folder, name, path
         self._temporary = f".{uuid.uuid4().hex}.tmp"
         self.file = self._open(os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
@@ -314,6 +356,18 @@ class _LocalDraft:
                 os.link(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             except FileExistsError:
                 return False
+        return True
+
+    def replace(self, kept: str) -> bool:
+        if self.file.writable():
+            self.seal()
+        with _explained(self._path):
+            _require_regular(os.stat(self._name, dir_fd=self._folder, follow_symlinks=False))
+        if not self._store.keep(self._folder, self._name, kept):
+            return False
+        with _explained(self._path):
+            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            os.fsync(self._folder)
         return True
 
     def discard(self) -> None:

@@ -76,12 +76,13 @@ def check_bytes(store: Store, key: str) -> None:
     lines = store.read(checksums).decode(errors="replace").splitlines()
     expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     for each in (document, table):
-        found, due = _sha256(store, each), expected.get(each.rpartition("/")[2], "none")
+        found, due = hash_of(store, each), expected.get(each.rpartition("/")[2], "none")
         if found != due:
             raise FixityError(f"{each} (restore it from a copy of the archive)", expected=due, found=found)
 
 
-def _sha256(store: Store, key: str) -> str:
+def hash_of(store: Store, key: str) -> str:
+    """SHA-256 of a file of the archive, whatever its size."""
     digest = hashlib.sha256()
     with store.open(key) as file:
         while piece := file.read(_HEAD_BYTES):

@@ -1,28 +1,28 @@
 """Fixity: re-read archived recordings and compare every byte with what catalog and sidecar say of them.
 
 What is found is written down for each recording, good or bad, with an event. A recording is re-read before it is
-called bad, and none is while the root no longer is the archive: an unmounted volume condemns nothing.
+called bad, and none is while the root no longer is the archive: an unmounted volume condemns nothing. What is on its
+way out of the archive is left alone.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
+from datetime import datetime
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, literal, select, tuple_, update
 
-from recording_archive import bgzf, sidecar
+from recording_archive import sidecar
 from recording_archive.archive import Archive
 from recording_archive.catalog import record
-from recording_archive.errors import ArchiveError, PermanentError, StoreError
+from recording_archive.errors import StoreError
+from recording_archive.examination import Flaws, examine
 from recording_archive.model import PartId, State
 from recording_archive.schema import recordings, work
 
@@ -30,7 +30,6 @@ GROUP_SIZE, GROUP_AGE_S = 64, 5.0  # results written down in one transaction
 STORED = frozenset({State.ARCHIVED, State.QUARANTINED})  # states whose bytes lie in the archive
 
 _NAME = re.compile(r"recordings/(?:[^/]+/)*([^/~]+)~([^/~]+)~(\d{1,9})\.(json|peaks|[^./]+\.gz)")
-_CHANGES = frozenset({"state", "verified_at", "verified_ok"})  # columns that go on after the sidecar was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,10 @@ def verify(archive: Archive, ids: Iterable[str] | None = None) -> Iterator[Verif
         for interaction_id in dict.fromkeys(ids):
             with archive.catalog.read() as connection:
                 rows = connection.execute(select(recordings).where(recordings.c.interaction_id == interaction_id)).all()
-            stored = [row for row in rows if row.state in STORED]
+            stored = [row for row in rows if is_stored(row)]
             yield from _reread(archive, pool, stored)
             if not stored:
-                yield Verified(PartId(interaction_id, "", 0), None, _absence(rows))
+                yield Verified(PartId(interaction_id, "", 0), None, absence(rows))
 
 
 def count(archive: Archive) -> int:
@@ -103,23 +102,50 @@ def _all_rows(archive: Archive) -> Iterator[Sequence[Row[Any]]]:
             page = connection.execute(select(recordings).where(beyond).order_by(*key).limit(GROUP_SIZE)).all()
         if not page:
             return
-        yield [row for row in page if row.state in STORED]
+        yield [row for row in page if is_stored(row)]
         last = tuple(page[-1][:3])
+
+
+def require_root(archive: Archive) -> None:
+    """Raise StoreError when the root no longer is the archive: whatever was found there means nothing."""
+    if archive.store.identity() != archive.id:
+        raise StoreError(f"{archive.store} no longer holds archive {archive.id}: is its volume still mounted?")
+
+
+def note(
+    connection: Connection, row: Row[Any], flaws: Flaws | None, *, at: datetime, run_id: str | None = None
+) -> bool:
+    """Write down what was found of a row; False when it left the archive while it was read, which changes nothing."""
+    part, problem = PartId(row.interaction_id, row.recording_id, row.part), str(flaws) if flaws else None
+    same = and_(*(recordings.c[name] == value for name, value in part._asdict().items()))
+    still = update(recordings).where(same, recordings.c.state.in_(STORED), recordings.c.deleting_at.is_(None))
+    if not connection.execute(still.values(verified_at=at, verified_ok=problem is None)).rowcount:
+        return False
+    detail = {"ok": problem is None, "stored_sha256": row.stored_sha256}
+    record(
+        connection, "verified", part, at=at, run_id=run_id, detail=detail | ({"problem": problem} if problem else {})
+    )
+    return True
+
+
+def is_stored(row: Row[Any]) -> bool:
+    """Whether the row's bytes are to lie in the archive, and to stay there."""
+    return row.state in STORED and row.deleting_at is None
 
 
 def _reread(archive: Archive, pool: Executor, rows: Sequence[Row[Any]]) -> Iterator[Verified]:
     """Examine rows in the pool; what is found is written down together, but not later than some seconds after."""
-    group: list[tuple[Row[Any], str | None]] = []
+    group: list[tuple[Row[Any], Flaws | None]] = []
     begun = time.monotonic()
-    for row, problem in zip(rows, pool.map(lambda row: _examine(archive, row), rows), strict=True):
-        group.append((row, problem))
+    for row, flaws in zip(rows, pool.map(lambda row: examine(archive, row), rows), strict=True):
+        group.append((row, flaws))
         if time.monotonic() - begun > GROUP_AGE_S:
             yield from _settle(archive, group)
             group, begun = [], time.monotonic()
     yield from _settle(archive, group)
 
 
-def _absence(rows: Sequence[Row[Any]]) -> str:
+def absence(rows: Sequence[Row[Any]]) -> str:
     """Why nothing of an interaction can be verified."""
     if not rows:
         return "never archived: no recording of it is in the catalog"
@@ -127,69 +153,17 @@ def _absence(rows: Sequence[Row[Any]]) -> str:
     return f"not in the archive: {'; '.join(states)}"
 
 
-def _examine(archive: Archive, row: Row[Any]) -> str | None:
-    """What is wrong with a recording; read once more before it is condemned."""
-    return (_problems(archive, row) and _problems(archive, row)) or None
-
-
-def _problems(archive: Archive, row: Row[Any]) -> str:
-    found = []
-    for check in (_check_sidecar, _check_object):
-        try:
-            check(archive, row)
-        except ArchiveError as error:
-            found.append(str(error))
-    return "; ".join(found)
-
-
-def _check_sidecar(archive: Archive, row: Row[Any]) -> None:
-    """Raise unless the sidecar has the bytes the catalog remembers, and tells what the catalog tells."""
-    key = sidecar.beside(row.key)
-    content = archive.store.read(key)
-    if (found := sha256(content).hexdigest()) != row.sidecar_sha256:
-        raise PermanentError(f"sidecar {key}: SHA-256 is {found}, the catalog has {row.sidecar_sha256}")
-    if names := differing(row._asdict(), sidecar.to_recording(content, key)):
-        raise PermanentError(f"the catalog differs from the sidecar {key} in {', '.join(names)}")
-
-
-def _check_object(archive: Archive, row: Row[Any]) -> None:
-    """Raise unless the object can be read to its end and has the hashes and sizes of the catalog, stored and media."""
-    with archive.store.open(row.key) as file:
-        _forget_cached(file)
-        found = bgzf.read_back(file, row.key)
-    for name in ("stored_sha256", "stored_bytes", "sha256", "size_bytes"):
-        if getattr(found, name) != getattr(row, name):
-            raise PermanentError(
-                f"object {row.key}: {name} is {getattr(found, name)}, the catalog has {getattr(row, name)}"
-            )
-
-
-def differing(row: Mapping[str, Any], told: Mapping[str, Any]) -> list[str]:
-    """Columns in which a catalog row differs from what a sidecar tells; those that change later are left out."""
-    return [name for name, value in told.items() if name not in _CHANGES and row[name] != value]
-
-
-def _forget_cached(file: BinaryIO) -> None:
-    """Ask the system to read the disk, not its memory of it; some file systems cannot."""
-    with suppress(OSError):
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _settle(archive: Archive, group: Sequence[tuple[Row[Any], str | None]]) -> list[Verified]:
+def _settle(archive: Archive, group: Sequence[tuple[Row[Any], Flaws | None]]) -> list[Verified]:
     """Write down a group; what left the archive while it was read is left out."""
-    if any(problem for _, problem in group) and archive.store.identity() != archive.id:
-        raise StoreError(f"{archive.store} no longer holds archive {archive.id}: is its volume still mounted?")
-    at, done = archive.clock(), []
+    if any(flaws for _, flaws in group):
+        require_root(archive)
+    at = archive.clock()
     with archive.catalog.write() as connection:
-        for row, problem in group:
-            part = PartId(*tuple(row)[:3])
-            same = and_(*(recordings.c[name] == value for name, value in part._asdict().items()))
-            still = update(recordings).where(same, recordings.c.state.in_(STORED))
-            if connection.execute(still.values(verified_at=at, verified_ok=problem is None)).rowcount:
-                detail = {"ok": problem is None, "stored_sha256": row.stored_sha256}
-                record(connection, "verified", part, at=at, detail=detail | ({"problem": problem} if problem else {}))
-                done.append(Verified(part, row.key, problem))
-    return done
+        return [
+            Verified(PartId(*tuple(row)[:3]), row.key, str(flaws) if flaws else None)
+            for row, flaws in group
+            if note(connection, row, flaws, at=at)
+        ]
 
 
 def _keys_of(connection: Connection, parts: Iterable[PartId]) -> dict[PartId, tuple[str, ...]]:

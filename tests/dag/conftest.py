@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from world import BATCH_PARTS, DAG, DAYS, PER_DAY, World
+from world import APPROVAL_S, BATCH_PARTS, DAG, DAYS, KEEPER, PER_DAY, World
 
 from genesys_sandbox import Sandbox, SandboxOptions
-from genesys_sandbox.airflow import Airflow, free_port
+from genesys_sandbox.airflow import USER, Airflow, free_port
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "RECORDING_ARCHIVE_BATCH_PARTS": str(BATCH_PARTS),
             "RECORDING_ARCHIVE_TASK_RETRY_DELAY_S": "1",
             "RECORDING_ARCHIVE_LOOK_BACK_DAYS": "1",
+            "RECORDING_ARCHIVE_DRILL": "true",
+            "RECORDING_ARCHIVE_MAX_DELETE_BYTES": str(2**30),
+            "RECORDING_ARCHIVE_APPROVAL_HOURS": str(APPROVAL_S / 3600),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{KEEPER}:user",
+            "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
         }
         dags = Path(__file__).parents[2] / "dags"
         with Airflow(home / "airflow", dags=dags, port=free_port(), environment=environment) as airflow:

@@ -19,6 +19,8 @@ PER_DAY = 8
 BATCH_PARTS = 3
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 RUN_S = 240
+KEEPER = "keeper"  # a second user, who may approve what the first one triggered
+APPROVAL_S = 20
 
 
 def day(ago: int) -> str:

@@ -81,6 +81,7 @@ def app_client(archived: Archive) -> Iterator[TestClient]:
     app.dependency_overrides = {
         access.guard: pass_everyone,
         access.decide: lambda: None,
+        access.may_decide: lambda: True,
         get_archive: lambda: archived,
     }
     with TestClient(app, raise_server_exceptions=False) as client:

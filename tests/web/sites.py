@@ -20,6 +20,7 @@ import requests
 from sqlalchemy import insert, select
 
 from genesys_sandbox.airflow import free_port
+from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog import record
 from recording_archive.model import PartId, State
@@ -82,7 +83,7 @@ class Site:
 
 
 def add_states(archive: Archive) -> None:
-    """Enter the interactions ``quarantined-1``, ``purged-1``, ``erased-1``, ``discovered-1`` and ``twofold-1``."""
+    """Enter ``quarantined-1``, ``purged-1``, ``erased-1``, ``discovered-1``, ``twofold-1``; and ``held-1``, on hold."""
     at = datetime(2026, 11, 22, tzinfo=UTC)
     with archive.catalog.write() as connection:
         model = connection.execute(select(recordings).limit(1)).mappings().one()
@@ -90,12 +91,18 @@ def add_states(archive: Archive) -> None:
             part = PartId(f"{state}-1", f"{state}-1", 0)
             certificate = "C-000017" if state in {State.PURGED, State.ERASED} else None
             facts = {"state": state, "key": f"recordings/{part}.wav.gz", "certificate": certificate}
+            facts |= {"quarantined_at": at} if state == State.QUARANTINED else {}
             connection.execute(insert(recordings).values({**model, **part._asdict(), **facts}))
             record(connection, "seen" if state == State.DISCOVERED else state, part, at=at)
         for recording in ("first", "second"):
             part = PartId("twofold-1", recording, 0)
             facts = {"key": f"recordings/{part}.wav.gz"}
             connection.execute(insert(recordings).values({**model, **part._asdict(), **facts}))
+        part = PartId("held-1", "held-1", 0)
+        facts = {"key": f"recordings/{part}.wav.gz"}
+        archive.store.put(facts["key"], archive.store.read(model["key"]))
+        connection.execute(insert(recordings).values({**model, **part._asdict(), **facts}))
+    holds.create(archive, matter="M-1", reason="asked", criteria=holds.Criteria(("held-1",)), actor="keeper")
 
 
 def add_large(archive: Archive) -> None:

@@ -28,11 +28,22 @@ from recording_archive.web.headers import SECURITY_HEADERS
 Sites = Callable[[str], Site]
 MANAGERS = ("simple", "fab")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-STATES = ("archived", "quarantined", "purged", "erased", "discovered")
+STATES = ("archived", "held", "quarantined", "purged", "erased", "discovered")
 PERMITTED = {"simple": set(SIMPLE_ROLES), "fab": {"admin", "listener", "keeper"}}
 DECIDING = {"simple": {"user", "op", "admin"}, "fab": {"admin", "keeper"}}
 ACKNOWLEDGE = "api/failures/acknowledge"
 DECISION = {"interactionId": "nobody", "reason": "because"}
+DECISIONS = {  # none of them changes anything where it is allowed
+    ACKNOWLEDGE: DECISION,
+    "api/holds": {"matter": "M", "reason": "because"},
+    "api/holds/H-20260101-000000/release": {"reason": "because"},
+    "api/recordings/nobody/nobody/restore": {"reason": "because"},
+}
+QUESTIONS = {  # asked by POST for their size; they change nothing
+    "api/retention/forecast": {"policy": "x"},
+    "holds/preview": {"agents": "x"},
+    "retention/compare": {"policy": "x"},
+}
 WRITE = {"X-Recording-Archive": "1", "Content-Type": "application/json"}
 
 
@@ -107,14 +118,54 @@ def test_seeing_and_hearing_need_both_permissions(sites: Sites, manager: str, st
 
 @pytest.mark.parametrize("manager", MANAGERS)
 def test_deciding_needs_more_than_seeing(sites: Sites, manager: str) -> None:
-    """Acknowledging needs edit on enforce_retention and PUT on the view; an unknown interaction is then the error."""
+    """Each decision needs edit on enforce_retention and PUT on the view; what it is about is then the error."""
     site = sites(manager)
     for role in SIMPLE_ROLES if manager == "simple" else FAB_ROLES:
-        reply = site.client_for(role).post(ACKNOWLEDGE, json=DECISION, headers=WRITE)
-        if role in DECIDING[manager]:
-            assert reply.status_code not in {401, 403, 405, 415, 500, 503}, (role, reply.text)
-        else:
-            assert reply.status_code == 403, (role, reply.text)
+        client = site.client_for(role)
+        for path, body in DECISIONS.items():
+            reply = client.post(path, json=body, headers=WRITE)
+            if role in DECIDING[manager]:
+                assert reply.status_code in {400, 404, 409}, (role, path, reply.text)
+            else:
+                assert reply.status_code == 403, (role, path, reply.text)
+        for path, body in QUESTIONS.items():
+            reply = client.post(path, json=body, headers=WRITE)
+            permitted = role in PERMITTED[manager]
+            assert reply.status_code in ({200, 400} if permitted else {403}), (role, path, reply.text)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_no_state_of_a_recording_lets_others_decide(sites: Sites, manager: str, state: str) -> None:
+    """Who may not decide restores and holds nothing, whatever state it is in; who may is told what cannot be."""
+    site = sites(manager)
+    interaction_id = interaction_of(site, state)
+    before = len(events_of(site.archive, "restored", interaction_id))
+    for role in SIMPLE_ROLES if manager == "simple" else FAB_ROLES:
+        client = site.client_for(role)
+        if role not in DECIDING[manager]:
+            hold = {"matter": "M", "reason": "because", "interactionIds": [interaction_id]}
+            assert client.post("api/holds", json=hold, headers=WRITE).status_code == 403, role
+        elif state == "quarantined":
+            continue  # it would be restored
+        path = f"api/recordings/{interaction_id}/{interaction_id}/restore"
+        reply = client.post(path, json={"reason": "because"}, headers=WRITE)
+        assert reply.status_code == (409 if role in DECIDING[manager] else 403), (role, reply.text)
+    assert len(events_of(site.archive, "restored", interaction_id)) == before
+
+
+def test_no_route_that_takes_a_body_can_be_forged(site: Site) -> None:
+    """Whatever is sent by POST with the cookie alone: another site, a form and a missing header are refused."""
+    client = site.client_for("admin", cookie=True)
+    posted = list(paths(site, method="POST"))
+    assert len(posted) == len(DECISIONS) + len(QUESTIONS)
+    for path in posted:
+        for headers, status in (
+            ({**WRITE, "Sec-Fetch-Site": "cross-site"}, 403),
+            ({"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}, 403),
+            ({**WRITE, "Content-Type": "text/plain", "Sec-Fetch-Site": "same-origin"}, 415),
+        ):
+            assert client.post(path, data="{}", headers=headers).status_code == status, (path, headers)
 
 
 def test_a_refusal_of_a_known_user_is_an_event(sites: Sites) -> None:

@@ -349,6 +349,19 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/failures/acknowledge": ["post"],
         "/api/statistics": ["get"],
         "/api/coverage": ["get"],
+        "/api/holds": ["get", "post"],
+        "/api/holds/{hold_id}": ["get"],
+        "/api/holds/{hold_id}/release": ["post"],
+        "/api/recordings/{interaction_id}/{recording_id}/restore": ["post"],
+        "/api/retention/forecast": ["get", "post"],
+        "/api/retention/policy": ["get"],
+        "/api/retention/runs": ["get"],
+        "/api/retention/runs/{run_id}": ["get"],
+        "/api/retention/runs/{run_id}/report": ["get"],
+        "/api/certificates/{number}": ["get"],
+        "/api/fixity/runs": ["get"],
+        "/api/fixity/runs/{run_id}": ["get"],
+        "/api/fixity/runs/{run_id}/report": ["get"],
     }
 
 

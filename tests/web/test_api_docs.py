@@ -38,4 +38,9 @@ def test_the_documented_session_works(site: Site, tmp_path: Path) -> None:
     assert told["peaks.json"]["peaks"]
     assert told["compliance_report.json"]["runId"] == told["runs.json"]["items"][0]["runId"]
     assert told["coverage.json"]["days"] == [{"date": "2026-11-20", "state": "complete"}]
+    assert told["hold.json"]["effect"] == told["held.json"]["effect"]
+    assert told["hold.json"]["effect"]["held"] > 0
+    assert (told["released.json"]["id"], told["released.json"]["releasedBy"]) == (told["hold.json"]["id"], "admin")
+    assert len(told["forecast.json"]["inForce"]["months"]) == 12
+    assert told["compared.json"]["proposed"]["policy"]["name"] == "shorter"
     assert told["acknowledged.json"]["parts"][0]["refused"] is None

@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from browsing import CONTRAST, Visit, chromium, new_context, shoot, sign_in
-from looked_at import BAD, RUN, World, make_world
+from looked_at import BAD, RUN, VERIFIED, WAITING, World, make_world
 from playwright.sync_api import Browser, expect
 
 from genesys_sandbox import Sandbox
 
 pytestmark = pytest.mark.browser
 
+POLICY = "name: shorter\ndefaultDays: 2\n"
 VIEWS = {
     "search": "",
     "search-more": "?direction=inbound&q=Agent&from=2026-11-01",
@@ -31,6 +32,21 @@ VIEWS = {
     "report-tab": "runs/by-airflow?dag_id=other&run_id=x",
     "failures": "failures",
     "overview": "overview",
+    "recording-quarantined": "recordings/{quarantined}/{quarantined}",
+    "recording-purged": "recordings/{purged}/{purged}",
+    "holds": "holds?state=all",
+    "hold": "holds/{hold}?made=true",
+    "hold-new": "holds/new",
+    "hold-new-preview": "holds/new?ids={calm}+never-seen-1&agents=Agent&from=2026-11-01",
+    "retention": "retention",
+    "retention-compare": f"retention?{urlencode({'policy': POLICY})}",
+    "retention-wrong": "retention?policy=days:+many",
+    "plan": f"retention/runs/{quote(WAITING)}",
+    "plan-done": "retention/runs/scheduled__2026-11-21T01:00:00+00:00",
+    "plans": "retention/runs",
+    "certificate": "certificates/{certificate}",
+    "fixity": "fixity",
+    "fixity-run": f"fixity/runs/{quote(VERIFIED)}",
     "not-found": "no/such/page",
 }
 
@@ -161,12 +177,14 @@ def test_a_report_reads_sorts_and_downloads(visit: Visit, world: World) -> None:
 def test_markup_in_metadata_stays_text(visit: Visit, world: World) -> None:
     """A payload in every field, and as an id, is shown as it is and makes no element on any page."""
     texts = ""
-    for path in ("", f"recordings/{world.nasty}/{world.nasty}", f"runs/{RUN}", "failures", "overview", "runs"):
+    new = ("holds?state=all", "retention", f"retention/runs/{quote(WAITING)}", f"holds/new?agents={quote(BAD)}")
+    old = ("", f"recordings/{world.nasty}/{world.nasty}", f"runs/{RUN}", "failures", "overview", "runs")
+    for path in (*old, *new):
         visit.go(path)
         texts += visit.page.inner_text("body")
         assert visit.page.locator("main img, main script").count() == 0
         assert visit.page.evaluate("window.hacked") is None
-    assert texts.count(BAD) >= 10
+    assert texts.count(BAD) >= 15
 
 
 def test_a_payload_in_the_address_stays_text(visit: Visit) -> None:
@@ -241,13 +259,106 @@ def test_a_failure_is_accepted_with_a_reason(visit: Visit, world: World) -> None
     expect(visit.page.get_by_text("deleted at the source <b>")).to_be_visible()
 
 
+def test_a_hold_is_previewed_made_and_released(visit: Visit, world: World) -> None:
+    """What it would hold shows as the fields are filled in; a changed field takes the button away until it is told."""
+    frame = visit.go_framed("holds")
+    frame.get_by_role("link", name="New hold").click()
+    make = frame.get_by_role("button", name="Put on hold")
+    frame.get_by_label("Interactions").fill(f"{world.nasty}, {world.purged}")
+    expect(make).to_be_disabled()
+    frame.get_by_label("Agents").focus()
+    expect(frame.locator(".card", has_text="held now").locator("strong")).to_have_text("1")
+    expect(frame.locator(".card", has_text="deleted before").locator("strong")).to_have_text("1")
+    expect(frame.locator("#preview tbody tr")).to_have_count(1)
+    shoot(visit.page, "framed-hold-preview-light")
+    frame.get_by_label("Queues").press_sequentially("Nowhere <b>")
+    expect(make).to_be_disabled()
+    frame.get_by_label("Matter").fill("Roe v. <i>Doe")
+    expect(frame.get_by_text("queue Nowhere <b>")).to_be_visible()
+    frame.get_by_label("Queues").fill("")
+    frame.get_by_label("Reason").fill("letter of counsel")
+    expect(frame.locator("#preview tbody tr")).to_have_count(1)
+    make.click()
+    expect(frame.get_by_text("The hold is in force.")).to_be_visible()
+    expect(frame.get_by_role("heading", name="Roe v. <i>Doe")).to_be_visible()
+    frame.get_by_role("button", name="Release…").click()
+    frame.get_by_label("Reason").fill("settled")
+    shoot(visit.page, "framed-release-light")
+    frame.get_by_role("button", name="Release the hold").click()
+    expect(frame.get_by_text("Released by admin")).to_be_visible()
+    documents = [key for key in world.archive.store.list("holds/") if key.endswith(".released.json")]
+    assert len(documents) == 1
+
+
+def test_what_cannot_be_held_is_said_and_not_sent(visit: Visit) -> None:
+    """A wrong field is told in place of the preview; an empty form has nothing to press."""
+    page = visit.go("holds/new")
+    expect(page.get_by_role("button", name="Put on hold")).to_be_disabled()
+    page.get_by_label("Interactions").fill("../x")
+    page.keyboard.press("Tab")
+    expect(page.locator("#preview .notice.bad")).to_contain_text("../x")
+    expect(page.get_by_role("button", name="Put on hold")).to_be_disabled()
+
+
+def test_without_javascript_a_hold_can_be_previewed(browser: Browser, world: World, session: Any) -> None:
+    """The form is a plain one then, and the page says how a hold is made."""
+    context = browser.new_context(storage_state=session, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{world.site.url}/archive/holds/new")
+    page.get_by_label("Interactions").fill(world.calm)
+    page.get_by_role("button", name="Show what it would hold").click()
+    expect(page.locator(".card", has_text="held now").locator("strong")).to_have_text("1")
+    expect(page.get_by_role("button", name="Put on hold")).to_be_disabled()
+    assert "recording-archive hold create" in page.content()
+    page.goto(f"{world.site.url}/archive/retention")
+    page.get_by_label("A policy document").fill(POLICY)
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("heading", name="Proposed: shorter")).to_be_visible()
+    context.close()
+
+
+def test_a_quarantined_call_is_restored_with_a_reason(visit: Visit, world: World) -> None:
+    """The banner names its day; the dialog asks why; then it plays again, and its time line has who and why."""
+    frame = visit.go_framed(f"recordings/{world.quarantined}/{world.quarantined}")
+    expect(frame.get_by_text("In quarantine since")).to_be_visible()
+    expect(frame.get_by_role("button", name="Play")).to_have_count(0)
+    frame.get_by_role("button", name="Restore…").click()
+    frame.get_by_label("Reason").fill("complaint 4711")
+    shoot(visit.page, "framed-restore-light")
+    frame.get_by_role("button", name="Restore it").click()
+    expect(frame.get_by_role("button", name="Play")).to_be_visible()
+    expect(frame.get_by_text("complaint 4711")).to_be_visible()
+    assert world.row(world.quarantined).state == "archived"
+
+
+def test_a_pasted_policy_is_compared_at_once(visit: Visit, world: World) -> None:
+    """Leaving the field is enough; what is no policy is told with its line; nothing is put to use."""
+    page = visit.go("retention")
+    page.get_by_label("A policy document").fill("name: x\ndefaultDays: soon\n")
+    page.keyboard.press("Tab")
+    expect(page.locator("#preview")).to_contain_text("line 2")
+    page.get_by_label("A policy document").fill(POLICY)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("heading", name="Proposed: shorter")).to_be_visible()
+    expect(page.locator("#preview .card").first).to_contain_text("more would be due at once")
+    assert len(list(world.archive.store.list("policies/"))) == 3
+
+
+def test_a_plan_that_waits_leads_the_whole_window_to_airflow(visit: Visit) -> None:
+    """Airflow's own page must not open inside its own frame."""
+    frame = visit.go_framed("retention")
+    frame.get_by_role("link", name="Decide in Airflow").click()
+    visit.page.wait_for_url("**/dags/enforce_retention/runs/*/required_actions")
+    assert quote(WAITING) in visit.page.url.replace("%3A", ":").replace(":", "%3A")
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_can_be_read(browser: Browser, world: World, session: Any, *, dark: bool) -> None:
     """On every page each text has the contrast that WCAG 2.2 AA asks for, and nothing scrolls sideways."""
     context = new_context(browser, session, dark=dark)
     visiting = Visit(context.new_page(), world.site.url)
     for name, path in VIEWS.items():
-        page = visiting.go(path.format(calm=world.calm))
+        page = visiting.go(path.format(**world.names()))
         page.wait_for_timeout(250)
         shoot(page, f"{name}-{'dark' if dark else 'light'}")
         assert page.evaluate(CONTRAST) == [], name

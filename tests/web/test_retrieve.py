@@ -164,7 +164,9 @@ def test_what_may_not_be_fetched_says_why(app_client: TestClient, archived: Arch
     told = reply.json()
     assert (reply.status_code, told["status"]) == (status, status)
     assert told.get("certificate") == ("C-000017" if status == 410 else None)
-    assert ("2026-11-22" in told.get("quarantinedAt", "")) == (status == 409)
+    assert told.get("quarantinedAt") == ("2026-11-22T00:00:00+00:00" if status == 409 else None)
+    assert told.get("purgeFrom") == ("2026-12-06T00:00:00+00:00" if status == 409 else None)
+    assert ("2026-12-06" in told["detail"]) == (status == 409)
     refused = events_of(archived, "refused", f"{state}-1")
     assert [(event.actor, event.detail) for event in refused] == ([("tester", {"why": state})] if status != 404 else [])
 

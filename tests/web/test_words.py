@@ -13,7 +13,7 @@ from recording_archive.report import CSV_COLUMNS
 from recording_archive.web import charts, wording
 from recording_archive.web.address import Address
 from recording_archive.web.entries import PAGE, read_entries
-from recording_archive.web.rows import CoverageDay
+from recording_archive.web.figure_rows import CoverageDay
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -72,6 +72,27 @@ def test_each_chip_takes_one_thing_away() -> None:
         ("a b", "?from=2026-11-01&sort=oldest"),
         ("from 2026-11-01", "?q=a+b&sort=oldest"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "hold"),
+    [
+        ([("q", "8f1abf8e-9600 3ec5-11"), ("id", "id-0000001")], "ids=id-0000001+8f1abf8e-9600+3ec5-11"),
+        (
+            [("agent", "Änne"), ("from", "2026-11-01"), ("sort", "oldest"), ("after", "x")],
+            "agents=%C3%84nne&from=2026-11-01",
+        ),
+        ([("number", "+1 2"), ("queue", "Q")], "numbers=%2B1+2&queues=Q"),
+        ([("q", "Änne")], None),  # a part of a name: of agent or queue
+        ([("agent", "A"), ("minSeconds", "3")], None),  # a hold would cover more than was found
+        ([("status", "quarantined")], None),
+        ([], None),
+    ],
+)
+def test_a_search_becomes_a_hold_only_whole(asked: list[tuple[str, str]], hold: str | None) -> None:
+    """The form of a hold is filled in by a search when it can ask for all that the search asks for, and not else."""
+    filled = Address.of(asked).as_hold()
+    assert (filled and sorted(filled.split("&"))) == (hold and sorted(hold.split("&")))
 
 
 @pytest.mark.parametrize("most", [0, 1, 3, 7, 99, 1001, 123_456_789])

@@ -45,6 +45,7 @@ _TEXT_ATTRIBUTES = {
     "direction": "direction",
     "media_type": "mediaType",
     "division": "division",
+    "contact_id": "contactId",
 }
 
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 READ_DAG = "archive_recordings"
 DECIDE_DAG = "enforce_retention"
+VERIFY_DAG = "verify_archive"
 VIEW = "Recordings"
 CSRF_HEADER = "X-Recording-Archive"
 _SAFE = frozenset({"GET", "HEAD"})
@@ -73,7 +74,7 @@ def may_see(request: Request) -> bool:
 
 
 def may_decide(request: Request) -> bool:
-    """Whether the signed-in user may acknowledge failures."""
+    """Whether the signed-in user may hold, release, restore and acknowledge."""
     return _permits(request, "PUT", DECIDE_DAG)
 
 

@@ -26,6 +26,7 @@ FIELDS = ("q", *_WORDS, "sort")
 NARROW = tuple(name for name in _WORDS if name not in {"from", "to"})
 """Fields that stand folded below the search box."""
 
+_HELD = {"agent": "agents", "queue": "queues", "number": "numbers", "from": "from", "to": "to"}
 _SHORTEST_ID = 6
 _LONGEST_CHIP = 60
 
@@ -71,6 +72,17 @@ class Address:
         named = [word for name, value in self.pairs if name == "id" for word in _split(value)]
         words = _split(self.fields()["q"])
         return list(dict.fromkeys([*named, *(words if all(map(_may_be_id, words)) else [])]))
+
+    def as_hold(self) -> str | None:
+        """The query that fills the form of a new hold with this search; None when a hold cannot ask for all of it."""
+        given = {name: value for name, value in self.pairs if name not in {"id", "after", "sort", "format"}}
+        ids = self.ids()
+        if given.pop("q", None) is not None and not ids:
+            return None
+        fields = {"ids": " ".join(ids)} if ids else {}
+        if not set(given) <= set(_HELD) or not (given or ids):
+            return None
+        return urlencode(fields | {_HELD[name]: value for name, value in given.items()})
 
     def _told(self) -> Iterator[tuple[str, str]]:
         given = dict(self.pairs)

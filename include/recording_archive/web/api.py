@@ -5,8 +5,6 @@ Every error is a problem document. Every list has pages without a cap: ``next`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -16,7 +14,7 @@ from sqlalchemy import Row, select
 from recording_archive.archive import Archive
 from recording_archive.model import PartId
 from recording_archive.schema import recordings
-from recording_archive.web import access, api_books
+from recording_archive.web import access, api_books, api_disposition, api_holds, api_retention
 from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.details import Absence, read_details, why_absent
 from recording_archive.web.filters import After, Limit, Sort, SortBy, Storable, read_cursor, read_filters, write_cursor
@@ -25,33 +23,24 @@ from recording_archive.web.openapi import describe, problems
 from recording_archive.web.peaks import read_peaks
 from recording_archive.web.problems import Problem
 from recording_archive.web.retrieve import file_name, require_stored
-from recording_archive.web.rows import RecordingDetails, RecordingPage, RecordingRow, to_row
+from recording_archive.web.rows import RecordingDetails, RecordingPage, RecordingRow
 from recording_archive.web.search import Filters, export, search, unknown_ids
-from recording_archive.web.tables import as_csv, as_json_lines, begun
+from recording_archive.web.standing import to_rows
+from recording_archive.web.tables import LIST_TYPES, ListFormat, begun, send_list
 
 router = APIRouter(prefix="/api", responses=problems())
-router.include_router(api_books.router)
+for _part in (api_books, api_holds, api_retention, api_disposition):
+    router.include_router(_part.router)
 
 InteractionId = Annotated[str, Path(min_length=1, max_length=200), Storable]
 Part = Annotated[int, Query(ge=0, lt=2**31, description="The media file of the recording; they count from 0.")]
 FilterDep = Annotated[Filters, Depends(read_filters)]
 
 
-class ListFormat(StrEnum):
-    """A page by default; ``csv`` and ``json`` (a document in each line) are the whole list."""
-
-    PAGE = "page"
-    CSV = "csv"
-    JSON = "json"
-
-
-_PAGE_OR_LIST: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {}}}
-}
 _AUDIO = {"schema": {"type": "string", "format": "binary"}}
 
 
-@router.get("/recordings", response_model=RecordingPage, responses=_PAGE_OR_LIST)
+@router.get("/recordings", response_model=RecordingPage, responses=LIST_TYPES)
 def list_recordings(
     request: Request,
     archive: ArchiveDep,
@@ -68,7 +57,7 @@ def list_recordings(
         return _send_list(archive, filters, format, access.user_name(request), oldest=oldest)
     page = search(archive.catalog, filters, limit=limit, after=read_cursor(after), oldest=oldest)
     return RecordingPage(
-        items=[to_row(row, archive) for row in page.rows],
+        items=to_rows(archive, page.rows),
         next=write_cursor(page.next),
         unknown=unknown_ids(archive.catalog, filters.ids) if filters.ids and after is None else [],
     )
@@ -152,17 +141,7 @@ def _send_list(
     oldest: bool,
 ) -> StreamingResponse:
     """The whole list as a file; no connection is held between two pages of it."""
-    rows = begun(_rows(archive, filters, oldest=oldest))
+    pages = export(archive.catalog, filters, oldest=oldest)
+    rows = begun(row for page in pages for row in to_rows(archive, page))
     note_access(archive, "exported", None, user, {"list": "recordings", "format": format})
-    if format is ListFormat.CSV:
-        return _download(as_csv(RecordingRow, rows), "text/csv; charset=utf-8", "recordings.csv")
-    return _download(as_json_lines(rows), "application/x-ndjson", "recordings.jsonl")
-
-
-def _rows(archive: Archive, filters: Filters, *, oldest: bool) -> Iterator[RecordingRow]:
-    return (to_row(row, archive) for row in export(archive.catalog, filters, oldest=oldest))
-
-
-def _download(lines: Iterator[str], media_type: str, name: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(lines, media_type=media_type, headers=headers)
+    return send_list(RecordingRow, rows, format, "recordings")

@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 from datetime import date
-from enum import StrEnum
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
-from recording_archive import decisions, staging
+from recording_archive import decisions
 from recording_archive.archive import Archive
-from recording_archive.stored_report import keys_of
 from recording_archive.web import access
 from recording_archive.web.days import read_coverage
-from recording_archive.web.deps import ArchiveDep, note_access
+from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.failures import Failing, list_failures
+from recording_archive.web.figure_rows import Coverage, Statistics
 from recording_archive.web.figures import read_statistics
-from recording_archive.web.filters import After, Limit, Storable, read_cursor, write_cursor
+from recording_archive.web.filters import After, Limit, Storable, write_cursor
 from recording_archive.web.history import list_runs, read_run
 from recording_archive.web.openapi import problems
 from recording_archive.web.problems import Problem
-from recording_archive.web.ranges import quote_tag, select
-from recording_archive.web.rows import (
-    Coverage,
-    Decided,
-    Document,
-    RecordingPage,
-    RunDetails,
-    RunPage,
-    Statistics,
-    to_row,
-)
-from recording_archive.web.search import Position
-from recording_archive.web.streams import file_pieces, respond
+from recording_archive.web.reports import REPORT_RESPONSES, ReportFormat, send_report
+from recording_archive.web.rows import Decided, Document, RecordingPage, RunDetails, RunPage
+from recording_archive.web.run_list import read_dated
+from recording_archive.web.standing import to_rows
 
 router = APIRouter()
 
 RunId = Annotated[str, Path(min_length=1, max_length=250), Storable]
 First = Annotated[date | None, BeforeValidator(lambda value: value or None), Query(alias="from")]
 Last = Annotated[date | None, BeforeValidator(lambda value: value or None), Query(alias="to")]
-
-
-class ReportFormat(StrEnum):
-    """The two documents of a report: entries as JSON, or every row of the run as CSV."""
-
-    JSON = "json"
-    CSV = "csv"
 
 
 class Acknowledgement(Document):
@@ -70,7 +52,7 @@ class Acknowledged(Document):
 @router.get("/runs", response_model=RunPage)
 def show_runs(archive: ArchiveDep, limit: Limit = 50, after: After = None) -> RunPage:
     """The runs, newest first."""
-    items, following = list_runs(archive, limit=limit, after=_dated(after))
+    items, following = list_runs(archive, limit=limit, after=read_dated(after))
     return RunPage(items=items, next=write_cursor(following))
 
 
@@ -80,18 +62,7 @@ def show_run(archive: ArchiveDep, run_id: RunId) -> RunDetails:
     return _run(archive, run_id)
 
 
-@router.get(
-    "/runs/{run_id}/report",
-    response_class=Response,
-    responses=problems(404, 412, 416)
-    | {
-        200: {
-            "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}}
-        },
-        206: {"description": "A range", "content": {"application/json": {}, "text/csv": {}}},
-        304: {"description": "The entity tag still matches"},
-    },
-)
+@router.get("/runs/{run_id}/report", response_class=Response, responses=REPORT_RESPONSES)
 def fetch_report(
     request: Request,
     archive: ArchiveDep,
@@ -99,19 +70,7 @@ def fetch_report(
     format: ReportFormat = ReportFormat.JSON,
 ) -> Response:
     """The compliance report, byte for byte as it lies in the archive."""
-    run = _run(archive, run_id)
-    if run.report_key is None:
-        raise Problem(404, "There is no report yet", "It is written when the run ends.")
-    document, table, checksums = keys_of(run.report_key)
-    key = document if format is ReportFormat.JSON else table
-    size, name = archive.store.size(key) or 0, f"{staging.safe_name(run_id)}.compliance_report.{format}"
-    return respond(
-        select(request.method, request.headers, size=size, etag=quote_tag(_hash_of(archive, checksums, key))),
-        file_pieces(lambda: archive.store.open(key)),
-        media_type="application/json" if format is ReportFormat.JSON else "text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        before=partial(note_access, archive, "exported", None, access.user_name(request), {"report": key}),
-    )
+    return send_report(request, archive, _run(archive, run_id).report_key, run_id, format)
 
 
 @router.get("/failures", response_model=RecordingPage)
@@ -119,8 +78,8 @@ def show_failures(
     archive: ArchiveDep, kind: Failing = Failing.DECISION, limit: Limit = 50, after: After = None
 ) -> RecordingPage:
     """Recordings that could not be archived: those that need a decision, are tried again, or are acknowledged."""
-    page = list_failures(archive, kind, limit=limit, after=_dated(after))
-    return RecordingPage(items=[to_row(row, archive) for row in page.rows], next=write_cursor(page.next))
+    page = list_failures(archive, kind, limit=limit, after=read_dated(after))
+    return RecordingPage(items=to_rows(archive, page.rows), next=write_cursor(page.next))
 
 
 @router.post(
@@ -158,21 +117,6 @@ def show_statistics(archive: ArchiveDep, first: First = None, last: Last = None)
 def show_coverage(archive: ArchiveDep, first: First = None, last: Last = None) -> Coverage:
     """Of each day: complete, gap, or nothing expected; by default the last 92."""
     return read_coverage(archive, first, last)
-
-
-def _dated(cursor: str | None) -> Position | None:
-    """A cursor of a list whose rows all have a date."""
-    position = read_cursor(cursor)
-    if position is not None and position.date is None:
-        raise Problem(400, "The cursor is malformed", "after: it is of another list.")
-    return position
-
-
-def _hash_of(archive: Archive, checksums: str, key: str) -> str:
-    """The hash that was stored with a report; where it is lost, the key, which also names one content for good."""
-    lines = archive.store.read(checksums).decode(errors="replace").splitlines()
-    found = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    return found.get(key.rpartition("/")[2], key)
 
 
 def _run(archive: Archive, run_id: str) -> RunDetails:

@@ -6,7 +6,17 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from recording_archive.web import access, api, pages, problems, render, retrieve
+from recording_archive.web import (
+    access,
+    api,
+    fixity_pages,
+    hold_pages,
+    pages,
+    problems,
+    render,
+    retention_pages,
+    retrieve,
+)
 from recording_archive.web.headers import SecurityHeaders
 from recording_archive.web.unlogged import SearchesUnlogged
 
@@ -27,7 +37,7 @@ def create_app() -> FastAPI:
     problems.install(app)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(SearchesUnlogged)
-    for part in (retrieve, api, pages):
+    for part in (retrieve, api, pages, hold_pages, retention_pages, fixity_pages):
         app.include_router(part.router)
     app.mount("/static", _Static(directory=render.STATIC), name="static")
     return app

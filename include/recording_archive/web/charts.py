@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from math import ceil
 
-from recording_archive.web.rows import CoverageDay
+from recording_archive.web.figure_rows import CoverageDay
 
 WIDTH, HEIGHT = 560, 150
 _LEFT, _BOTTOM, _TOP = 52, 20, 8
@@ -38,7 +38,7 @@ class Columns:
 
 def columns(values: Sequence[tuple[date, int]]) -> Columns:
     """A chart of one column a day; the axis begins at 0 and ends at a round number."""
-    top = _round_up(max((value for _, value in values), default=0) or 1)
+    top = round_up(max((value for _, value in values), default=0) or 1)
     floor, high = HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP
     step = (WIDTH - _LEFT) / max(len(values), 1)
     bars = []
@@ -51,10 +51,10 @@ def columns(values: Sequence[tuple[date, int]]) -> Columns:
     return Columns(tuple(bars), ticks, labels)
 
 
-def _round_up(value: int) -> int:
-    """The next 1, 2 or 5 of a power of ten, so that ticks read well."""
+def round_up(value: int) -> int:
+    """The next round number, so that ticks read well and columns fill the chart."""
     unit: int = 10 ** (len(str(value)) - 1)
-    return next(step * unit for step in (1, 2, 5, 10) if step * unit >= value)
+    return next(step * unit for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * unit >= value)
 
 
 @dataclass(frozen=True, slots=True)

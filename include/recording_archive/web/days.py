@@ -13,8 +13,8 @@ from recording_archive.archive import Archive
 from recording_archive.model import Window
 from recording_archive.schema import coverage
 from recording_archive.timeline import Covered, joined
+from recording_archive.web.figure_rows import Coverage, CoverageDay
 from recording_archive.web.problems import Problem
-from recording_archive.web.rows import Coverage, CoverageDay
 
 MOST_DAYS = 400
 _GRACE = timedelta(hours=12)  # a day's own run comes after its end, and takes a while

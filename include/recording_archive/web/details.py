@@ -13,7 +13,9 @@ from recording_archive.archive import Archive
 from recording_archive.errors import ArchiveError
 from recording_archive.model import Outcome, PartId
 from recording_archive.timeline import Covered, Timeline, read_timeline
-from recording_archive.web.rows import Happening, RecordingDetails, to_fields, to_row
+from recording_archive.verify import STORED
+from recording_archive.web.rows import Happening, RecordingDetails, to_fields
+from recording_archive.web.standing import certificate_of, holdings, read_retention, to_rows
 
 HOW_TO_ASK = "Trigger the DAG archive_recordings with this interactionId: the source is asked for it at once."
 
@@ -61,13 +63,20 @@ def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
     if mine is None:
         return _absence(told)
     document, problem = _read_sidecar(archive, mine)
+    held = holdings(archive, [mine]).get(part)
+    retention, retention_problem = read_retention(archive, mine, held)
+    certificate, certificate_problem = certificate_of(archive, mine)
     return RecordingDetails.model_validate(
         {
-            **to_fields(mine, archive),
+            **to_fields(mine, archive, held),
             "sidecar": document,
             "sidecar_problem": problem,
+            "retention": retention,
+            "retention_problem": retention_problem,
+            "certificate_document": certificate,
+            "certificate_problem": certificate_problem,
             "timeline": list(_happenings(told.events, part)),
-            "parts": [to_row(row, archive) for row in told.parts],
+            "parts": to_rows(archive, told.parts),
         }
     )
 
@@ -84,7 +93,7 @@ def _absence(told: Timeline) -> Absence:
 
 def _read_sidecar(archive: Archive, row: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
     """The sidecar as it lies in the archive; where it cannot be read, why: the page must still show the rest."""
-    if row["key"] is None:
+    if row["state"] not in STORED or row["key"] is None:
         return None, None
     key = sidecar.beside(row["key"])
     try:

@@ -25,7 +25,9 @@ DECIDE = (("can_edit", VIEW), ("can_edit", f"DAG:{DECIDE_DAG}"))
 def main(
     role: Annotated[str, typer.Argument(help="A role of the FAB auth manager; made when it is not there.")],
     *,
-    decide: Annotated[bool, typer.Option("--decide", help="May acknowledge failures as well.")] = False,
+    decide: Annotated[
+        bool, typer.Option("--decide", help="May hold, release, restore and acknowledge as well.")
+    ] = False,
 ) -> None:
     """Let ROLE search, listen and fetch, through the view Recordings and the DAG archive_recordings."""
     wanted = LISTEN + (DECIDE if decide else ())

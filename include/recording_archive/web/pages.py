@@ -27,8 +27,10 @@ from recording_archive.web.failures import Failing, list_failures
 from recording_archive.web.figures import read_statistics
 from recording_archive.web.filters import After, Sort, SortBy, read_cursor, read_filters, write_cursor
 from recording_archive.web.render import page
-from recording_archive.web.rows import RecordingDetails, to_row
+from recording_archive.web.rows import RecordingDetails
 from recording_archive.web.search import Filters, search, unknown_ids
+from recording_archive.web.standing import to_rows
+from recording_archive.web.wording import AGES
 
 PAGE = 50
 MONTHS = 6
@@ -56,7 +58,8 @@ _SHOWN = frozenset(
         "division",
     )
 )
-_AGES = ("within a day", "within a week", "within a month", "within 3 months", "within a year", "longer ago")
+
+MayDecide = Annotated[bool, Depends(access.may_decide)]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router.include_router(run_pages.router)
@@ -67,6 +70,8 @@ def search_page(
     request: Request,
     archive: ArchiveDep,
     filters: Annotated[Filters, Depends(read_filters)],
+    may_decide: MayDecide,
+    *,
     sort: SortBy = Sort.NEWEST,
     after: After = None,
 ) -> HTMLResponse:
@@ -82,13 +87,14 @@ def search_page(
         asked=fields,
         narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
         chips=address.chips(),
-        rows=[to_row(row, archive) for row in found.rows],
+        rows=to_rows(archive, found.rows),
         heading=_heading(len(found.rows), more=found.next is not None, later=after is not None, sort=sort),
         next=address.but(after=write_cursor(found.next)) if found.next else None,
         first=address.but(after=None),
         later=after is not None,
         asked_ids=len(ids),
         absent=unknown_ids(archive.catalog, ids) if ids and after is None else [],
+        as_hold=address.as_hold() if may_decide else None,
         export_csv=address.but(after=None, format="csv"),
         export_json=address.but(after=None, format="json"),
         states=_STATES,
@@ -113,6 +119,8 @@ def recording_page(
     archive: ArchiveDep,
     interaction_id: str,
     recording_id: str,
+    may_decide: MayDecide,
+    *,
     part: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> HTMLResponse:
     """One part: player, facts, proof and time line."""
@@ -124,6 +132,8 @@ def recording_page(
         archive,
         "recording.html",
         row=told,
+        may_decide=may_decide,
+        restored=told.restored_until is not None and told.restored_until > archive.clock(),
         timeline=list(reversed(told.timeline)),
         siblings=told.parts,
         problem=_fixity_problem(told),
@@ -133,17 +143,15 @@ def recording_page(
 
 
 @router.get("/failures")
-def failures_page(
-    request: Request, archive: ArchiveDep, may_decide: Annotated[bool, Depends(access.may_decide)]
-) -> HTMLResponse:
+def failures_page(request: Request, archive: ArchiveDep, may_decide: MayDecide) -> HTMLResponse:
     """What could not be archived: first what needs a decision, then what runs try again."""
     undecided, retried = (list_failures(archive, kind, limit=200) for kind in (Failing.DECISION, Failing.RETRYING))
     return page(
         request,
         archive,
         "failures.html",
-        undecided_rows=[to_row(row, archive) for row in undecided.rows],
-        retried_rows=[to_row(row, archive) for row in retried.rows],
+        undecided_rows=to_rows(archive, undecided.rows),
+        retried_rows=to_rows(archive, retried.rows),
         more_undecided=undecided.next is not None,
         more_retried=retried.next is not None,
         retry_days=archive.settings.retry_days,
@@ -168,7 +176,7 @@ def overview_page(request: Request, archive: ArchiveDep, until: date | None = No
         months=charts.months(covered.days),
         gaps=charts.gaps(covered.days),
         words=_DAYS,
-        ages=_AGES,
+        ages=AGES,
         today=today,
         earlier=first - timedelta(days=1),
         later=_months_until(last + timedelta(days=200))[1] if last < today else None,
@@ -192,7 +200,7 @@ def _absent(request: Request, archive: Archive, interaction_id: str, *, status: 
         status=status,
         interaction_id=interaction_id,
         safe=is_safe_id(interaction_id),
-        known=[to_row(row, archive) for row in told.parts],
+        known=to_rows(archive, told.parts),
         tried=told.work,
         covered=told.covered,
         trigger=f"airflow dags trigger {access.READ_DAG} --conf {conf}",

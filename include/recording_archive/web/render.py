@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recording_archive.archive import Archive
 from recording_archive.model import is_safe_id
+from recording_archive.outlook import total
 from recording_archive.web import wording
 from recording_archive.web.failures import Failing, count_failures
 
@@ -78,18 +79,24 @@ def _environment() -> Environment:
         "size",
         "number",
         "duration",
+        "kept",
+        "fixity_kind",
+        "finding",
         "utc",
         "iso",
         "ago",
+        "days",
         "party",
         "label",
         "outcome",
         "plain",
         "happening",
         "remark",
+        "run_link",
         "tone",
     )
     environment.filters |= {name: getattr(wording, name) for name in names}
+    environment.filters["total"] = total
     environment.filters["segment"] = lambda text: quote(text, safe="")
     environment.tests["safe_id"] = is_safe_id
     return environment

@@ -15,12 +15,13 @@ from sqlalchemy import Row, select
 from recording_archive.archive import Archive
 from recording_archive.errors import PermanentError
 from recording_archive.model import PartId, State, is_safe_id
-from recording_archive.schema import events, recordings
+from recording_archive.schema import recordings
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.problems import Problem
 from recording_archive.web.ranges import quote_tag
 from recording_archive.web.ranges import select as select_bytes
+from recording_archive.web.rows import purge_from
 from recording_archive.web.streams import file_pieces, respond
 
 router = APIRouter()
@@ -59,8 +60,7 @@ def require_stored(archive: Archive, request: Request, row: Row[Any]) -> None:
     part = PartId(*tuple(row)[:3])
     note_access(archive, "refused", part, access.user_name(request), {"why": row.state})
     if row.state == State.QUARANTINED:
-        since = _last_event_at(archive, part, "quarantined")
-        raise Problem(409, "Quarantined", "It is to be deleted, and may not be fetched.", quarantinedAt=since)
+        raise _quarantined(archive, row)
     detail = "It was deleted lawfully; the certificate says when, why and by whom."
     raise Problem(410, "Deleted", detail, certificate=row.certificate)
 
@@ -108,12 +108,13 @@ def _link(row: Row[Any]) -> dict[str, Any]:
     return {**named, "state": row.state, "href": f"retrieve?{urlencode(named)}"}
 
 
-def _last_event_at(archive: Archive, part: PartId, kind: str) -> str | None:
-    same = [events.c[name] == value for name, value in part._asdict().items()]
-    last = select(events.c.at).where(*same, events.c.kind == kind).order_by(events.c.id.desc()).limit(1)
-    with archive.catalog.read() as connection:
-        at = connection.execute(last).scalar_one_or_none()
-    return at.isoformat() if at else None
+def _quarantined(archive: Archive, row: Row[Any]) -> Problem:
+    """What is to be deleted, and from when on."""
+    since, until = row.quarantined_at, purge_from(row._asdict(), archive)
+    on = f" It may be deleted from {until:%Y-%m-%d %H:%M} UTC on." if until else ""
+    detail = f"It is to be deleted, and may not be fetched.{on} Who may decide can restore it until then."
+    moments = {"quarantinedAt": since, "purgeFrom": until}
+    return Problem(409, "Quarantined", detail, **{name: at.isoformat() for name, at in moments.items() if at})
 
 
 def _send(archive: Archive, request: Request, row: Row[Any]) -> Response:

@@ -6,14 +6,18 @@ Pages show the same objects, by their Python names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from recording_archive.archive import Archive
 from recording_archive.model import PartId, State
+from recording_archive.retention import later
+
+if TYPE_CHECKING:
+    from recording_archive.holds import Holding
 
 
 class Document(BaseModel):
@@ -25,7 +29,9 @@ class Document(BaseModel):
 class RecordingRow(Document):
     """One part. Sizes in bytes, hashes SHA-256 in hex; ``file_path`` is the key below the archive's root.
 
-    ``needs_decision`` is True for a failure that no run takes up again and nobody has acknowledged.
+    ``needs_decision`` is True for a failure that no run takes up again and nobody has acknowledged. ``held_by`` and
+    ``possibly_held_by`` are ids of active holds, at most 10 of each. ``purge_from`` is the earliest moment at which a
+    quarantined recording may go, ``restored_until`` how long a restored one is left alone.
     """
 
     interaction_id: str
@@ -59,6 +65,12 @@ class RecordingRow(Document):
     retry_at: datetime | None
     acknowledged_at: datetime | None
     needs_decision: bool
+    held_by: list[str]
+    possibly_held_by: list[str]
+    quarantined_at: datetime | None
+    purge_from: datetime | None
+    restored_until: datetime | None
+    certificate: str | None
 
     @property
     def part_id(self) -> PartId:
@@ -89,14 +101,37 @@ class Happening(Document):
     detail: dict[str, Any] | None
 
 
+class Retention(Document):
+    """What the policy in force says of one part now: it is to be quarantined or purged (``action``), or ``kept``.
+
+    ``expires_at`` is when its days end by ``rule``, whatever keeps it; None where the policy lets it never go.
+    """
+
+    policy: str
+    policy_name: str
+    rule: str
+    days: int
+    expires_at: datetime | None
+    action: str | None
+    kept: str | None
+
+
 class RecordingDetails(RecordingRow):
-    """Everything known of one part; ``parts`` are all parts of its interaction, itself included."""
+    """Everything known of one part; ``parts`` are all parts of its interaction, itself included.
+
+    ``retention`` is there while its bytes are, ``certificate_document`` once they are gone. What cannot be read has its
+    ``…_problem``: the rest is told all the same.
+    """
 
     stored_sha256: str | None
     sidecar_sha256: str | None
-    certificate: str | None
+    deleting_at: datetime | None
     sidecar: dict[str, Any] | None
     sidecar_problem: str | None
+    retention: Retention | None
+    retention_problem: str | None
+    certificate_document: dict[str, Any] | None
+    certificate_problem: str | None
     timeline: list[Happening]
     parts: list[RecordingRow]
 
@@ -131,61 +166,6 @@ class RunDetails(RunRow):
     problems: list[str]
 
 
-class DayFigures(Document):
-    """Archived recordings of one day of the archive's zone, by interaction date."""
-
-    date: date
-    recordings: int
-    bytes: int
-    stored_bytes: int
-
-
-class Reason(Document):
-    """Failures not resolved so far (the latest 10,000), one wording for all that differ in ids and numbers only."""
-
-    reason: str
-    recordings: int
-
-
-class VerificationAge(Document):
-    """How many recordings were last verified within ``days`` (None: longer ago than the other groups)."""
-
-    days: int | None
-    recordings: int
-
-
-class Statistics(Document):
-    """The archive in figures; ``days`` is one entry for each day asked for, the rest is of the whole archive."""
-
-    generated_at: datetime
-    zone: str
-    states: dict[str, int]
-    recordings: int
-    bytes: int
-    stored_bytes: int
-    undated: int
-    days: list[DayFigures]
-    failures: list[Reason]
-    needs_decision: int
-    retrying: int
-    verification: list[VerificationAge]
-    verified_failed: int
-
-
-class CoverageDay(Document):
-    """``complete``: all recordings of the day are in the books; ``gap``: some hours are not; ``nothing``: not due."""
-
-    date: date
-    state: str
-
-
-class Coverage(Document):
-    """Completeness by day of the archive's zone."""
-
-    zone: str
-    days: list[CoverageDay]
-
-
 class Decided(Document):
     """What became of one part of an acknowledged interaction; ``refused`` says why nothing was to acknowledge."""
 
@@ -195,12 +175,12 @@ class Decided(Document):
     refused: str | None
 
 
-def to_row(row: Mapping[str, Any], archive: Archive) -> RecordingRow:
-    """A row of `recordings` as API and pages show it."""
-    return RecordingRow.model_validate(to_fields(row, archive))
+def to_row(row: Mapping[str, Any], archive: Archive, holding: Holding | None = None) -> RecordingRow:
+    """A row of `recordings` as API and pages show it; `standing.to_rows` finds who holds it."""
+    return RecordingRow.model_validate(to_fields(row, archive, holding))
 
 
-def to_fields(row: Mapping[str, Any], archive: Archive) -> dict[str, Any]:
+def to_fields(row: Mapping[str, Any], archive: Archive, holding: Holding | None = None) -> dict[str, Any]:
     """The values of a `RecordingRow`, and all other columns under their own names."""
     return {
         **row,
@@ -208,7 +188,24 @@ def to_fields(row: Mapping[str, Any], archive: Archive) -> dict[str, Any]:
         "bytes": row["size_bytes"],
         "run_id": row["archived_by"],
         "needs_decision": needs_decision(row, archive),
+        "held_by": list(holding.held) if holding else [],
+        "possibly_held_by": list(holding.possibly) if holding else [],
+        "purge_from": purge_from(row, archive),
+        "restored_until": _restored_until(row),
     }
+
+
+def purge_from(row: Mapping[str, Any], archive: Archive) -> datetime | None:
+    """When a quarantined part has waited long enough; None for any other."""
+    if row["state"] != State.QUARANTINED or row["quarantined_at"] is None:
+        return None
+    return later(row["quarantined_at"], archive.settings.quarantine_days)
+
+
+def _restored_until(row: Mapping[str, Any]) -> datetime | None:
+    """Until when retention leaves a part alone that a person took out of quarantine."""
+    text = (row["deletion"] or {}).get("restoredUntil")
+    return datetime.fromisoformat(text) if text else None
 
 
 def needs_decision(row: Mapping[str, Any], archive: Archive) -> bool:

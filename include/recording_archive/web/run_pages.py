@@ -16,13 +16,19 @@ from recording_archive.web import access
 from recording_archive.web.address import Address
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.entries import COLUMNS, DEEPEST_PAGE, PAGE, Table, read_entries
-from recording_archive.web.filters import After, read_cursor, write_cursor
+from recording_archive.web.filters import After, write_cursor
+from recording_archive.web.fixity_history import read_fixity_run
+from recording_archive.web.fixity_pages import show_fixity_run
 from recording_archive.web.history import list_runs, read_run
+from recording_archive.web.plan_history import read_plan
 from recording_archive.web.problems import Problem
 from recording_archive.web.render import page
+from recording_archive.web.retention_pages import show_plan
 from recording_archive.web.rows import RunDetails, RunRow
+from recording_archive.web.run_list import read_dated
 
 RUNS = 25
+_OURS = frozenset({access.READ_DAG, access.DECIDE_DAG, access.VERIFY_DAG})
 _SORTABLE = frozenset(name for name, _, _ in COLUMNS)
 _ENDS = (
     (Outcome.SUCCESS, "archived"),
@@ -41,18 +47,21 @@ PageNumber = Annotated[int, Query(alias="page", ge=1, le=DEEPEST_PAGE)]
 @router.get("/runs")
 def runs_page(request: Request, archive: ArchiveDep, after: After = None) -> HTMLResponse:
     """All runs, newest first, with what came of them."""
-    found, following = list_runs(archive, limit=RUNS, after=read_cursor(after))
+    found, following = list_runs(archive, limit=RUNS, after=read_dated(after))
     rows = [(run, _totals(archive, run)) for run in found]
     return page(request, archive, "runs.html", runs=rows, next=write_cursor(following), later=after is not None)
 
 
 @router.get("/runs/by-airflow")
 def run_tab(request: Request, archive: ArchiveDep, dag_id: str, run_id: str, number: PageNumber = 1) -> HTMLResponse:
-    """The tab on a DAG run in Airflow: its report, or a kind word on the runs of other DAGs."""
-    run = read_run(archive, run_id) if dag_id == access.READ_DAG else None
-    if run is None:
-        return page(request, archive, "no_report.html", dag_id=dag_id, run_id=run_id, archive_dag=access.READ_DAG)
-    return _report(request, archive, run, number, in_tab=True)
+    """The tab on a DAG run in Airflow: its report, or a kind word on the runs of other people's DAGs."""
+    if dag_id == access.READ_DAG and (run := read_run(archive, run_id)):
+        return _report(request, archive, run, number, in_tab=True)
+    if dag_id == access.DECIDE_DAG and (plan := read_plan(archive, run_id)):
+        return show_plan(request, archive, plan, in_tab=True)
+    if dag_id == access.VERIFY_DAG and (verified := read_fixity_run(archive, run_id)):
+        return show_fixity_run(request, archive, verified, in_tab=True)
+    return page(request, archive, "no_report.html", dag_id=dag_id, run_id=run_id, ours=dag_id in _OURS)
 
 
 @router.get("/runs/{run_id}")

@@ -56,12 +56,12 @@ def search(
     return Page(rows[:limit], _position(rows[limit - 1]) if len(rows) > limit else None)
 
 
-def export(catalog: Catalog, filters: Filters, *, oldest: bool = False) -> Iterator[Mapping[str, Any]]:
-    """Every recording, page by page, with no connection held between two pages."""
+def export(catalog: Catalog, filters: Filters, *, oldest: bool = False) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Every recording, in pages, with no connection held between two of them."""
     after: Position | None = None
     while True:
         page = search(catalog, filters, limit=_EXPORT_PAGE, after=after, oldest=oldest)
-        yield from page.rows
+        yield page.rows
         if (after := page.next) is None:
             return
 

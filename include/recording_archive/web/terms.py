@@ -6,7 +6,6 @@ for each agent whose name holds X.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, literal, or_, select
 
 from recording_archive.model import State
+from recording_archive.numbers import spellings
 from recording_archive.schema import recordings
 from recording_archive.web.names import names_like
 
@@ -151,16 +151,6 @@ def _number_terms(text: str) -> Iterator[Term]:
     for spelling in spellings(text):
         yield Term(_c.ani == spelling)
         yield Term(_c.dnis == spelling)
-
-
-def spellings(number: str) -> list[str]:
-    """How a source may write the number that a person writes: as it stands, bare, and as a ``tel:`` URI (RFC 3966)."""
-    given = number.strip()
-    bare = re.sub(r"[\s()./-]", "", given.removeprefix("tel:"))
-    if not re.fullmatch(r"\+?\d+", bare):
-        return [given]
-    plus = "+" + bare.lstrip("+")
-    return list(dict.fromkeys((given, bare, plus, plus[1:], f"tel:{plus}")))
 
 
 def _named(connection: Connection, text: str, id_column: Any, name_column: Any) -> Iterator[Term]:

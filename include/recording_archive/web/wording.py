@@ -6,12 +6,17 @@ Pure functions, registered as filters of the templates by `render`. Each takes N
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from recording_archive.web.rows import Happening
 
 NONE = "–"
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
+AGES = ("within a day", "within a week", "within a month", "within 3 months", "within a year", "longer ago")
+"""The groups of `rows.VerificationAge`, in their order."""
+
 _AGES = (
     (timedelta(days=365), "year"),
     (timedelta(days=30), "month"),
@@ -36,6 +41,10 @@ _EVENTS = {
     "purged": "Purged",
     "erased": "Erased",
     "acknowledged": "Failure accepted",
+    "reported": "Report written",
+    "adopted": "Policy put to use",
+    "planned": "Planned",
+    "approved": "Approved",
 }
 _BAD = frozenset({"failed", "refused"})
 _OUTCOMES = {
@@ -45,6 +54,30 @@ _OUTCOMES = {
     "already_archived": "archived before",
     "excluded": "excluded",
     "missing": "not at the source",
+}
+_KEPT = {
+    "not_stored": "not in the archive any more",
+    "undated": "without a date",
+    "too_young": "its days are not over",
+    "unverified": "not found intact at the last reading",
+    "held": "held",
+    "possibly_held": "possibly held",
+    "waiting": "in quarantine, not long enough",
+    "restored": "restored by a person",
+}
+_FIXITY_KINDS = {
+    "due": "what was due",
+    "everything": "the whole archive",
+    "asked": "interactions asked for by name",
+    "sweep": "nothing: left-overs swept",
+}
+_FINDINGS = {
+    "sound": "sound",
+    "bad": "damaged",
+    "repaired": "repaired",
+    "gone": "left the archive meanwhile",
+    "absent": "not in the archive",
+    "stray": "unknown file",
 }
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -106,6 +139,18 @@ def ago(value: datetime | str | None, now: datetime) -> str:
     return "just now"
 
 
+def days(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> str:
+    """A half-open range of time as a person would say it: whole days of ``zone``, both included, where they are."""
+    whole = all(each is None or each.astimezone(zone).time() == time() for each in (start, end))
+    written = "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M"
+    first = start.astimezone(zone).strftime(written) if start else ""
+    shown_end = end.astimezone(zone) - timedelta(days=1 if whole else 0) if end else None
+    last = shown_end.strftime(written) if shown_end else ""
+    if first and last:
+        return first if first == last else f"{first} to {last}"
+    return f"from {first} on" if first else f"to {last}" if last else "any"
+
+
 def party(address: str | None) -> str:
     """A telephone number or address without its scheme; Genesys writes ``tel:+12025550100``."""
     return re.sub(r"^(?:tel|sips?):", "", address) if address else NONE
@@ -126,12 +171,39 @@ def outcome(name: str | None) -> str:
     return _OUTCOMES.get(name or "", (name or "open").replace("_", " "))
 
 
+def kept(why: str | None) -> str:
+    """Why a recording stays."""
+    return _KEPT.get(why or "", why or NONE)
+
+
+def fixity_kind(kind: str) -> str:
+    """What a run of verify_archive read."""
+    return _FIXITY_KINDS.get(kind, kind)
+
+
+def finding(outcome: str | None) -> str:
+    """What a run of verify_archive found of one recording or file."""
+    return _FINDINGS.get(outcome or "", outcome or "to be read")
+
+
 def happening(event: Happening) -> str:
     """What an event says in one line, without who and when."""
     kind, detail = event.kind, event.detail or {}
     if kind == "verified" and detail.get("ok") is False:
         return "Verification failed"
     return _EVENTS.get(kind, kind.capitalize())
+
+
+def run_link(event: Happening) -> str:
+    """Where the run of an event is told of, below the app; the three DAGs have their runs apart."""
+    folder = {
+        "verified": "fixity/runs",
+        "repaired": "fixity/runs",
+        "archived": "runs",
+        "seen": "runs",
+        "failed": "runs",
+    }
+    return f"{folder.get(event.kind, 'retention/runs')}/{quote(event.run_id or '', safe='')}"
 
 
 def remark(event: Happening) -> str:

@@ -1,4 +1,4 @@
-// What every page does: times in the reader's zone, copying, keyboard in tables, tidy addresses, the dialog.
+// What every page does: times in the reader's zone, copying, keyboard in tables, tidy addresses, decisions.
 // Nothing here builds HTML from text: values only ever become textContent or attributes.
 
 const root = document.body.dataset.root;
@@ -156,6 +156,18 @@ if (document.querySelector("form[data-clean]")) {
   }
 }
 
+// In Airflow's frame a link to another page of Airflow must move the whole window, which the frame's own may not.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-outer]");
+  if (!link || !document.documentElement.classList.contains("framed") || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const outer = window.parent.document.createElement("a");
+  outer.href = link.href;
+  window.parent.document.body.append(outer);
+  outer.click();
+  outer.remove();
+});
+
 // --- Searching -------------------------------------------------------------------------------------------------------
 
 const LONGEST_ADDRESS = 60_000; // servers refuse requests whose first line is longer than 64 KiB
@@ -188,46 +200,107 @@ for (const form of document.querySelectorAll("form[data-clean]")) {
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
-  if (!link || link.hasAttribute("download") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link || link.hasAttribute("download") || "outer" in link.dataset || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (!link.getAttribute("href").startsWith("#")) busy();
 });
 window.addEventListener("pageshow", () => document.querySelector(".busy-line")?.remove());
 
-// --- Accepting a failure ---------------------------------------------------------------------------------------------
+// --- Decisions -------------------------------------------------------------------------------------------------------
 
-const dialog = document.getElementById("acknowledge");
-if (dialog) {
-  const form = dialog.querySelector("form");
-  const problem = document.getElementById("acknowledge-problem");
-  let part = null;
-  for (const button of document.querySelectorAll("[data-accept]")) {
-    button.addEventListener("click", () => {
-      part = JSON.parse(button.dataset.accept);
-      document.getElementById("acknowledge-id").textContent = part.interactionId;
-      problem.hidden = true;
-      form.reset();
-      dialog.showModal();
-    });
+// Sends a decision as JSON, with the header that no other site can send; throws what a person can read.
+async function send(address, body) {
+  const headers = { "Content-Type": "application/json", "X-Recording-Archive": "1" };
+  const reply = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!reply.ok) throw new Error(await explain(reply));
+  return reply;
+}
+
+// Runs one decision of a form: its button waits, and what goes wrong is shown in the form.
+async function decide(form, action) {
+  const [button] = form.querySelectorAll("button.main");
+  const problem = form.querySelector("[data-problem]");
+  button.disabled = true;
+  problem.hidden = true;
+  try {
+    await action();
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+    button.disabled = false;
   }
-  dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const [send] = form.querySelectorAll("button.main");
-    send.disabled = true;
-    problem.hidden = true;
-    try {
-      const reply = await fetch(form.dataset.acknowledge, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-Recording-Archive": "1" },
-        body: JSON.stringify({ ...part, reason: new FormData(form).get("reason").trim() }),
+}
+
+// A button with `data-decide` opens the dialog of that name, which asks for a reason and sends it to `data-post`.
+for (const button of document.querySelectorAll("[data-decide]")) {
+  button.addEventListener("click", () => {
+    const dialog = document.getElementById(button.dataset.decide);
+    const form = dialog.querySelector("form");
+    for (const place of dialog.querySelectorAll("[data-subject]")) place.textContent = button.dataset.subject;
+    form.querySelector("[data-problem]").hidden = true;
+    form.reset();
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      decide(form, async () => {
+        const body = JSON.parse(button.dataset.body ?? "{}");
+        await send(button.dataset.post, { ...body, reason: new FormData(form).get("reason").trim() });
+        location.reload();
       });
-      if (!reply.ok) throw new Error(await explain(reply));
-      location.reload();
+    };
+    dialog.showModal();
+  });
+}
+for (const button of document.querySelectorAll("dialog [data-close]")) {
+  button.addEventListener("click", () => button.closest("dialog").close());
+}
+
+// --- Asking before deciding ------------------------------------------------------------------------------------------
+
+// Puts a part of a page that the server renders in the place of the one that is there. Parsed so, no script in it runs.
+function replacePart(id, html) {
+  const part = new DOMParser().parseFromString(html, "text/html").getElementById(id);
+  document.getElementById(id).replaceWith(document.adoptNode(part));
+  showTimes();
+}
+
+// A form whose fields are sent at each change; the page shows what the server says of them.
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  const make = document.querySelector("form[data-make]");
+  const maker = make?.querySelector("button.main");
+  let latest = 0;
+  const ready = () => "wanted" in document.getElementById("preview").dataset;
+  if (maker) maker.disabled = !ready();
+  const refresh = async () => {
+    const mine = (latest += 1);
+    if (maker) maker.disabled = true;
+    busy();
+    try {
+      const reply = await send(form.dataset.preview, Object.fromEntries(new FormData(form)));
+      const html = await reply.text();
+      if (mine === latest) replacePart("preview", html);
     } catch (error) {
-      problem.textContent = error.message;
-      problem.hidden = false;
-      send.disabled = false;
+      if (mine === latest) toast(error.message);
+    } finally {
+      document.querySelector(".busy-line")?.remove();
+      if (mine === latest && maker) maker.disabled = !ready();
     }
+  };
+  form.addEventListener("input", () => {
+    latest += 1; // what is shown is of other fields than these
+    if (maker) maker.disabled = true;
+  });
+  form.addEventListener("change", refresh);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    refresh();
+  });
+  make?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const { matter, reason } = Object.fromEntries(new FormData(make));
+    const wanted = JSON.parse(document.getElementById("preview").dataset.wanted);
+    decide(make, async () => {
+      const reply = await send(make.dataset.make, { ...wanted, matter: matter.trim(), reason: reason.trim() });
+      location.href = `${make.dataset.then}${encodeURIComponent((await reply.json()).id)}?made=true`;
+    });
   });
 }
 

@@ -1,0 +1,225 @@
+"""``python -m bench.holds``: how long 100,000 legal holds take on a million recordings.
+
+Makes the catalog once (some minutes), with holds of every kind and recordings that lack what holds ask for. Then judges
+all recordings that are expired, page by page, as a plan of `enforce_retention` does, asks for single recordings, as a
+purge does, and counts what new holds match. Exit status 1 when judging takes longer than ``--most-s``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from sqlalchemy import Row, Select, func, insert, literal, select, tuple_, update
+
+from bench.search import AGENTS, CALLERS, DAYS, FIRST, QUEUES, agent_name, caller, fill, identity
+from recording_archive.archive import Archive
+from recording_archive.catalog import Catalog
+from recording_archive.holds import Criteria, Hold, Matcher, effect, holding
+from recording_archive.holds.rows import to_row, to_terms
+from recording_archive.model import PartId
+from recording_archive.retention import Policy, judge
+from recording_archive.schema import hold_terms, holds, recordings
+from recording_archive.settings import Settings
+from recording_archive.store import LocalStore
+
+_PAGE = 500
+_CHUNK = 1000
+_POLICY = Policy("default:90", "default", 90)
+_KEY = [recordings.c[name] for name in ("interaction_date", *PartId._fields)]
+
+
+def main() -> int:
+    """Fill, judge, ask, print; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--holds", type=int, default=100_000)
+    parser.add_argument("--most-s", type=float, default=60)
+    parser.add_argument("--keep", type=Path, help="folder that keeps the catalog for the next time")
+    parser.add_argument("--url", help="another catalog's URL, empty or filled by this program before")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (chosen.keep or Path(scratch)).absolute()
+        catalog = Catalog(chosen.url or f"sqlite:///{folder / f'holds-{chosen.rows}-{chosen.holds}.db'}")
+        prepare(catalog, chosen.rows, chosen.holds)
+        seconds = judge_all(catalog)
+        ask(Archive("bench", LocalStore(folder), catalog, Settings(url=str(folder))), chosen.rows)
+        catalog.close()
+    print(f"\npeak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    return 1 if seconds > chosen.most_s else 0
+
+
+def prepare(catalog: Catalog, rows: int, count: int) -> None:
+    """Make recordings and holds, unless they are there."""
+    fill(catalog, rows)
+    with catalog.read() as connection:
+        if connection.execute(select(func.count()).select_from(holds)).scalar_one() == count:
+            return
+    with catalog.write() as connection:  # one in twenty each: without agent, without one of the numbers
+        for rest, lacking in enumerate(({"agent_id": None, "agent_name": None}, {"dnis": None})):
+            connection.execute(update(recordings).where(recordings.c.duration_ms % 20 == rest).values(**lacking))
+    source = generate(rows, count)
+    while chunk := list(islice(source, _CHUNK)):
+        with catalog.write() as connection:
+            connection.execute(insert(holds), list(map(to_row, chunk)))
+            if terms := [term for hold in chunk for term in to_terms(hold)]:
+                connection.execute(insert(hold_terms), terms)
+
+
+def generate(rows: int, count: int) -> Iterator[Hold]:
+    """Holds of every kind; one in twenty is released."""
+    dice = random.Random(3)  # noqa: S311 - the same holds each time
+    made = kinds(rows, dice)
+    for number, kind in enumerate(dice.choices(list(made), weights=[made[kind][0] for kind in made], k=count)):
+        at = FIRST + timedelta(days=DAYS, seconds=number)
+        ended = (at, "somebody", "settled") if number % 20 == 0 else (None, None, None)
+        yield Hold(f"H-20260927-{number:06x}", f"Case {number}", kind, "somebody", at, made[kind][1](), *ended)
+
+
+def kinds(rows: int, dice: random.Random) -> dict[str, tuple[int, Callable[[], Criteria]]]:
+    """Kinds of holds: how many in a hundred, and how to make one."""
+
+    def agents(most: int = 2) -> tuple[str, ...]:
+        numbers = [min(int(dice.expovariate(4 / AGENTS)), AGENTS - 1) for _ in range(dice.randint(1, most))]
+        return tuple(agent_name(each).upper() if dice.randrange(2) else f"agent-{each}" for each in numbers)
+
+    def queues(most: int = 2) -> tuple[str, ...]:
+        return tuple(f"queue {dice.randrange(QUEUES)}" for _ in range(dice.randint(1, most)))
+
+    def numbers() -> tuple[str, ...]:
+        return tuple(caller(int(CALLERS * dice.random() ** 2))[4:] for _ in range(dice.randint(1, 2)))
+
+    def ids() -> tuple[str, ...]:
+        return tuple(identity(dice.randrange(rows)) for _ in range(dice.randint(1, 5)))
+
+    def dates(days: float) -> tuple[datetime, datetime]:
+        start = FIRST + timedelta(days=DAYS * dice.random())
+        return start, start + timedelta(days=days)
+
+    return {
+        "interactions": (40, lambda: Criteria(ids())),
+        "numbers": (19, lambda: Criteria(numbers=numbers())),
+        "agents, a month": (15, lambda: Criteria((), agents(), (), (), *dates(30))),
+        "queues, two days": (10, lambda: Criteria((), (), queues(), (), *dates(2))),
+        "agents and queues, a quarter": (6, lambda: Criteria((), agents(), queues(), (), *dates(90))),
+        "agents and numbers": (4, lambda: Criteria((), agents(), (), numbers())),
+        "all three, a year": (3, lambda: Criteria((), agents(), queues(), numbers(), *dates(365))),
+        "an hour": (2, lambda: Criteria((), (), (), (), *dates(1 / 24))),
+        "teams, a day": (1, lambda: Criteria((), agents(60) * 2, queues(20), (), *dates(1))),
+    }
+
+
+def judge_all(catalog: Catalog) -> float:
+    """Judge every recording that has a date, a year after the last; print seconds; return their sum."""
+    as_of = FIRST + timedelta(days=DAYS + 365)
+    clocks = Clocks()
+    with catalog.read() as connection:
+        matcher = Matcher(connection)
+    clocks.stop("reading the holds")
+    outcomes: Counter[str] = Counter()
+    for page in pages(catalog, as_of):
+        clocks.stop("reading the recordings")
+        held = matcher.of(page)
+        clocks.stop("looking up their holds")
+        for row in page:
+            found = held[PartId(row.interaction_id, row.recording_id, row.part)]
+            verdict = judge(row, _POLICY, as_of=as_of, quarantine_days=14, holding=found)
+            outcomes[str(verdict.action or verdict.kept)] += 1
+        clocks.stop("judging")
+    print(f"{sum(outcomes.values()):,} expired recordings: {dict(outcomes)}\n")
+    return clocks.print()
+
+
+class Clocks:
+    """Seconds by step, as the wall's clock and as this process counts them: a busy machine gives it a share."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, list[float]] = {}
+        self._last = self._now()
+
+    def stop(self, step: str) -> None:
+        """Count the time since the last call for this step."""
+        now = self._now()
+        spent = self._spent.setdefault(step, [0.0, 0.0])
+        self._spent[step] = [sum_ + end - begin for sum_, end, begin in zip(spent, now, self._last, strict=True)]
+        self._last = now
+
+    def print(self) -> float:
+        """Print a table; return the seconds of all steps."""
+        print("| step | seconds | CPU seconds |\n|---|---|---|")
+        both = [sum(spent[index] for spent in self._spent.values()) for index in (0, 1)]
+        for step, (wall, cpu) in [*self._spent.items(), ("all", both)]:
+            print(f"| {step} | {wall:.1f} | {cpu:.1f} |")
+        return both[0]
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        return time.perf_counter(), time.process_time()
+
+
+def pages(catalog: Catalog, until: datetime) -> Iterator[list[Row[Any]]]:
+    """Recordings by date, each page in a transaction of its own."""
+    last: tuple[Any, ...] = (datetime.min.replace(tzinfo=UTC), "", "", -1)
+    while True:
+        place = [literal(value, column.type) for column, value in zip(_KEY, last, strict=True)]
+        query: Select[Any] = select(recordings).where(tuple_(*_KEY) > tuple_(*place), _KEY[0] < until)
+        with catalog.read() as connection:
+            page = list(connection.execute(query.order_by(*_KEY).limit(_PAGE)))
+        if not page:
+            return
+        yield page
+        last = tuple(getattr(page[-1], column.name) for column in _KEY)
+
+
+def ask(archive: Archive, rows: int) -> None:
+    """Print what single recordings, a page of them and new holds take."""
+    dice = random.Random(4)  # noqa: S311 - the same questions each time
+    print("\n| question | p50 ms | p95 ms | max ms |\n|---|---|---|---|")
+
+    def some(count: int) -> list[Row[Any]]:
+        begin = FIRST + timedelta(days=DAYS * dice.random() * 0.99)  # neighbours in time, as a page of a search
+        found = select(recordings).where(_KEY[0] >= begin).order_by(*_KEY).limit(count)
+        with archive.catalog.read() as connection:
+            return list(connection.execute(found))
+
+    def ask_for(count: int) -> Callable[[], object]:
+        asked = some(count)
+
+        def question() -> object:
+            with archive.catalog.read() as connection:
+                return holding(connection, asked)
+
+        return question
+
+    def count(criteria: Criteria) -> Callable[[], object]:
+        made = Hold("", "", "", "", FIRST, criteria, None, None, None)
+        return lambda: effect(archive, made)
+
+    _print_times("who holds one recording", [ask_for(1) for _ in range(60)])
+    _print_times("who holds a page of 50", [ask_for(50) for _ in range(10)])
+    for kind, (_, make) in kinds(rows, dice).items():
+        _print_times(f"new hold: {kind}", [count(make()) for _ in range(10)])
+
+
+def _print_times(name: str, questions: list[Callable[[], object]]) -> None:
+    times = []
+    for question in questions:
+        begun = time.perf_counter()
+        question()
+        times.append((time.perf_counter() - begun) * 1000)
+    print(f"| {name} | {quantiles(times, n=20)[9]:.1f} | {quantiles(times, n=20)[18]:.1f} | {max(times):.1f} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""Let recordings go whose time is over: plan, ask a person when it is much, quarantine, purge, report."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from airflow.providers.standard.exceptions import HITLTimeoutError
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import (
+    Asset,
+    Context,
+    CronDataIntervalTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    task,
+)
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+
+from recording_archive.errors import PermanentError
+from recording_archive.settings import read_settings
+
+SETTINGS = read_settings()
+REPORTS = Asset(name="retention_report", uri="recording-archive://retention_report")
+POLICY = ExceptionRetryPolicy(
+    [
+        RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help"),
+        RetryRule(HITLTimeoutError, action=RetryAction.FAIL, reason="no answer is no"),
+    ]
+)
+
+_ERASURE = "Erase recordings of a person instead"  # a section of the form, folded at first
+_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_TEXT = r"[^,\s][^,\x00-\x1f]{0,199}"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+
+
+def _many(pattern: str, title: str, description: str) -> Param:
+    """A field of the trigger form that takes a text, a comma list or a JSON array."""
+    return Param(
+        None,
+        type=["null", "string", "array"],
+        pattern=rf"^\s*{pattern}(\s*,\s*{pattern})*\s*$",
+        items={"type": "string", "pattern": f"^{pattern}$"},
+        title=title,
+        section=_ERASURE,
+        description=f"{description} One, a comma list, or a JSON array. A person who did not start the run must "
+        "approve it.",
+    )
+
+
+PARAMS = {
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Only plan",
+        description="Write the plan and its report; change nothing and ask nobody.",
+    ),
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        pattern=_MOMENT,
+        title="As of",
+        description="Decide as if it were this time: a date-time such as 2026-01-31T08:00:00+01:00, or a date "
+        f"(its midnight); without a zone in {SETTINGS.timezone}. Default: the end of the run's day. A time to come "
+        "needs Only plan, or RECORDING_ARCHIVE_DRILL=true.",
+    ),
+    "max_delete_count": Param(
+        None,
+        type=["null", "integer"],
+        minimum=0,
+        title="Most recordings",
+        description="A whole number. A plan above it waits for a person's approval. It only lowers "
+        f"RECORDING_ARCHIVE_MAX_DELETE_COUNT ({SETTINGS.max_delete_count}).",
+    ),
+    "max_delete_bytes": Param(
+        None,
+        type=["null", "integer"],
+        minimum=0,
+        title="Most bytes",
+        description="The same in stored bytes. It only lowers RECORDING_ARCHIVE_MAX_DELETE_BYTES "
+        f"({SETTINGS.max_delete_bytes or '1 % of the archive'}).",
+    ),
+    "eraseNumbers": _many(
+        _TEXT,
+        "Numbers",
+        "Telephone numbers, in any spelling, whose recordings are erased now, whatever their age. They stay in "
+        "Airflow's record of this run: delete the run afterwards, or give ids.",
+    ),
+    "eraseContacts": _many(_TEXT, "Contacts", "External contact ids whose recordings are erased now."),
+    "eraseIds": _many(_ID, "Interactions", "Ids of the interactions or recordings that are erased now."),
+    "eraseReason": Param(
+        None,
+        type=["null", "string"],
+        minLength=1,
+        maxLength=500,
+        section=_ERASURE,
+        title="Reason",
+        description="Needed with any of the three above; kept for good, so no personal data: "
+        "such as a request's number.",
+    ),
+}
+
+
+class PlanApproval(ApprovalOperator):
+    """Asks a person for a plan by its hash, and records the answer itself.
+
+    Nothing lies between plan, question, answer and record that somebody could change, as XCom can be over the REST API.
+    """
+
+    def execute(self, context: Context) -> None:
+        """Put the question. Airflow shows the first one of a run for ever: after a clear that may be another plan's."""
+        from recording_archive import hooks
+
+        run = context["dag_run"]
+        asked = hooks.ask_for_approval(run.run_id, link=_page_of(run.run_id))
+        if asked.approved:
+            return
+        if context["ti"].try_number > 1 and run.clear_number:
+            why = "this run was cleared after it had asked: trigger a new one"
+            hooks.refuse_plan(run.run_id, why)
+            raise AirflowFailException(why)
+        self.subject, self.body = asked.subject, asked.body
+        try:
+            super().execute(context)
+        except TaskAwaitingInput as waiting:
+            waiting.kwargs = {"plan_sha256": asked.plan_sha256}
+            raise
+
+    def execute_complete(self, context: Context, event: dict[str, Any], plan_sha256: str = "") -> Any:
+        """Record who answered what about which plan; raise for an approval by who triggered the run."""
+        from recording_archive import hooks
+
+        run_id, who = context["dag_run"].run_id, (event.get("responded_by_user") or {}).get("name")
+        if "error" in event or not who:
+            hooks.refuse_plan(run_id, f"nobody answered within {SETTINGS.approval_hours:g} hours, which means no")
+        elif event["chosen_options"] == [self.APPROVE]:
+            hooks.record_approval(run_id, plan_sha256=plan_sha256, approved_by=who)
+        else:
+            hooks.refuse_plan(run_id, f"{who} rejected the plan")
+        return super().execute_complete(context, event)
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 1 * * *", timezone=SETTINGS.timezone),  # an hour after archive_recordings
+    catchup=False,  # one plan covers whatever became due since the last
+    max_active_runs=1,
+    params=PARAMS,
+    tags=["recordings"],
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(seconds=SETTINGS.task_retry_delay_s),
+        "retry_policy": POLICY,
+    },
+    doc_md=__doc__,
+)
+def enforce_retention() -> None:
+    """Plan → approval above the caps → quarantine → purge → report with certificates."""
+
+    @task(task_display_name="Plan")
+    def plan_retention() -> dict[str, Any]:
+        """Write down what is due, or what is to be erased."""
+        from recording_archive import hooks  # heavy: the DAG processor must not pay for it
+
+        context = get_current_context()
+        run = context["dag_run"]
+        return hooks.plan_retention(
+            run_id=run.run_id,
+            conf=run.conf,
+            as_of_default=context.get("data_interval_end"),
+            triggered_by=run.triggering_user_name,
+        )
+
+    @task.branch(task_display_name="Must a person approve?")
+    def choose(plan: Any) -> str:
+        """Ask above the caps and for erasures; a dry run only reports."""
+        if plan["dryRun"]:
+            return "write_report"
+        return "approve_plan" if plan["needsApproval"] else "within_caps"
+
+    approve_plan = PlanApproval(
+        task_id="approve_plan",
+        task_display_name="Approve the plan",
+        subject="Approve the plan?",
+        response_timeout=timedelta(hours=SETTINGS.approval_hours),
+        retries=2,  # an answer in the first seconds can get lost: then it is asked for again
+        retry_delay=timedelta(seconds=2),
+    )
+    within_caps = EmptyOperator(task_id="within_caps", task_display_name="No approval needed")
+
+    @task(task_display_name="Quarantine", trigger_rule="none_failed_min_one_success")
+    def quarantine() -> int:
+        """Take what is due out of sight, and back what may stay; return how many it took."""
+        from recording_archive import hooks
+
+        return hooks.quarantine_planned(_run_id())
+
+    @task(task_display_name="Purge")
+    def purge() -> int:
+        """Delete what was in quarantine long enough, or what is to be erased; return how many are gone."""
+        from recording_archive import hooks
+
+        return hooks.purge_planned(_run_id())
+
+    @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS])
+    def write_report() -> dict[str, Any]:
+        """Close the plan; fail the run when it was refused, or when anything was left undone."""
+        from recording_archive import hooks
+
+        context = get_current_context()
+        summary = hooks.write_retention_report(_run_id(), failed_tasks=_failed_tasks())
+        if summary.failed:
+            raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
+        totals = {"report": summary.report_key, "ledgerHead": summary.ledger_head, **summary.counts}
+        context["outlet_events"][REPORTS].extra.update(totals)
+        return totals
+
+    chosen, gone, report = choose(plan_retention()), purge(), write_report()
+    chosen >> [approve_plan, within_caps] >> quarantine() >> gone >> report
+    chosen >> report
+
+
+def _run_id() -> str:
+    return str(get_current_context()["dag_run"].run_id)
+
+
+def _failed_tasks() -> list[str]:
+    """Those of this run: with an `all_done` leaf Airflow alone would call it a success."""
+    ti = get_current_context()["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    return sorted(task_id for task_id, state in states.items() if state == "failed")
+
+
+def _page_of(run_id: str) -> str | None:
+    """The page of the run's plan, where Airflow knows its own address."""
+    base: str = conf.get("api", "base_url", fallback="") or ""
+    return f"{base.rstrip('/')}/archive/retention/runs/{quote(run_id, safe='')}" if base else None
+
+
+enforce_retention()

@@ -1,0 +1,154 @@
+"""Re-read a share of the archive each day, repair what rotted, and tell what cannot be repaired."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    CronDataIntervalTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowFailException
+
+from recording_archive.errors import PermanentError
+from recording_archive.settings import read_settings
+
+SETTINGS = read_settings()
+REPORTS = Asset(name="fixity_report", uri="recording-archive://fixity_report")
+
+_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+PARAMS = {
+    "interactionIds": Param(
+        None,
+        type=["null", "string", "array"],
+        pattern=rf"^\s*{_ID}(\s*,\s*{_ID})*\s*$",
+        items={"type": "string", "pattern": f"^{_ID}$"},
+        title="Interactions",
+        description="Ids of the interactions to read, and nothing else: one id, a comma list, or a JSON array. Without "
+        f"ids the run reads what is due: all of the archive within {SETTINGS.verify_days} days, what was bad always.",
+    ),
+    "everything": Param(
+        False,
+        type="boolean",
+        title="Everything",
+        description="Read the whole archive now, however large it is.",
+    ),
+    "reindex": Param(
+        False,
+        type="boolean",
+        title="Reindex first",
+        description="Bring the catalog to what the archive tells, before anything else: after the catalog was lost or "
+        "restored from a backup. The same as the command recording-archive reindex.",
+    ),
+    "sweep_only": Param(
+        False,
+        type="boolean",
+        title="Only sweep",
+        description=f"Read nothing; only remove left-overs of killed tasks that are {SETTINGS.sweep_days} days old.",
+    ),
+}
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 3 * * *", timezone=SETTINGS.timezone),  # when archiving is mostly over
+    catchup=False,  # what was due on a day without a run is due on the next
+    max_active_runs=1,
+    params=PARAMS,
+    tags=["recordings"],
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(seconds=SETTINGS.task_retry_delay_s),
+        "retry_policy": ExceptionRetryPolicy(
+            [RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help")]
+        ),
+    },
+    doc_md=__doc__,
+)
+def verify_archive() -> None:
+    """Plan → re-read in mapped batches → repair or escalate → verify the ledger → report."""
+
+    @task(task_display_name="Reindex when asked")
+    def reindex_archive() -> dict[str, int] | None:
+        """Rebuild the catalog from the archive, if the run was asked to."""
+        from recording_archive import hooks  # heavy: the DAG processor must not pay for it
+
+        return hooks.reindex_archive(get_current_context()["dag_run"].conf)
+
+    @task(task_display_name="Plan")
+    def plan_fixity(reindexed: Any) -> list[dict[str, Any]]:
+        """Choose what to re-read; return the batches."""
+        from recording_archive import hooks
+
+        run = get_current_context()["dag_run"]
+        return hooks.plan_fixity(run_id=run.run_id, conf=run.conf, reindexed=reindexed)
+
+    @task(task_display_name="Re-read", map_index_template="{{ label }}")
+    def verify_batch(batch: dict[str, Any]) -> int:
+        """Read a batch to the last byte and compare it with catalog and sidecars; return how many are bad."""
+        from recording_archive import hooks
+
+        context = get_current_context()
+        context["label"] = (  # type: ignore[typeddict-unknown-key]  # what map_index_template renders
+            f"batch {batch['number']} of {batch['of']} · {batch['parts']} recordings"
+        )
+        return hooks.verify_batch(context["dag_run"].run_id, batch["number"])
+
+    @task(task_display_name="Repair", trigger_rule="all_done")
+    def repair_recordings() -> None:
+        """Make bad recordings whole again, from the source while it has them."""
+        from recording_archive import hooks
+
+        hooks.repair_recordings(_run_id())
+
+    @task(task_display_name="Look for stray files")
+    def look_for_strays() -> int | None:
+        """Look for files that the catalog does not know; return how many there are."""
+        from recording_archive import hooks
+
+        return hooks.look_for_strays(_run_id())
+
+    @task(task_display_name="Sweep left-overs")
+    def sweep_left_overs() -> dict[str, int] | None:
+        """Remove what killed tasks left behind in archive and staging."""
+        from recording_archive import hooks
+
+        return hooks.sweep_left_overs(_run_id())
+
+    @task(task_display_name="Verify the ledger", trigger_rule="all_done")
+    def verify_ledger() -> int | None:
+        """Check the chain of events, and that it vouches for every document; return how many flaws it has."""
+        from recording_archive import hooks
+
+        return hooks.verify_ledger(_run_id())
+
+    @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS])
+    def write_fixity_report() -> dict[str, Any]:
+        """Close the books; fail the run when anything needs a person, and name it."""
+        from recording_archive import hooks
+
+        context = get_current_context()
+        found = hooks.write_fixity_report(context["dag_run"].run_id)
+        if found.failed:
+            raise AirflowFailException("\n".join([*found.problems, *found.named, f"Report: {found.report_key}"]))
+        totals: dict[str, Any] = {"report": found.report_key, "ledgerHead": found.ledger_head, **found.totals}
+        context["outlet_events"][REPORTS].extra.update(totals)
+        return totals
+
+    planned, report = plan_fixity(reindex_archive()), write_fixity_report()
+    verify_batch.expand(batch=planned) >> repair_recordings() >> verify_ledger() >> report
+    planned >> [look_for_strays(), sweep_left_overs()] >> report
+
+
+def _run_id() -> str:
+    return str(get_current_context()["dag_run"].run_id)
+
+
+verify_archive()

@@ -1,0 +1,16 @@
+"""The distinct values of a column with few of them in many rows: the index is hopped from value to value."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Connection, func, select
+
+
+def distinct(connection: Connection, column: Column[str]) -> list[str]:
+    """A loose index scan over ``column``, which must be the first of an index: each step seeks the next larger value.
+
+    So that they can be compared here: SQLite folds the case of ASCII alone.
+    """
+    values = select(func.min(column).label("value")).cte("found", recursive=True)
+    following = select(func.min(column)).where(column > values.c.value).scalar_subquery()
+    values = values.union_all(select(following).where(values.c.value.is_not(None)))
+    return list(connection.execute(select(values.c.value).where(values.c.value.is_not(None))).scalars())

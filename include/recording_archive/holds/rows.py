@@ -1,0 +1,93 @@
+"""Holds in the catalog: a row, one for each value it asks for, and the events; all inside the caller's transaction.
+
+Events tell who, when and which document; matter and reason stay in the document, for they may name people.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from recording_archive.catalog import record
+from recording_archive.holds.criteria import Criteria
+from recording_archive.holds.documents import Hold, key_of, release_key_of
+from recording_archive.schema import hold_terms, holds
+
+ACTIVE = holds.c.released_at.is_(None)
+
+
+def enter(connection: Connection, hold: Hold, sha256: str, *, tell: bool = True) -> None:
+    """Let a hold hold, whose document has this hash; ``tell`` of it by an event, unless there is one."""
+    connection.execute(insert(holds).values(to_row(hold)))
+    if terms := to_terms(hold):
+        connection.execute(insert(hold_terms), terms)
+    if tell:
+        detail = {"hold": hold.id, "files": {key_of(hold.id): sha256}}
+        record(connection, "held", None, at=hold.created_at, actor=hold.owner, detail=detail)
+
+
+def end(connection: Connection, hold: Hold, sha256: str, *, tell: bool = True) -> bool:
+    """Release a hold as its document of this hash does; False when the catalog knew. Its values stay, to be shown."""
+    facts = {name: getattr(hold, name) for name in ("released_at", "released_by", "release_reason")}
+    still = update(holds).where(holds.c.id == hold.id, ACTIVE)
+    if not connection.execute(still.values(**facts)).rowcount or hold.released_at is None:
+        return False
+    if tell:
+        detail = {"hold": hold.id, "files": {release_key_of(hold.id): sha256}}
+        record(connection, "released", None, at=hold.released_at, actor=hold.released_by, detail=detail)
+    return True
+
+
+def to_row(hold: Hold) -> dict[str, Any]:
+    """A hold's columns."""
+    facts = {field.name: getattr(hold, field.name) for field in dataclasses.fields(hold)}
+    return facts | {
+        "start": hold.criteria.start,
+        "end": hold.criteria.end,
+        "criteria": hold.criteria.to_json(),
+        "fields": ",".join(sorted(hold.criteria.terms())),
+        "key": key_of(hold.id),
+    }
+
+
+def to_terms(hold: Hold) -> list[dict[str, str]]:
+    """The columns of each value that a hold asks for."""
+    terms = hold.criteria.terms()
+    return [{"field": field, "value": value, "hold_id": hold.id} for field in terms for value in terms[field]]
+
+
+def to_hold(row: Row[Any]) -> Hold:
+    """A row as a hold."""
+    told = {field.name: getattr(row, field.name) for field in dataclasses.fields(Hold)}
+    return Hold(**told | {"criteria": Criteria.from_json(row.criteria)})
+
+
+def listed(connection: Connection, values: Iterable[str]) -> Select[Any]:
+    """Values to compare a column with by ``in_``, in one parameter: databases take some ten thousand at most."""
+    functions = {"sqlite": func.json_each, "postgresql": func.json_array_elements_text}
+    whole = bindparam(None, list(values), type_=JSON)
+    return select(functions[connection.dialect.name](whole).table_valued("value").c.value)
+
+
+def overlaps(first: datetime | None, last: datetime | None) -> list[ColumnElement[bool]]:
+    """That a hold's dates meet those from ``first`` to ``last``, both included; without them, no condition."""
+    if first is None or last is None:
+        return []
+    begun = or_(holds.c.start.is_(None), holds.c.start <= last)
+    return [begun, or_(holds.c.end.is_(None), holds.c.end > first)]

@@ -1,0 +1,86 @@
+"""Which of many holds cover a date, answered in the time of one look-up, at most ten of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+MOST_NAMED = 10
+"""Holds named for one recording: more of them say nothing new."""
+
+_BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+class Covering(NamedTuple):
+    """Ids of holds that cover a date, and of those that may cover it, because the date is not known."""
+
+    sure: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+
+
+_NONE = Covering()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The dates of one hold, half-open; None without a limit."""
+
+    hold_id: str
+    start: datetime | None
+    end: datetime | None
+
+    def at(self, date: datetime | None) -> Covering:
+        """Whether it covers a date."""
+        if date is None:
+            return Covering((), (self.hold_id,)) if self.limited else Covering((self.hold_id,))
+        inside = (self.start is None or self.start <= date) and (self.end is None or date < self.end)
+        return Covering((self.hold_id,)) if inside else _NONE
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a date that it does not cover."""
+        return self.start is not None or self.end is not None
+
+
+class Spans:
+    """The dates of several holds, cut where the holds that cover them change."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._bounds, self._covering = _cut(spans)
+        self._undated = Covering(
+            tuple(span.hold_id for span in spans if not span.limited)[:MOST_NAMED],
+            tuple(span.hold_id for span in spans if span.limited)[:MOST_NAMED],
+        )
+
+    def at(self, date: datetime | None) -> Covering:
+        """Those that cover a date; where they are more than ten, the ten that last the longest."""
+        return self._undated if date is None else self._covering[bisect_right(self._bounds, date)]
+
+
+def _cut(spans: Iterable[Span]) -> tuple[list[datetime], list[Covering]]:
+    """The dates at which something changes, and who covers the time before the first, between them, after the last.
+
+    Of those that have begun only the ten with the latest end are kept: while one that was dropped would still hold, so
+    do the ten that it was dropped for.
+    """
+    begun: list[tuple[datetime, str]] = []
+    bounds: list[datetime] = []
+    covering: list[Covering] = [_NONE]
+    for date, starting in _changes(spans):
+        begun = sorted([*(each for each in begun if each[0] > date), *starting], reverse=True)[:MOST_NAMED]
+        bounds.append(date)
+        covering.append(Covering(tuple(hold_id for _, hold_id in begun)))
+    return bounds, covering
+
+
+def _changes(spans: Iterable[Span]) -> list[tuple[datetime, list[tuple[datetime, str]]]]:
+    """Each date at which a hold begins or ends, with the ends and ids of those that begin."""
+    changes: dict[datetime, list[tuple[datetime, str]]] = {}
+    for span in spans:
+        end = span.end or _END
+        changes.setdefault(span.start or _BEGINNING, []).append((end, span.hold_id))
+        changes.setdefault(end, [])
+    return sorted(changes.items())

@@ -1,0 +1,24 @@
+"""What became of one thing that the archive tells a catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Result(StrEnum):
+    """Whether the catalog learned it, knew it, or cannot take it."""
+
+    ADDED = "added"
+    KNOWN = "known"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """One thing found in the archive: ``what`` is ``ledger``, ``recordings``, ``runs``, ``holds`` and so on."""
+
+    what: str
+    key: str
+    result: Result
+    problem: str | None = None
