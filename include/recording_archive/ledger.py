@@ -29,8 +29,8 @@ __all__ = ["SEGMENT_EVENTS", "Head", "newest", "note_segment", "seal", "to_docum
 
 log = logging.getLogger(__name__)
 
-SEGMENT_EVENTS = 1_000
-_CHUNK = 1000
+SEGMENT_EVENTS = 500
+_CHUNK = 500
 _LONGEST_RUN = timedelta(days=7)  # what is open for longer was given up, and its documents are not waited for
 
 
