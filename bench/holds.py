@@ -29,6 +29,7 @@ from recording_archive.catalog import Catalog
 from recording_archive.holds import Criteria, Hold, Matcher, effect, holding
 from recording_archive.holds.rows import to_row, to_terms
 from recording_archive.model import PartId
+from recording_archive.places import staging_at
 from recording_archive.retention import Policy, judge
 from recording_archive.schema import hold_terms, holds, recordings
 from recording_archive.settings import Settings
@@ -54,7 +55,8 @@ def main() -> int:
         catalog = Catalog(chosen.url or f"sqlite:///{folder / f'holds-{chosen.rows}-{chosen.holds}.db'}")
         prepare(catalog, chosen.rows, chosen.holds)
         seconds = judge_all(catalog)
-        ask(Archive("bench", LocalStore(folder), catalog, Settings(url=str(folder))), chosen.rows)
+        settings = Settings(url=str(folder))
+        ask(Archive("bench", LocalStore(folder), catalog, settings, staging_at(settings)), chosen.rows)
         catalog.close()
     print(f"\npeak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     return 1 if seconds > chosen.most_s else 0

@@ -35,7 +35,7 @@ EVER = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 class Manifest:
     """A source that lists what a manifest names; its URLs never expire."""
 
-    name, organization = "interactions:bench", "bench"
+    name, organization, chunk, requests = "interactions:bench", "bench", 50, 0
 
     def __init__(self, entries: Sequence[dict[str, Any]]) -> None:
         self._listings = {PartId(entry["id"], entry["id"]): _listing(entry) for entry in entries}
@@ -51,8 +51,9 @@ class Manifest:
         del ids, window
         return iter(self._listings.values())
 
-    def resolve(self, parts: Sequence[PartId]) -> Iterator[Listing]:
+    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
         """List these parts."""
+        del thrifty
         return (self._listings[part] for part in parts)
 
     def renew(self, part: PartId) -> str:

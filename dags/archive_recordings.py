@@ -76,7 +76,7 @@ PARAMS = {
 def archive_recordings() -> None:
     """Query → download and gzip in mapped batches → compliance report."""
 
-    @task
+    @task(pool=SETTINGS.api_pool)
     def query_recordings() -> list[dict[str, Any]]:
         """Enter in the books what the source lists; return the batches left to do."""
         from recording_archive import hooks  # heavy: the DAG processor must not pay for it
@@ -93,7 +93,7 @@ def archive_recordings() -> None:
             run_is_over=lambda other: state_of(run.dag_id, other) in {"success", "failed"},
         )
 
-    @task(map_index_template="{{ label }}")
+    @task(map_index_template="{{ label }}", pool=SETTINGS.media_pool)
     def download(batch: dict[str, Any]) -> int:
         """Stream the raw bytes of a batch into staging, hashing on the way."""
         from recording_archive import hooks

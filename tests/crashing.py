@@ -181,7 +181,7 @@ def fill(ballast: Path) -> None:
 class Lines:
     """A source that makes up what it lists while it is asked."""
 
-    name, organization = "interactions:default", "default"
+    name, organization, chunk, requests = "interactions:default", "default", 50, 0
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -192,7 +192,7 @@ class Lines:
             attributes = Attributes(agent_name="Agent", ani="tel:+12025550100", duration_ms=60_000)
             yield Listing(part, DAY.start + timedelta(seconds=number), None, f"{number:064x}", attributes)
 
-    def resolve(self, parts: Sequence[PartId]) -> Iterator[Listing]:
+    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
         raise NotImplementedError
 
     def renew(self, part: PartId) -> str:

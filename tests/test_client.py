@@ -24,7 +24,7 @@ import pytest
 import requests
 
 from recording_archive.errors import AccessError, ArchiveError, ConfigurationError, PermanentError, TransientError
-from recording_archive.sources.client import SCOPES, ApiClient, MalformedReplyError, NotFoundError
+from recording_archive.sources.client import SCOPES, ApiClient, MalformedReplyError, NotFoundError, RejectedError
 
 TOKEN_PATH = "/login/oauth2/token"
 SECRET = "canary-secret-1"
@@ -544,7 +544,7 @@ def test_other_refusals_are_final_and_say_why(server: ScriptedServer, client: Ap
     headers = {"ININ-Correlation-Id": "corr-1"}
     server.script("/x", Answer(400, {"code": "bad.request", "message": "Invalid filter"}, headers))
     error = error_of(lambda: client.post("/x", {}, same))
-    assert type(error) is PermanentError
+    assert type(error) is RejectedError
     expected = f'POST {server.base}/x: 400 bad.request "Invalid filter" (ININ-Correlation-Id corr-1)'
     assert str(error) == expected
     server.script("/x", Answer(404, [1]))

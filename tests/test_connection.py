@@ -62,7 +62,7 @@ def test_wrong_extra_is_named(extra: dict[str, Any], says: str) -> None:
 
 def test_api_has_no_default() -> None:
     """The API must be chosen, and the error names the choices."""
-    with pytest.raises(ConfigurationError, match=r"interactions.*conversations"):
+    with pytest.raises(ConfigurationError, match=r"conversations.*interactions"):
         read_facts("Connection x", login="id", password="secret", host="us", extra={})
 
 
@@ -95,3 +95,11 @@ def test_with_neither_both_ways_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
     assert facts_from_environment() is None
     assert "GENESYS_CLIENT_ID" in str(not_defined("genesys_cloud_default"))
     assert "Admin > Connections" in str(not_defined("genesys_cloud_default"))
+
+
+def test_the_conversations_api_has_fields_of_its_own() -> None:
+    """Metadata and attributes cost requests, so both are off unless they are asked for."""
+    found = facts(api="conversations").extra
+    assert (found.api, found.recording_metadata, found.participant_attributes) == ("conversations", False, [])
+    more = facts(api="conversations", recording_metadata="true", participant_attributes="a, b").extra
+    assert (more.recording_metadata, more.participant_attributes) == (True, ["a", "b"])

@@ -21,7 +21,7 @@ from runner import Runner, settings_below
 from sqlalchemy import insert, select, update
 
 from genesys_sandbox import Sandbox, SandboxOptions
-from recording_archive import fixity, sidecar, staging
+from recording_archive import fixity, sidecar
 from recording_archive.archive import MOST_BATCHES, Archive, open_archive
 from recording_archive.errors import ConfigurationError, StoreError
 from recording_archive.examination import examine
@@ -467,7 +467,7 @@ def test_left_overs_are_swept_by_age_and_name(archived: Archive) -> None:
         ("open", (), ("9",)),
         ("nobody", (), ("10",)),
     ):
-        place = staging.folder(archived.settings.staging, name)
+        place = archived.staging.scratch(name)
         for file in (*files, *kept):
             (place / file).write_bytes(b"")
             age(place / file, 3, now)

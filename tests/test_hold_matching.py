@@ -21,6 +21,7 @@ from recording_archive.holds.rows import end, enter
 from recording_archive.holds.spans import MOST_NAMED, Span, Spans
 from recording_archive.model import PartId, State
 from recording_archive.numbers import canonical, spellings
+from recording_archive.places import staging_at
 from recording_archive.schema import hold_terms, holds, recordings
 from recording_archive.store import LocalStore
 
@@ -144,7 +145,8 @@ SCENES = st.builds(
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """An archive whose catalog is filled anew by each example."""
     folder = tmp_path_factory.mktemp("matching")
-    opened = Archive("x", LocalStore(folder), Catalog("sqlite://"), settings_below(folder))
+    settings = settings_below(folder)
+    opened = Archive("x", LocalStore(folder), Catalog("sqlite://"), settings, staging_at(settings))
     yield opened
     opened.catalog.close()
 

@@ -55,5 +55,5 @@ def test_places_follow_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_unsupported_root_is_refused() -> None:
     """A root that this version cannot write to is an error, not a folder named after it."""
-    with pytest.raises(ConfigurationError, match="RECORDING_ARCHIVE_URL='s3://bucket'"):
-        _ = Settings(url="s3://bucket").root
+    with pytest.raises(ConfigurationError, match="RECORDING_ARCHIVE_URL='ftp://host'"):
+        _ = Settings(url="ftp://host").root

@@ -190,14 +190,14 @@ def check_books(archive: Archive, ended: Ended) -> None:
     assert document["totalProcessed"] == len(document["entries"]) == sum(statuses.values())
     shares = document["successful"], document["failed"], document["checksumErrors"]
     assert shares == (statuses["success"], statuses["failed"], statuses["checksum_mismatch"])
-    others = document["alreadyArchived"] + document["excluded"] + len(document["missing"])
+    others = document["alreadyArchived"] + document["excluded"] + len(document["missing"]) + document["deferred"]
     assert document["asked"] in {None, document["totalProcessed"] + others}
 
     folder = (root / ended.summary.report_key).parent
     with (folder / "compliance_report.csv").open(newline="") as file:
         rows = Counter(row["status"] for row in csv.DictReader(file))
     counts = {**statuses, "already_archived": document["alreadyArchived"], "excluded": document["excluded"]}
-    assert +rows == +Counter({**counts, "missing": len(document["missing"])})
+    assert +rows == +Counter({**counts, "missing": len(document["missing"]), "deferred": document["deferred"]})
     for line in (folder / "compliance_report.sha256").read_text().splitlines():
         digest, _, name = line.partition("  ")
         assert sha256(folder / name) == digest

@@ -8,9 +8,9 @@ It is a real HTTP server with two ports, API and media, from the standard librar
         assert sandbox.requests.counts["media"] == 10
 
 As a process: ``python -m genesys_sandbox``. Reading order: `server` (the whole), `api` and `downloads` (what each port
-answers), `queries` and `filters` (the interactions query), `library` and `media` (the recordings), `faults` (which are
-due), `disturb`, `media_faults` and `query_faults` (what they do), `wire` and `reply` (HTTP), `access`, `recorder`,
-`control`.
+answers), `queries` and `filters` (the interactions query), `platform` (the public platform API), `library` and `media`
+(the recordings), `faults` (which are due), `disturb`, `media_faults` and `query_faults` (what they do), `wire` and
+`reply` (HTTP), `access`, `recorder`, `control`.
 """
 
 from genesys_sandbox.access import SIGNATURE_PREFIX, TOKEN_PREFIX

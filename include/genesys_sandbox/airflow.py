@@ -20,6 +20,11 @@ from urllib.parse import quote
 import requests
 
 USER = "admin"
+POOLS = {
+    "genesys_api": (2, "Tasks that ask the Genesys Cloud API: runs share one allowance of requests a minute"),
+    "genesys_media": (8, "Tasks that fetch media, which no allowance limits"),
+}
+"""Slots and description of the pools that the set-up makes."""
 _START_S = 180
 _SIGNALS = ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 10))
 
@@ -51,6 +56,8 @@ class Airflow:
                 start_new_session=True,
             )
         self._wait("Airflow starts", self._is_healthy, _START_S, tell)
+        for name, (slots, description) in POOLS.items():
+            self._make_pool(name, slots, description)
         return self
 
     def stop(self) -> None:
@@ -178,6 +185,15 @@ class Airflow:
             self._token = reply.json()["access_token"]
         return {"Authorization": f"Bearer {self._token}"}
 
+    def _make_pool(self, name: str, slots: int, description: str) -> None:
+        """Make a pool; one that is there keeps the slots it has."""
+        body = {"name": name, "slots": slots, "description": description, "include_deferred": False}
+        try:
+            self.call("POST", "/pools", body)
+        except RuntimeError as error:
+            if " 409 " not in str(error):
+                raise
+
     def _own_password(self) -> str:
         """The login, made at the first start and kept."""
         file = self.home / "passwords.json"
@@ -223,6 +239,8 @@ def _settings(home: Path, dags: Path, port: int) -> dict[str, str]:
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
         "PYTHONWARNINGS": "ignore",
+        "RECORDING_ARCHIVE_API_POOL": "genesys_api",
+        "RECORDING_ARCHIVE_MEDIA_POOL": "genesys_media",
     }
 
 

@@ -8,12 +8,14 @@ from genesys_sandbox.access import WINDOW_S
 from genesys_sandbox.control import CONTROL_PREFIX, control
 from genesys_sandbox.disturb import disturb
 from genesys_sandbox.faults import MODIFIERS, Fault
+from genesys_sandbox.platform.routes import Route, find_route
 from genesys_sandbox.queries import answer_query, read_query
 from genesys_sandbox.query_faults import spoil
 from genesys_sandbox.reply import Reply, api_error, json_reply
 from genesys_sandbox.wire import Exchange
 
 TOKEN_PATH = "/login/oauth2/token"  # noqa: S105  # a path
+PLATFORM_TOKEN_PATH = "/oauth/token"  # noqa: S105  # a path
 INTERACTIONS_PATH = "/api/v2/recording/interactions/"
 SCOPES = frozenset({"recording:read", "interaction:read"})
 
@@ -25,14 +27,20 @@ class ApiExchange(Exchange):
         """What is asked, by path; the control plane is left out of the counters."""
         if self.route.startswith(CONTROL_PREFIX):
             return None
-        if self.route == TOKEN_PATH:
+        if self.route in (TOKEN_PATH, PLATFORM_TOKEN_PATH):
             return "token"
+        if platform := find_route(self.command, self.route):
+            return platform[0].kind
         if self.route == f"{INTERACTIONS_PATH}query":
             return "query"
         return "renew" if self.route.startswith(INTERACTIONS_PATH) else "other"
 
     def answer(self, body: bytes) -> Reply:
         """The JSON reply of the endpoint, or a JSON error."""
+        platform = find_route(self.command, self.route)
+        return self._platform(*platform, body) if platform else self._interactions(body)
+
+    def _interactions(self, body: bytes) -> Reply:
         match self.request_log.kind, self.command:
             case "control", _:
                 return control(self.cloud, self.command, self.route, body, caller=self.client_address[0])
@@ -55,10 +63,29 @@ class ApiExchange(Exchange):
         if parse_qs(body.decode(errors="replace")).get("grant_type") != ["client_credentials"]:
             return json_reply({"error": "unsupported_grant_type"}, 400)
         faults = self.cloud.faults.due("token")
-        scope = next((fault.scope for fault in faults if fault.kind == "scope"), self.cloud.options.scope)
+        default = self.cloud.options.scope if self.route == TOKEN_PATH else ""  # the platform's reply names none
+        scope = next((fault.scope for fault in faults if fault.kind == "scope"), default)
         life_s = max(1, int(self.cloud.options.token_life_s))
         granted = {"access_token": self.cloud.tokens.issue(scope), "token_type": "bearer", "expires_in": life_s}
         return self._disturbed(json_reply(granted | ({"scope": scope} if scope else {})), faults)
+
+    def _platform(self, route: Route, found: dict[str, str], body: bytes) -> Reply:
+        """One operation of the platform API, with the headers that tell how much of the minute is used up."""
+        if self.cloud.tokens.scope(self.authorization) is None:
+            return api_error(401, "bad.credentials", "Invalid login credentials.")
+        allowed = self.cloud.options.rate_per_minute or 10**9
+        count, reset_s = self.cloud.tokens.count_client()
+        limits = {
+            "inin_ratelimit_count": str(count),
+            "inin_ratelimit_allowed": str(allowed),
+            "inin_ratelimit_reset": str(reset_s),
+        }
+        if count > allowed:
+            message = f"Rate limit exceeded the maximum [{allowed}] requests within [{WINDOW_S}] seconds"
+            return api_error(429, "too.many.requests", message).with_headers(Retry_After=str(reset_s), **limits)
+        faults = self.cloud.faults.due(route.kind)
+        reply = route.refusal(self.cloud) or route.reply(self.cloud, found, self.path, body)
+        return self._disturbed(reply, faults).with_headers(**limits)
 
     def _query(self, body: bytes) -> Reply:
         faults = self.cloud.faults.due("query")

@@ -11,6 +11,7 @@ from genesys_sandbox.access import Signatures, SignedUrls, Tokens
 from genesys_sandbox.faults import Faults
 from genesys_sandbox.library import Library, Recording
 from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.platform.world import World
 from genesys_sandbox.recorder import Recorder
 
 
@@ -23,9 +24,14 @@ class Cloud:
     urls: SignedUrls
     tokens: Tokens
     faults: Faults
+    world: World
     requests: Recorder = field(default_factory=Recorder)
     pages: Signatures = field(default_factory=Signatures)
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def recording(self, name: str) -> Recording | None:
+        """The recording whose media has that id: a call, or a chat or e-mail of the platform API."""
+        return self.library.get(name) or self.world.extra.get(name)
 
     def entry(self, recording: Recording) -> dict[str, Any]:
         """The JSON object of a recording, with a media URL made this moment."""

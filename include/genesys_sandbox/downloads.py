@@ -25,7 +25,7 @@ class MediaExchange(Exchange):
     def answer(self, body: bytes) -> Reply:
         """The audio, or an XML error."""
         name = self.route.removeprefix("/media/")
-        recording = self.cloud.library.get(name.rpartition(".")[0])
+        recording = self.cloud.recording(name.rpartition(".")[0])
         if self.command not in ("GET", "HEAD") or body:
             return xml_error(405, "MethodNotAllowed", "Only GET and HEAD.").with_headers(Allow="GET, HEAD")
         if recording is None or self.route != f"/media/{media_name(recording)}":

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _API = ("token", "query", "renew")
 _ANYWHERE = (*_API, "media")
+#: The endpoints of the platform API, which know the faults of a reply as a whole.
+PLATFORM = ("details", "jobs", "batch", "poll", "playback", "metadata", "restore", "inventory", "directory")
+_WHOLE = "status reset reset_midway cut hang slow empty html_200"
+_REFUSED = "malformed_json unauthorized forbidden token_expired not_found"
+_PLATFORM_KINDS = frozenset(f"{_WHOLE} {_REFUSED}".split())
 _LISTED: tuple[tuple[tuple[str, ...], str], ...] = (
     (_ANYWHERE, "status reset reset_midway cut hang slow trickle empty html_200 xml_200 json_200"),
     (_ANYWHERE, "wrong_length no_length chunked gzip_bomb endless redirect redirect_loop"),
@@ -39,9 +44,9 @@ _RANGED = frozenset({"overlap_206", "ignore_range", "range_416"})
 class Fault:
     """One thing that goes wrong.
 
-    Where: ``endpoint`` is token, query, renew or media; ``recording`` is an id or a glob of ids. For media and renew
-    requests ``times`` counts per recording and ``every`` picks every n-th recording by index and seed; for token and
-    query requests both count requests. ``after`` lets that many pass first; ``times=None`` never ends.
+    Where: ``endpoint`` is token, query, renew, media or one of PLATFORM; ``recording`` is an id or a glob of ids. For
+    media and renew requests ``times`` counts per recording and ``every`` picks every n-th recording by index and seed;
+    for all others both count requests. ``after`` lets that many pass first; ``times=None`` never ends.
 
     How: ``status`` (default 503; 403 for expired, 302 for redirects) with ``retry_after_s``, as seconds or, with
     ``retry_after_date``, as an HTTP date; ``seconds`` to wait (per piece when trickling); ``size`` in bytes: where to
@@ -71,7 +76,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"fault {self.kind!r} is unknown; known are {', '.join(sorted(KINDS))}")
-        if self.endpoint not in KINDS[self.kind]:
+        known = self.endpoint in KINDS[self.kind] or (self.endpoint in PLATFORM and self.kind in _PLATFORM_KINDS)
+        if not known:
             raise ValueError(f"fault {self.kind!r} occurs at {', '.join(KINDS[self.kind])}, not at {self.endpoint!r}")
         if (self.kind == "set_fields") != bool(self.values):
             raise ValueError("values are what set_fields puts into fields: give both or neither")
@@ -89,6 +95,7 @@ PRESETS: Mapping[str, tuple[Fault, ...]] = {
         Fault("reset", every=17, times=1),
         Fault("status", "query", times=1, status=429, retry_after_s=1),
     ),
+    "storm": tuple(Fault("status", kind, times=3, status=429, retry_after_s=1) for kind in PLATFORM),
 }
 
 

@@ -33,6 +33,7 @@ MIME_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
 }
+DOCUMENT_TYPES = {"zip": "application/zip", "eml": "message/rfc822"}
 _GOLDEN = (math.sqrt(5) - 1) / 2
 Progress = Callable[[str], None]
 
@@ -57,7 +58,7 @@ class Recording:
     @property
     def mime_type(self) -> str:
         """The content type that the media host gives."""
-        return MIME_TYPES[self.extension]
+        return MIME_TYPES.get(self.extension) or DOCUMENT_TYPES[self.extension]
 
 
 class Library:

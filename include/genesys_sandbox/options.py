@@ -9,6 +9,14 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from genesys_sandbox.faults import PRESETS
 from genesys_sandbox.media import WAV_HEADER_BYTES
+from genesys_sandbox.platform.traps import TRAPS, read_traps
+
+_PERMISSIONS = (
+    "analytics:conversationDetail:view,recording:recording:view,recording:screenRecording:view,"
+    "recording:snippetRecording:view,recording:recordingSegment:view,recording:annotation:view,"
+    "recording:recording:viewSensitiveData,recording:recording:restore,recording:orphan:view,"
+    "conversation:communication:view,routing:queue:view,routing:wrapupCode:view"
+)
 
 
 class Option(NamedTuple):
@@ -45,6 +53,13 @@ class SandboxOptions:
     url_life_s: Annotated[float, "seconds for which a media URL works"] = 300.0
     token_life_s: Annotated[float, "seconds for which an access token works"] = 3600.0
     rate_per_minute: Annotated[int, "API requests a minute and token; 0 sets no limit"] = 300
+    api: Annotated[str, "which API `connection` names: interactions or conversations"] = "interactions"
+    traps: Annotated[str, f"what the platform API does unexpectedly: all, or any of {', '.join(TRAPS)}"] = ""
+    permissions: Annotated[str, "permissions of the OAuth client's role in the platform API"] = _PERMISSIONS
+    interval_days: Annotated[int, "longest interval of a details query, in days"] = 31
+    max_results: Annotated[int, "results up to which a details query can be paged"] = 100_000
+    batch_polls: Annotated[int, "polls for which a batch request is in progress"] = 1
+    data_lag_hours: Annotated[int, "hours by which details jobs lag behind"] = 24
     faults: Annotated[str, f"what goes wrong from the start: {' or '.join(PRESETS)}"] = "none"
 
     def __post_init__(self) -> None:
@@ -52,6 +67,9 @@ class SandboxOptions:
             raise ValueError(f"min_bytes must be over {WAV_HEADER_BYTES} and at most max_bytes")
         if self.faults not in PRESETS:
             raise ValueError(f"faults={self.faults!r}: known presets are {', '.join(PRESETS)}")
+        read_traps(self.traps)
+        if self.api not in ("interactions", "conversations"):
+            raise ValueError(f"api={self.api!r}: known are interactions and conversations")
         if self.days < 1 or self.per_day < 0:
             raise ValueError("days must be at least 1, and per_day at least 0")
 

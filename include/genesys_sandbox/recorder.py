@@ -60,6 +60,12 @@ class Recorder:
             request.bytes_sent += size_bytes
             self.sent[request.kind] += size_bytes
 
+    @property
+    def api_requests(self) -> int:
+        """Requests that count against the API's limits: all but media and tokens."""
+        with self._lock:
+            return self.counts.total() - self.counts["media"] - self.counts["token"]
+
     def clear(self) -> None:
         """Forget everything, so that a test counts from zero."""
         with self._lock:

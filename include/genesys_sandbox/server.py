@@ -19,6 +19,7 @@ from genesys_sandbox.downloads import MediaExchange
 from genesys_sandbox.faults import Faults
 from genesys_sandbox.library import Library, Progress, open_library
 from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.platform.world import World, make_world
 from genesys_sandbox.recorder import Recorder
 from genesys_sandbox.wire import Listener
 
@@ -39,9 +40,11 @@ class Sandbox:
             undo.callback(self._api.close)
             self._media = Listener((self.options.host, self.options.media_port), MediaExchange)
             undo.callback(self._media.close)
+            library = open_library(self.options, folder, progress)
             self._cloud = Cloud(
                 options=self.options,
-                library=open_library(self.options, folder, progress),
+                library=library,
+                world=make_world(self.options, library, folder),
                 urls=SignedUrls(self.media_base, self.options.url_life_s),
                 tokens=Tokens(self.options),
                 faults=Faults(seed=self.options.seed, preset=self.options.faults),
@@ -105,6 +108,11 @@ class Sandbox:
         return self._cloud.library
 
     @property
+    def world(self) -> World:
+        """The conversations of the platform API."""
+        return self._cloud.world
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong."""
         return self._cloud.faults
@@ -120,7 +128,7 @@ class Sandbox:
         The host is a name that never resolves: without the two bases nothing could reach the real service.
         """
         extra = {
-            "api": "interactions",
+            "api": self.options.api,
             "api_base": self.api_base,
             "login_base": self.login_base,
             "media_hosts": [self.media_host],

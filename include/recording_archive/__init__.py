@@ -1,11 +1,11 @@
 """An archive of interaction recordings that can be proved.
 
 Reading order: `archive` (the story and discover), `fetching` (download), `packing` (compress), `report`; then what they
-stand on: `books` and `coverage` (what a run must account for), `transfer` (one file over HTTP), `bgzf` (seekable gzip),
-`store` (write-once objects), `sidecar` (the commit record), `catalog` and `schema` (the SQL index), `sources/` (where
-recordings come from). How recordings are kept and let go: `ledger`, `retention`, `policies`, `holds`, `plan`,
-`disposition`, `deletion`, `erasure`, `fixity`, `repair`. At the edges `hooks` (Airflow) and `cli`. The values all of
-them share are in `model`, what can go wrong in `errors`.
+stand on: `books`, `wholes` and `coverage` (what a run must account for), `transfer` (one file over HTTP), `bgzf`
+(seekable gzip), `store` (write-once objects), `sidecar` (the commit record), `catalog` and `schema` (the SQL index),
+`sources/` (where recordings come from). How recordings are kept and let go: `ledger`, `retention`, `policies`, `holds`,
+`plan`, `disposition`, `deletion`, `erasure`, `fixity`, `repair`. At the edges `hooks` (Airflow) and `cli`. The values
+all of them share are in `model`, what can go wrong in `errors`.
 
 Words. *Interaction*: one contact. *Recording*: one recorded item of it. *Part*: one media file of a recording. *Batch*:
 parts that one mapped task handles. *Work*: what one run did with one part. *Staging*: where raw bytes wait. *Archive*:

@@ -13,21 +13,24 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
 from sqlalchemy import update
 
-from recording_archive import books, coverage
+from recording_archive import books, coverage, wholes
 from recording_archive.catalog import Catalog
 from recording_archive.errors import StoreError
 from recording_archive.model import Listing, Outcome
+from recording_archive.places import staging_at, store_at
 from recording_archive.request import Request
 from recording_archive.schema import runs
 from recording_archive.settings import Settings
 from recording_archive.sources import Source
-from recording_archive.store import IDENTITY_KEY, LocalStore, Store
+from recording_archive.staging import Staging
+from recording_archive.store import IDENTITY_KEY, Store
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class Archive:
     store: Store
     catalog: Catalog
     settings: Settings
+    staging: Staging
     clock: Callable[[], datetime] = _now
 
 
@@ -55,7 +59,7 @@ def open_archive(settings: Settings, *, clock: Callable[[], datetime] = _now) ->
     A new archive is founded when both are empty. An unmounted volume or a mistyped root raises StoreError with both
     ids instead of starting an empty archive.
     """
-    store, catalog = LocalStore(settings.root), Catalog(settings.catalog)
+    store, catalog = store_at(settings), Catalog(settings.catalog)
     in_catalog = catalog.archive_id()  # first: a run that founds the archive at this moment binds the catalog last
     in_store = store.identity()
     if in_catalog is None and set(islice(store.list(""), 2)) <= {IDENTITY_KEY}:  # new, or its founding was cut short
@@ -63,10 +67,10 @@ def open_archive(settings: Settings, *, clock: Callable[[], datetime] = _now) ->
         catalog.bind(in_store, clock())
         in_catalog = catalog.archive_id()
     if in_store is None and in_catalog is None:
-        raise StoreError(f"{settings.root} holds files but no archive.json: choose an empty folder for a new archive")
+        raise StoreError(f"{store} holds files but no archive.json: choose an empty folder for a new archive")
     if in_store is None or in_store != in_catalog:
-        raise StoreError(_stranger(settings, in_store, in_catalog))
-    return Archive(in_store, store, catalog, settings, clock)
+        raise StoreError(_stranger(store, in_store, in_catalog))
+    return Archive(in_store, store, catalog, settings, staging_at(settings), clock)
 
 
 def _found(store: Store, archive_id: str, created: datetime) -> str:
@@ -81,8 +85,8 @@ def _found(store: Store, archive_id: str, created: datetime) -> str:
     return archive_id
 
 
-def _stranger(settings: Settings, in_store: str | None, in_catalog: str | None) -> str:
-    both = f"The root {settings.root} holds archive {in_store or 'none'}, the catalog indexes {in_catalog or 'none'}"
+def _stranger(store: Store, in_store: str | None, in_catalog: str | None) -> str:
+    both = f"The root {store} holds archive {in_store or 'none'}, the catalog indexes {in_catalog or 'none'}"
     if in_catalog is None:
         return f"{both}: run `recording-archive reindex` to rebuild the catalog from the archive"
     return f"{both}: is the volume mounted, and is RECORDING_ARCHIVE_URL right?"
@@ -106,12 +110,17 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
         facts = {"source": source.name, "kind": kind, "problem": problem}
         bounds = {"range_start": window.start if window else None, "range_end": window.end if window else None}
         books.begin(connection, run_id, at=archive.clock(), **facts, **bounds)
-    listed = 0
-    for page in _pages(source.discover(ids=request.ids, window=window), books.PAGE):
-        with archive.catalog.write() as connection:
-            books.enter(connection, run_id, page, scheduled=request.scheduled, at=archive.clock())
-        listed += len(page)
-        log.info("listed %d recordings so far", listed)
+    listed, before = 0, source.requests
+    try:
+        for page in _pages(source.discover(ids=request.ids, window=window), books.PAGE):
+            with archive.catalog.write() as connection:
+                known = wholes.spelled_out(connection, page)
+                books.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
+            listed += len(page)
+            log.info("listed %d recordings so far", listed)
+    finally:
+        with suppress(StoreError), archive.catalog.write() as connection:  # the error that ended the listing counts
+            books.count_requests(connection, run_id, source.requests - before)
     with archive.catalog.write() as connection:
         books.enter_missing(connection, run_id, request.ids)
         if request.scheduled:
@@ -119,7 +128,7 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
         batches = books.cut(
             connection,
             run_id,
-            most_parts=settings.batch_parts,
+            most_parts=_whole_chunks(settings.batch_parts, source.chunk),
             most_bytes=settings.batch_bytes,
             most_batches=MOST_BATCHES,
         )
@@ -136,6 +145,11 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
         counts[Outcome.MISSING],
     )
     return batches
+
+
+def _whole_chunks(parts: int, chunk: int) -> int:
+    """A batch of several chunks is rounded up to whole ones: a request for half a chunk costs as much."""
+    return parts if parts < chunk else -(-parts // chunk) * chunk
 
 
 def _pages(listings: Iterable[Listing], size: int) -> Iterator[list[Listing]]:

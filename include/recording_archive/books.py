@@ -57,7 +57,7 @@ def begin(connection: Connection, run_id: str, *, at: datetime, **facts: Any) ->
         return
     fresh = {"asked": None, "closed_at": None, "status": None, "report_key": None}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(**facts, **fresh))
-    again = (work.c.run_id == run_id, work.c.outcome.in_((*FAILURES, Outcome.MISSING)))
+    again = (work.c.run_id == run_id, work.c.outcome.in_((*FAILURES, Outcome.MISSING, Outcome.DEFERRED)))
     _exclude(connection, *again)
     connection.execute(update(work).where(*again).values(outcome=None, error=None, staged=False, batch=None))
 
@@ -100,7 +100,7 @@ def carry_over(connection: Connection, run_id: str, *, at: datetime, retry_days:
     due = select(recordings).where(
         recordings.c.state == State.DISCOVERED,
         or_(recordings.c.retry_at <= at, recordings.c.failed_since > at),
-        recordings.c.failed_since >= since,
+        or_(recordings.c.failed_since.is_(None), recordings.c.failed_since >= since),  # None: deferred, not failed
         recordings.c.acknowledged_at.is_(None),
         ~taken.exists(),
     )
@@ -193,6 +193,20 @@ def fail(
         _count_failure(connection, job.part_id, job.run_id, {**values, "outcome": outcome}, at)
 
 
+def defer(connection: Connection, job: Work, why: str, *, at: datetime) -> None:
+    """Note that a part cannot be archived yet: no failure, and the next scheduled run takes it up again."""
+    still = update(work).where(work.c.id == job.id, _OPEN)
+    if connection.execute(still.values(outcome=Outcome.DEFERRED, error=why, staged=False)).rowcount:
+        later = {**NO_FAILURE, "retry_at": at + _RETRY_SLACK, "last_error": why}
+        connection.execute(update(recordings).where(_same(recordings, job.part_id)).values(later))
+
+
+def count_requests(connection: Connection, run_id: str, requests: int) -> None:
+    """Add requests to the API to those that the run has made so far."""
+    total = runs.c.api_requests + requests
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(api_requests=total))
+
+
 def succeed(
     connection: Connection, done: Sequence[tuple[Work, Mapping[str, Any]]], *, at: datetime
 ) -> dict[int, Outcome]:
@@ -281,7 +295,9 @@ def _see(connection: Connection, run_id: str, listings: Mapping[PartId, Listing]
         # two runs may see the same recording at once: the second leaves it as it is
         connection.execute(dialect.insert(recordings).on_conflict_do_nothing(), new)
         told = {"at": at, "kind": "seen", "run_id": run_id, "detail": {}}
-        connection.execute(insert(events), [{name: row[name] for name in PartId._fields} | told for row in new])
+        named = [row for row in new if not _part_id_of(row).is_whole]
+        if named:
+            connection.execute(insert(events), [{name: row[name] for name in PartId._fields} | told for row in named])
 
 
 def _rows(connection: Connection, table: Table, parts: Collection[PartId], *where: Any) -> Sequence[Row[Any]]:
@@ -401,6 +417,10 @@ def _count_failure(connection: Connection, part: PartId, run_id: str, row: Mappi
 
 def _same(table: Table, part: PartId) -> Any:
     return and_(*(table.c[name] == value for name, value in part._asdict().items()))
+
+
+def _part_id_of(values: Mapping[str, Any]) -> PartId:
+    return PartId(*(values[name] for name in PartId._fields))
 
 
 def _part_id(row: Row[Any]) -> PartId:

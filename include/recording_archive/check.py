@@ -22,9 +22,9 @@ from recording_archive.catalog import Catalog
 from recording_archive.connection import CONN_ID, Facts, facts_from_environment
 from recording_archive.errors import ArchiveError, StoreError, TransientError
 from recording_archive.migrations import VERSION_TABLE
+from recording_archive.places import staging_at, store_at
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
-from recording_archive.store import LocalStore
 
 _GB = 10**9
 
@@ -125,15 +125,13 @@ class _Trial:
         return f"a run's day is one of {self.settings.timezone}"
 
     def _storage(self) -> str:
+        if self.settings.bucket:
+            return store_at(self.settings).probe()
         root = self.settings.root
         if not root.exists():
             _try_writing(_existing(root), "RECORDING_ARCHIVE_URL")
             return f"{root} is made by the first run"
-        store = LocalStore(root)
-        with store.begin("check") as draft:
-            draft.file.write(b"check")
-            draft.seal()
-        return f"{root} is writable, {store.free_bytes() / _GB:.1f} GB free"
+        return store_at(self.settings).probe()
 
     def _staging(self) -> str:
         place, reserve = _existing(self.settings.staging), self.settings.free_space_reserve_bytes
@@ -143,6 +141,10 @@ class _Trial:
             raise StoreError(
                 f"{place} has {free / _GB:.1f} GB free, and {reserve / _GB:.1f} GB are left untouched: free space "
                 "there, or lower RECORDING_ARCHIVE_FREE_SPACE_RESERVE_BYTES"
+            )
+        if self.settings.staging_bucket:
+            return (
+                f"{staging_at(self.settings).probe()}; files grow in {self.settings.staging}, {free / _GB:.1f} GB free"
             )
         made = "is writable" if place == self.settings.staging else "is made by the first run"
         return f"{self.settings.staging} {made}, {free / _GB:.1f} GB free"
@@ -159,7 +161,7 @@ class _Trial:
         return f"{make_url(url).render_as_string(hide_password=True)}, schema {schema}"
 
     def _archive_id(self) -> str:
-        store = LocalStore(self.settings.root)
+        store = store_at(self.settings)
         in_store, in_catalog = store.identity(), self.catalog and self.catalog.archive_id()
         if in_store and self.catalog is None:
             raise StoreError(
@@ -182,7 +184,8 @@ class _Trial:
         probe = self.connected.source.probe()
         scopes = "not named" if probe.scopes is None else " ".join(sorted(probe.scopes))
         listed = "recordings" if probe.listed else "no recordings"
-        return f"granted, scopes {scopes}; {probe.api_base} lists {listed} of the last day"
+        told = f"granted, scopes {scopes}; {probe.api_base} lists {listed} of the last day"
+        return "; ".join([told, *(f"warning: {note}" for note in probe.notes)])
 
     def _media_hosts(self) -> str:
         facts = self.connected.facts

@@ -220,6 +220,47 @@ def acknowledge(
     exit_bad_if(not done)
 
 
+@app.command()
+def reconcile(
+    days: Annotated[
+        int, typer.Option(min=0, help="Warn of recordings that the source deletes within so many days.")
+    ] = 30,
+    json: Json = False,
+) -> None:
+    """Compare the archive with the source's own inventory.
+
+    Names recordings that are not archived, and those that the source deletes soon. Needs the conversations API.
+    """
+    from datetime import timedelta
+
+    from recording_archive.check import connect_by_airflow
+    from recording_archive.reconcile import reconcile as compare
+    from recording_archive.settings import read_settings
+
+    source: Any = connect_by_airflow(read_settings()).source
+    if not hasattr(source, "inventory"):
+        raise ConfigurationError(
+            "The interactions API has no inventory: reconcile needs the connection's api conversations"
+        )
+    counts: Counter[str] = Counter()
+    bad = []
+    with opened_archive() as archive:
+        for found in compare(archive, source.inventory(), within=timedelta(days=days)):
+            counts[found.standing] += 1
+            counts["atRisk"] += found.at_risk
+            if not found.is_well:
+                bad.append(found.to_json())
+                if not json:
+                    terminal.say(found.told())
+    if json:
+        terminal.document({"counts": counts, "recordings": bad})
+    else:
+        terminal.say(
+            ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "the source keeps nothing"
+        )
+    exit_bad_if(bool(bad))
+
+
 def _report_key(archive: Archive, run: str | None) -> str:
     from sqlalchemy import select
 

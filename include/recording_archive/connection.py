@@ -27,12 +27,14 @@ class Extra(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    api: Literal["interactions"]
+    api: Literal["interactions", "conversations"]
     api_base: str = ""
     login_base: str = ""
     media_hosts: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
     allow_private_hosts: bool = False
     organization: str = "default"
+    recording_metadata: bool = False
+    participant_attributes: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
     proxies: dict[str, str] = Field(default_factory=dict)
 
 
@@ -62,7 +64,7 @@ def read_facts(
     given = {key: value for key, value in extra.items() if value not in (None, "")}
     if "api" not in given:
         raise ConfigurationError(
-            f'{name}: extra needs "api": "interactions" (or, from a later version, "conversations")'
+            f'{name}: extra needs "api": "conversations" (the public platform API) or "interactions"'
         )
     try:
         checked = Extra.model_validate(given)

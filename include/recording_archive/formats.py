@@ -62,6 +62,7 @@ _DECLARED = {
     "video/x-matroska": MediaFormat("mkv", "video/x-matroska"),
     "video/quicktime": MediaFormat("mov", "video/quicktime"),
     "application/zip": _ZIP,
+    "message/rfc822": MediaFormat("eml", "message/rfc822"),
 }
 
 # kbit/s of MPEG layer III by header index; index 0 ("free") has no computable length and is not accepted.

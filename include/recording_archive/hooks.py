@@ -50,6 +50,8 @@ from recording_archive.retention_request import read_retention_request
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
+from recording_archive.sources.contracts import CONTRACTS
+from recording_archive.sources.conversations import ConversationsSource
 from recording_archive.sources.interactions import InteractionsSource
 
 log = logging.getLogger(__name__)
@@ -123,16 +125,27 @@ class GenesysCloudHook(HttpHook):
     def source(self, settings: Settings, stop: threading.Event | None = None) -> Source:
         """What lists the recordings; a wait of its client ends when ``stop`` is set."""
         facts = self.facts()
+        sleep = _stoppable_sleep(stop or threading.Event())
         client = ApiClient(
             self.get_conn(),
             login_base=facts.endpoints.login_base,
             api_base=facts.endpoints.api_base,
             client_id=facts.client_id,
             client_secret=facts.client_secret,
+            contract=CONTRACTS[facts.extra.api],
             retry_after_max_s=settings.retry_after_max_s,
-            sleep=_stoppable_sleep(stop or threading.Event()),
+            sleep=sleep,
         )
-        return InteractionsSource(client, organization=facts.extra.organization)
+        if facts.extra.api == "interactions":
+            return InteractionsSource(client, organization=facts.extra.organization)
+        return ConversationsSource(
+            client,
+            organization=facts.extra.organization,
+            names_file=settings.staging / f".names-{facts.extra.organization}.json",
+            full_metadata=facts.extra.recording_metadata,
+            allowed=facts.extra.participant_attributes,
+            sleep=sleep,
+        )
 
     def media(self, settings: Settings, stop: threading.Event) -> MediaClient:
         """What fetches the media."""
@@ -145,7 +158,17 @@ class GenesysCloudHook(HttpHook):
             probe = self.source(read_settings()).probe()
         except ArchiveError as error:
             return False, str(error)
-        return True, f"Connected to {probe.api_base}: token granted, recordings can be listed"
+        told = f"Connected to {probe.api_base}: token granted, recordings can be listed"
+        return True, "; ".join([told, *(f"warning: {note}" for note in probe.notes)])
+
+
+def s3_client(conn_id: str) -> Any:
+    """boto3's client for an Airflow connection of type `aws`, its endpoint and region included."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - for those who have a bucket
+
+    from recording_archive.store_s3 import CONFIG  # noqa: PLC0415
+
+    return S3Hook(aws_conn_id=conn_id, config=CONFIG).get_conn()
 
 
 def list_recordings(

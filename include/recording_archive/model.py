@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+WHOLE = "-"  # in place of a recording's id, which it cannot be: all recordings of the interaction, not known yet
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -36,6 +38,7 @@ class Outcome(StrEnum):
     ALREADY_ARCHIVED = "already_archived"
     EXCLUDED = "excluded"
     MISSING = "missing"
+    DEFERRED = "deferred"
 
 
 class SourceChecksum(StrEnum):
@@ -52,6 +55,16 @@ class PartId(NamedTuple):
     interaction_id: str
     recording_id: str
     part: int = 0
+
+    @classmethod
+    def whole(cls, interaction_id: str) -> PartId:
+        """An interaction whose recordings are known only when the source is asked for their media."""
+        return cls(interaction_id, WHOLE, 0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this stands for all recordings of the interaction."""
+        return self.recording_id == WHOLE
 
     def __str__(self) -> str:
         """The form that keys, logs and reports use: ``interaction~recording~part``."""
@@ -91,7 +104,9 @@ class Listing:
     """One part as the source lists it.
 
     ``defect`` says why this part cannot be archived (an unusable id, a malformed checksum): it becomes a reported
-    failure, never a lost row. ``source_fields`` is all the source said but for the media URL, which is a secret.
+    failure, never a lost row. ``deferred`` says why it cannot be archived yet: later scheduled runs take it up again.
+    ``ended_at`` is the interaction's end, where the source tells one. ``source_fields`` is all the source said but for
+    the media URL, which is a secret.
     """
 
     part_id: PartId
@@ -101,6 +116,8 @@ class Listing:
     attributes: Attributes = Attributes()
     source_fields: Mapping[str, Any] = field(default_factory=dict)
     defect: str | None = None
+    deferred: str | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

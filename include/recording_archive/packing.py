@@ -12,10 +12,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from recording_archive import bgzf, books, sidecar, staging
+from recording_archive import bgzf, books, sidecar
 from recording_archive.archive import Archive
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
 from recording_archive.model import Compressed, Fetched
@@ -46,45 +45,40 @@ def compress(archive: Archive, source: Source, run_id: str, batch: int, *, stop:
     """
     with archive.catalog.read() as connection:
         todo = books.open_work(connection, run_id, batch, staged=True)
-    folder = staging.folder(archive.settings.staging, run_id)
     group: list[_Packed] = []
     lost = 0
-    for packed in _pack_all(archive, source, todo, folder, stop=stop):
+    for packed in _pack_all(archive, source, todo, stop=stop):
         if isinstance(packed.error, Stopped):
             log.info("%s: stopped, left for the next attempt", packed.job.part_id)
             continue
         group.append(packed)
         if len(group) >= GROUP_SIZE:
-            lost += _settle(archive, source, group, folder)
+            lost += _settle(archive, source, group)
             group = []
-    return lost + _settle(archive, source, group, folder)
+    return lost + _settle(archive, source, group)
 
 
 def _pack_all(
-    archive: Archive, source: Source, todo: Sequence[books.Work], folder: Path, *, stop: threading.Event
+    archive: Archive, source: Source, todo: Sequence[books.Work], *, stop: threading.Event
 ) -> Iterator[_Packed]:
     workers = archive.settings.compressors
     with ThreadPoolExecutor(workers, "compress") as files, ThreadPoolExecutor(workers, "blocks") as blocks:
         # all at once, for a batch is bounded: the pool must not starve while a group is settled
-        pending = [
-            files.submit(_pack, archive, source, job, folder / str(job.id), blocks=blocks, stop=stop) for job in todo
-        ]
+        pending = [files.submit(_pack, archive, source, job, blocks=blocks, stop=stop) for job in todo]
         try:
             yield from (future.result() for future in as_completed(pending))
         finally:
             files.shutdown(wait=False, cancel_futures=True)
 
 
-def _pack(
-    archive: Archive, source: Source, job: books.Work, staged: Path, *, blocks: Executor, stop: threading.Event
-) -> _Packed:
+def _pack(archive: Archive, source: Source, job: books.Work, *, blocks: Executor, stop: threading.Event) -> _Packed:
     """Put one part's object in its place; what goes wrong with this part stays with it."""
     if stop.is_set():
         return _Packed(job, error=Stopped("stopped"))
     fetched = _staged(job)
     key = sidecar.object_key(source.organization, job.part_id, job.interaction_date, fetched.format.extension)
     try:
-        return _Packed(job, key, _write(archive, key, fetched, staged, blocks=blocks, stop=stop))
+        return _Packed(job, key, _write(archive, key, fetched, job, blocks=blocks, stop=stop))
     except FileNotFoundError:
         return _Packed(job, lost=True, error=PermanentError(f"{job.part_id}: staged bytes vanished"))
     except FixityError as error:
@@ -96,11 +90,11 @@ def _pack(
 
 
 def _write(
-    archive: Archive, key: str, fetched: Fetched, staged: Path, *, blocks: Executor, stop: threading.Event
+    archive: Archive, key: str, fetched: Fetched, job: books.Work, *, blocks: Executor, stop: threading.Event
 ) -> Compressed:
     """Write, read back, compare, publish. Raise FixityError when what was staged is not what was downloaded."""
     pool = blocks if fetched.size_bytes >= LARGE_BYTES else None
-    with staging.opened(staged) as raw, archive.store.begin(key) as draft:
+    with archive.staging.opened(job.run_id, job.id) as raw, archive.store.begin(key) as draft:
         bgzf.compress(Stoppable(raw, stop), draft.file, pool=pool)
         draft.seal()
         draft.file.seek(0)
@@ -122,7 +116,7 @@ def _adopt(archive: Archive, key: str, fetched: Fetched, stop: threading.Event) 
     return compressed
 
 
-def _settle(archive: Archive, source: Source, group: Sequence[_Packed], folder: Path) -> int:
+def _settle(archive: Archive, source: Source, group: Sequence[_Packed]) -> int:
     """Commit a group: sidecars, then rows, then staged files; return how many were lost."""
     done = [packed for packed in group if packed.compressed]
     archive.store.sync(packed.key for packed in done)
@@ -143,7 +137,7 @@ def _settle(archive: Archive, source: Source, group: Sequence[_Packed], folder: 
             log.info("%s: %s as %s", packed.job.part_id, outcomes[packed.job.id], packed.key)
         else:
             log.warning("%s: %s", packed.job.part_id, rows.get(packed.job.id, packed.error))
-        staging.remove(folder / str(packed.job.id))
+        archive.staging.remove(packed.job.run_id, packed.job.id)
     return sum(packed.lost for packed in group)
 
 

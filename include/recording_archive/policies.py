@@ -145,7 +145,8 @@ def _outside(settings: Settings) -> Path | None:
             f"RECORDING_ARCHIVE_POLICY_URL={settings.policy_url!r}: only a file, a folder and file:// are supported"
         )
     path = Path(url).expanduser().absolute()
-    return None if not url or path.resolve() == (settings.root / FOLDER).resolve() else path
+    own = not settings.bucket and path.resolve() == (settings.root / FOLDER).resolve()
+    return None if not url or own else path
 
 
 def _newest_file(path: Path) -> Path:

@@ -17,7 +17,7 @@ from recording_archive.timeline import Timeline
 SHOWN_FAILURES = 20
 _COUNTS = (
     *("totalProcessed", "successful", "failed", "checksumErrors", "asked", "alreadyArchived", "excluded", "missing"),
-    *("carriedOver", "checksumUnavailable", "bytesDownloaded", "bytesStored"),
+    *("carriedOver", "deferred", "checksumUnavailable", "apiRequests", "bytesDownloaded", "bytesStored"),
 )
 _BAD = (Outcome.FAILED, Outcome.CHECKSUM_MISMATCH, Outcome.MISSING)
 
@@ -40,7 +40,7 @@ def print_report(archive: Archive, report: StoredReport) -> None:
         terminal.say(f"problem: {problem}")
     if shown:
         terminal.table("Failures", ("interaction", "status", "error"), shown)
-    path = f"{archive.settings.root}/{report.key}"
+    path = f"{archive.store}/{report.key}"
     if more := counted["bad"] - len(shown):
         terminal.say(f"… and {more} more: see {path.removesuffix('json')}csv")
     terminal.say(path)

@@ -24,7 +24,10 @@ def get_provider_info() -> dict[str, Any]:
                     "placeholders": {"host": "us-east-1, eu_west_1, mypurecloud.ie …"},
                 },
                 "conn-fields": {
-                    "api": _text("API", "Which API lists the recordings: interactions."),
+                    "api": _text(
+                        "API",
+                        "conversations (the public platform API) or interactions.",
+                    ),
                     "api_base": _text("API address", "Only to override https://api.{domain}."),
                     "login_base": _text("Login address", "Only to override https://login.{domain}."),
                     "media_hosts": _text(
@@ -37,6 +40,15 @@ def get_provider_info() -> dict[str, Any]:
                         "schema": {"type": ["boolean", "null"]},
                     },
                     "organization": _text("Organization", "First folder of the archive's keys; default: default."),
+                    "recording_metadata": {
+                        "label": "Recording metadata",
+                        "description": "API conversations: one more request each for annotations and delete dates.",
+                        "schema": {"type": ["boolean", "null"]},
+                    },
+                    "participant_attributes": _text(
+                        "Participant attributes",
+                        "API conversations: comma list of the attributes to keep; none by default.",
+                    ),
                 },
             }
         ],

@@ -26,11 +26,12 @@ from recording_archive.examination import differing
 from recording_archive.holds import reindex_holds
 from recording_archive.indexed import Indexed, Result
 from recording_archive.model import Attributes, PartId, SourceChecksum, State, is_safe_id
+from recording_archive.places import store_at
 from recording_archive.reindex_reports import index_reports
 from recording_archive.replay import Life, lives, restore_acknowledgements, restore_events
 from recording_archive.schema import events, recordings
 from recording_archive.settings import Settings
-from recording_archive.store import IDENTITY_KEY, LocalStore, Store
+from recording_archive.store import IDENTITY_KEY, Store
 from recording_archive.tombstone import reindex_tombstones
 from recording_archive.verify import STORED
 
@@ -42,7 +43,7 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
 
     Raises StoreError when the root is no archive or the catalog indexes another one.
     """
-    store, catalog = LocalStore(settings.root), Catalog(settings.catalog)
+    store, catalog = store_at(settings), Catalog(settings.catalog)
     archive_id, in_catalog = store.identity(), catalog.archive_id()
     if archive_id is None:
         raise StoreError(f"{store} holds no archive.json: is its volume mounted, and is RECORDING_ARCHIVE_URL right?")

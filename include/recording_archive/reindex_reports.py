@@ -13,7 +13,7 @@ from recording_archive import books, coverage
 from recording_archive.catalog import Catalog, record
 from recording_archive.errors import ArchiveError, FixityError, RunError
 from recording_archive.indexed import Indexed, Result
-from recording_archive.model import PartId, State
+from recording_archive.model import WHOLE, Outcome, PartId, State
 from recording_archive.replay import is_told, told_files
 from recording_archive.schema import recordings, runs
 from recording_archive.store import Store
@@ -85,8 +85,12 @@ def _enter_report(connection: Connection, report: StoredReport, rows: Iterable[M
             at=report.closed_at,
         )
         yield Indexed("coverage", report.key, Result.ADDED)
-    failed = (row for row in rows if row["status"] in books.FAILURES)
-    yield from (Indexed("failures", report.key, Result.ADDED) for row in failed if _fail(connection, report, row))
+    for row in rows:
+        comes_again = row["status"] == Outcome.DEFERRED or row["recordingId"] == WHOLE
+        if comes_again:
+            _defer(connection, report, row)
+        elif row["status"] in books.FAILURES and _fail(connection, report, row):
+            yield Indexed("failures", report.key, Result.ADDED)
 
 
 def _run_columns(report: StoredReport) -> dict[str, Any]:
@@ -102,7 +106,18 @@ def _run_columns(report: StoredReport) -> dict[str, Any]:
         "closed_at": report.closed_at,
         "report_key": report.key,
         "status": "failed" if report.problems else "success",
+        "api_requests": report.totals.get("apiRequests", 0),
     }
+
+
+def _defer(connection: Connection, report: StoredReport, row: Mapping[str, str]) -> None:
+    """Have the next scheduled run ask again for what waited, or was never named: it may be archived since."""
+    part = PartId(row["interactionId"], row["recordingId"], int(row["part"]))
+    known = connection.execute(select(recordings).where(_same(part))).first()
+    if known is None and row["status"] != Outcome.EXCLUDED:
+        date = datetime.fromisoformat(row["interactionDate"]) if row["interactionDate"] else None
+        facts = {"interaction_date": date, "retry_at": report.closed_at, "last_error": row["error"]}
+        connection.execute(insert(recordings).values(**part._asdict(), state=State.DISCOVERED, **facts))
 
 
 def _fail(connection: Connection, report: StoredReport, row: Mapping[str, str]) -> bool:

@@ -50,7 +50,7 @@ def repair(archive: Archive, run_id: str, origin: Origin, *, stop: threading.Eve
 
     Raises only for what concerns all: root, staging, catalog. What was repaired by then stays repaired.
     """
-    folder = staging.folder(archive.settings.staging, f"fixity-{run_id}")
+    folder = archive.staging.scratch(f"fixity-{run_id}")
 
     def mend(row: Row[Any]) -> str | None:
         return _mend(archive, run_id, row, origin, folder / f"repair-{row.reading}", stop=stop)

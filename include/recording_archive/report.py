@@ -86,7 +86,7 @@ def report(archive: Archive, run_id: str) -> Summary:
         record(connection, "reported", None, at=at, run_id=run_id, detail={"files": files})
     head = _sealed(archive) or head
     with archive.catalog.read() as connection:
-        staging.drop(archive.settings.staging, run_id, lambda number: books.is_over(connection, run_id, number))
+        archive.staging.drop(run_id, lambda number: books.is_over(connection, run_id, number))
     return Summary(run_id, key, totals, totals["bytesDownloaded"], totals["bytesStored"], tuple(problems), head)
 
 
@@ -166,6 +166,7 @@ def _totals(archive: Archive, run_id: str) -> dict[str, int]:
         "alreadyArchived": counts[Outcome.ALREADY_ARCHIVED],
         "excluded": counts[Outcome.EXCLUDED],
         "missing": counts[Outcome.MISSING],
+        "deferred": counts[Outcome.DEFERRED],
         "checksumUnavailable": unavailable,
         "bytesDownloaded": int(wire),
         "bytesStored": int(stored),
@@ -175,7 +176,7 @@ def _totals(archive: Archive, run_id: str) -> dict[str, int]:
 
 
 def _closes(run: Row[Any], totals: Mapping[str, int]) -> bool:
-    ends = ("totalProcessed", "alreadyArchived", "excluded", "missing")
+    ends = ("totalProcessed", "alreadyArchived", "excluded", "missing", "deferred")
     return bool(run.asked == sum(totals[name] for name in ends))
 
 
@@ -272,6 +273,7 @@ def _top(
         "generatedAt": at.isoformat(),
         "asked": run.asked,
         **shown,
+        "apiRequests": run.api_requests,
         "ledgerHead": head,
         "coverageClosed": closed,
         "problems": list(problems),

@@ -133,6 +133,7 @@ runs = Table(
     Column("closed_at", UtcDateTime),
     Column("report_key", Text),
     Column("status", Text),
+    Column("api_requests", Integer, nullable=False, server_default="0"),  # to the source's API, by all tasks
     Index(None, "closed_at"),
     Index(None, "started_at", "run_id"),
 )

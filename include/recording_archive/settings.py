@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from recording_archive.errors import ConfigurationError
 
 PREFIX = "RECORDING_ARCHIVE_"
+_HOME = Path("~/recording-archive").expanduser()
 
 
 class Settings(BaseSettings):
@@ -19,9 +20,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    url: str = Field("~/recording-archive/archive", description="Root of the archive: a folder, or file:///…")
-    staging_url: str = Field("", description="Where raw bytes wait; default: `staging` beside the archive root.")
+    url: str = Field(
+        "~/recording-archive/archive", description="Root of the archive: a folder, file:///… or s3://bucket/prefix."
+    )
+    staging_url: str = Field(
+        "",
+        description="Where raw bytes wait: a folder all workers have, or s3://…; default: beside the root.",
+    )
     catalog_url: str = Field("", description="SQLAlchemy URL; default: SQLite file `catalog.db` beside the root.")
+    s3_conn_id: str = Field("", description="Airflow connection for s3://; default: AWS_* variables.")
+    s3_kms_key: str = Field("", description="KMS key that encrypts every object of the archive in S3.")
     timezone: str = Field("UTC", description="IANA zone in which a run's day begins and dates without zone are read.")
     max_active_runs: int = Field(2, ge=1, description="Runs of archive_recordings at once.")
     batch_parts: int = Field(250, ge=1, le=5000, description="Most parts that one mapped task handles.")
@@ -58,6 +66,8 @@ class Settings(BaseSettings):
     verify_days: int = Field(30, ge=1, description="verify_archive re-reads the whole archive within so many days.")
     verify_bytes: int = Field(2**40, ge=1, description="Most stored bytes that one run of verify_archive re-reads.")
     sweep_days: int = Field(2, ge=1, description="Left-overs of killed tasks older than this are removed.")
+    api_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that ask the API.")
+    media_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that fetch media.")
     max_streams: int = Field(32, ge=1, description="Recordings sent at once by one process of the API server.")
 
     @field_validator("timezone")
@@ -80,14 +90,31 @@ class Settings(BaseSettings):
         return _local_path("URL", self.url)
 
     @property
+    def bucket(self) -> tuple[str, str] | None:
+        """The archive's bucket and prefix, when it lies in one."""
+        return _bucket(self.url)
+
+    @property
+    def beside(self) -> Path:
+        """The folder beside a local archive, for what must not lie in it; with a bucket one of this user."""
+        return _HOME if self.bucket else self.root.parent
+
+    @property
     def staging(self) -> Path:
-        """The staging folder on a local disk."""
-        return _local_path("STAGING_URL", self.staging_url) if self.staging_url else self.root.parent / "staging"
+        """The staging folder on a local disk; with a bucket for staging, where files grow before they go there."""
+        if self.staging_url and not self.staging_bucket:
+            return _local_path("STAGING_URL", self.staging_url)
+        return self.beside / "staging"
+
+    @property
+    def staging_bucket(self) -> tuple[str, str] | None:
+        """The bucket and prefix for staging, when it has one."""
+        return _bucket(self.staging_url)
 
     @property
     def catalog(self) -> str:
         """The catalog's SQLAlchemy URL."""
-        return self.catalog_url or f"sqlite:///{self.root.parent / 'catalog.db'}"
+        return self.catalog_url or f"sqlite:///{self.beside / 'catalog.db'}"
 
 
 @lru_cache(maxsize=1)
@@ -100,8 +127,17 @@ def read_settings() -> Settings:
         raise ConfigurationError(f"Invalid settings: {problems}") from error
 
 
+def _bucket(url: str) -> tuple[str, str] | None:
+    if not url.startswith("s3://"):
+        return None
+    name, _, prefix = url.removeprefix("s3://").partition("/")
+    if not name:
+        raise ConfigurationError(f"{url!r} names no bucket: write s3://bucket or s3://bucket/prefix")
+    return name, prefix
+
+
 def _local_path(name: str, url: str) -> Path:
     path = url.removeprefix("file://")
     if "://" in path:
-        raise ConfigurationError(f"{PREFIX}{name}={url!r}: only folders and file:// are supported")
+        raise ConfigurationError(f"{PREFIX}{name}={url!r}: only folders, file:// and s3:// are supported")
     return Path(path).expanduser().absolute()

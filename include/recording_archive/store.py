@@ -30,7 +30,7 @@ from recording_archive.errors import PermanentError, StoreError
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["IDENTITY_KEY", "Draft", "LocalStore", "Store"]
+__all__ = ["IDENTITY_KEY", "AbsentError", "Draft", "LocalStore", "Store", "check_key"]
 
 IDENTITY_KEY = "archive.json"
 _FORMAT_VERSION = 1
@@ -117,6 +117,9 @@ class Store(Protocol):
 
     def free_bytes(self) -> int | None:
         """Space left for new objects; None when there is no such limit."""
+
+    def probe(self) -> str:
+        """Try to write without leaving anything, and say what the place is like; raise StoreError when unusable."""
 
     def read(self, key: str, limit: int = _DOCUMENT_BYTES) -> bytes:
         """The whole of a small document; raise PermanentError when it is not there or larger than ``limit`` bytes."""
@@ -205,7 +208,7 @@ class LocalStore(Store):
             with self._folder(parents, path) as folder, _explained(path):
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 _require_regular(found)
-        except _AbsentError:
+        except AbsentError:
             return None
         return found.st_size
 
@@ -218,7 +221,7 @@ class LocalStore(Store):
         """Unlink a regular file and sync its folder; its bytes are the file system's to overwrite."""
         *parents, name = _segments(key)
         path = self.root / key
-        with suppress(_AbsentError), self._folder(parents, path) as folder, _explained(path):
+        with suppress(AbsentError), self._folder(parents, path) as folder, _explained(path):
             _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=False))
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)
@@ -240,6 +243,13 @@ class LocalStore(Store):
         with _explained(self.root):
             volume = os.statvfs(self.root)
         return volume.f_bavail * volume.f_frsize
+
+    def probe(self) -> str:
+        """Write a draft, and say how much room there is."""
+        with self.begin("check") as draft:
+            draft.file.write(b"check")
+            draft.seal()
+        return f"{self} is writable, {self.free_bytes() / 2**30:.1f} GiB free"
 
     def found(self, archive_id: str, created: datetime) -> None:
         """Make the root as well, durably, before it gets its identity."""
@@ -383,7 +393,7 @@ class _LocalDraft:
             return _buffered(descriptor, self._path, writable=flags != os.O_RDONLY)
 
 
-class _AbsentError(PermanentError):
+class AbsentError(PermanentError):
     """There is no such object or folder."""
 
 
@@ -430,6 +440,11 @@ def _names(folder: int) -> Iterator[str]:
                 yield entry.name
 
 
+def check_key(key: str) -> None:
+    """Raise PermanentError unless ``key`` is one that every store takes."""
+    _segments(key)
+
+
 def _segments(key: str) -> list[str]:
     segments = key.split("/")
     if len(key) > _KEY_LENGTH or not all(map(_SEGMENT.fullmatch, segments)):
@@ -454,7 +469,7 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise _AbsentError(f"{path} is not there: restore it from a copy or the source") from error
+        raise AbsentError(f"{path} is not there: restore it from a copy or the source") from error
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "check the volume and its mount options")
         raise StoreError(f"{path}: {error.strerror or error}: {remedy}") from error

@@ -42,7 +42,7 @@ def read_key(settings: Settings) -> bytes:
     """The key of the settings, or of the file beside the root, which is made once; never inside the archive."""
     if settings.erasure_key:
         return _parsed(settings.erasure_key, "RECORDING_ARCHIVE_ERASURE_KEY")
-    path = settings.root.parent / KEY_FILE
+    path = settings.beside / KEY_FILE
     try:
         if not path.exists():
             _make(path)

@@ -24,13 +24,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 def opened_archive() -> Iterator[Archive]:
     """The archive, which must be there: only runs found one."""
     from recording_archive.archive import open_archive
+    from recording_archive.places import store_at
     from recording_archive.settings import read_settings
-    from recording_archive.store import LocalStore
 
     settings = read_settings()
-    if LocalStore(settings.root).identity() is None:
+    store = store_at(settings)
+    if store.identity() is None:
         raise StoreError(
-            f"{settings.root} holds no archive: is its volume mounted, and is RECORDING_ARCHIVE_URL right? "
+            f"{store} holds no archive: is its volume mounted, and is RECORDING_ARCHIVE_URL right? "
             "A new archive is founded by the first run of archive_recordings"
         )
     archive = open_archive(settings)

@@ -12,6 +12,7 @@ from recording_archive.commands.basics import Json, exit_bad_if
 
 if TYPE_CHECKING:
     from recording_archive.ledger_proof import Flaw, Proof
+    from recording_archive.store import Store
 
 # ruff: noqa: PLC0415 - settings are read only where no root is named
 
@@ -20,7 +21,8 @@ _SHOWN = 1000  # flaws of each kind that are listed; the others are counted
 
 def verify_ledger(
     root: Annotated[
-        Path | None, typer.Argument(metavar="ROOT", help="Root of the archive; the one of the settings without it.")
+        str | None,
+        typer.Argument(metavar="ROOT", help="Folder or s3:// of the archive; default: the settings."),
     ] = None,
     head: Annotated[
         str | None, typer.Option(metavar="H", help="A head kept elsewhere, which the ledger must have.")
@@ -34,9 +36,8 @@ def verify_ledger(
     from datetime import UTC, datetime
 
     from recording_archive.ledger_proof import Proof
-    from recording_archive.store import LocalStore
 
-    proof = Proof(LocalStore(_root(root)), now=datetime.now(UTC), expected=head)
+    proof = Proof(_store(root), now=datetime.now(UTC), expected=head)
     listed: dict[bool, list[Flaw]] = {True: [], False: []}
     counts = {True: 0, False: 0}
     with terminal.progress("proving") as advance:
@@ -53,12 +54,21 @@ def verify_ledger(
     exit_bad_if(counts[True] > 0)
 
 
-def _root(given: Path | None) -> Path:
-    if given is not None:
-        return given.expanduser().absolute()
-    from recording_archive.settings import read_settings
+def _store(root: str | None) -> Store:
+    """The archive at a folder or bucket, without any setting; else the one of the settings."""
+    if root is None:
+        from recording_archive.places import store_at
+        from recording_archive.settings import read_settings
 
-    return read_settings().root
+        return store_at(read_settings())
+    if root.startswith("s3://"):
+        from recording_archive.store_s3 import S3Store, client_from_environment
+
+        bucket, _, prefix = root.removeprefix("s3://").partition("/")
+        return S3Store(client_from_environment(), bucket, prefix)
+    from recording_archive.store import LocalStore
+
+    return LocalStore(Path(root).expanduser().absolute())
 
 
 def _document(proof: Proof, listed: dict[bool, list[Flaw]], counts: dict[bool, int]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def forecast(
 
 
 def _where(archive: Archive, policy: Policy) -> str:
-    return str(archive.settings.root / policy.origin) if policy.origin.startswith("policies/") else policy.origin
+    return f"{archive.store}/{policy.origin}" if policy.origin.startswith("policies/") else policy.origin
 
 
 def _asked(rule: Rule) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from recording_archive.model import Listing, PartId, Window
 
-__all__ = ["Probe", "Source"]
+__all__ = ["Inventoried", "Probe", "Source", "Stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +17,51 @@ class Probe:
     """What a source answered when it was tried: the token was granted and a query of one entry went through.
 
     ``scopes`` is None where the token's reply names none; ``listed`` counts the entries of the last day's query, 0 or
-    1; ``requests`` what the trial cost.
+    1; ``requests`` what the trial cost. ``notes`` are things to know that stop no run.
     """
 
     api_base: str
     scopes: frozenset[str] | None
     listed: int
     requests: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One recording that the source keeps, and when it will delete it."""
+
+    interaction_id: str
+    recording_id: str
+    created_at: datetime | None
+    delete_at: datetime | None
+
+
+class Inventoried(Protocol):
+    """A source that can list all it keeps, cheaply enough to compare an archive with it."""
+
+    def inventory(self) -> Iterator[Stored]:
+        """Every recording that the client may see."""
 
 
 class Source(Protocol):
-    """A place that lists recordings and hands out short-lived URLs of their media."""
+    """A place that lists recordings and hands out short-lived URLs of their media.
+
+    A source that cannot name recordings cheaply lists whole interactions (`PartId.whole`); `resolve` then gives every
+    part of one, a listing of the whole itself with ``defect`` or ``deferred`` where there is more to say, or nothing.
+    """
 
     @property
     def name(self) -> str:
         """Key of the coverage table, such as ``interactions:default``; it never changes for one organization."""
+
+    @property
+    def chunk(self) -> int:
+        """How many parts one request of `resolve` asks for; their URLs are fetched before the next chunk's."""
+
+    @property
+    def requests(self) -> int:
+        """Requests made to the API so far, by this object."""
 
     @property
     def organization(self) -> str:
@@ -42,8 +73,11 @@ class Source(Protocol):
         Pages are streamed. A part may come twice, far apart; undated parts come whatever the window is.
         """
 
-    def resolve(self, parts: Sequence[PartId]) -> Iterator[Listing]:
-        """List parts again with fresh media URLs, chunk by chunk as the caller goes on; parts now gone are left out."""
+    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
+        """List parts again with fresh media URLs, chunk by chunk as the caller goes on; parts now gone are left out.
+
+        ``thrifty``: the run is so large that no request is spent on a single part that can be archived without.
+        """
 
     def renew(self, part: PartId) -> str:
         """One fresh media URL for a part whose URL has expired; thread-safe."""

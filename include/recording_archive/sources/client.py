@@ -25,14 +25,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 from urllib3.exceptions import HTTPError
 
 from recording_archive.errors import AccessError, ArchiveError, ConfigurationError, PermanentError, TransientError
+from recording_archive.sources.contracts import INTERACTIONS, Contract
 
-__all__ = ["SCOPES", "ApiClient", "MalformedReplyError", "NotFoundError"]
+__all__ = ["SCOPES", "ApiClient", "MalformedReplyError", "NotFoundError", "RejectedError"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SCOPES = frozenset({"recording:read", "interaction:read"})
-TOKEN_PATH = "/login/oauth2/token"  # noqa: S105 - a path, not a secret
+SCOPES = INTERACTIONS.scopes
 TOKEN_LIFE_USED = 0.9  # renewed before it ends, so that no request meets the end on its way
 TOKEN_LIFE_MAX_S = 172_800  # what Genesys Cloud lets an OAuth client be set to
 MALFORMED_ATTEMPTS = 3  # a reply that breaks the contract three times is a changed API, not an accident
@@ -50,11 +50,6 @@ _CLIENT_REMEDY = (
     "Client Credentials; then put its client id (login), secret (password) and region (host) into the Airflow "
     "connection genesys_cloud_default, or into GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION"
 )
-_ROLE_REMEDY = (
-    "In Genesys Cloud Admin > Integrations > OAuth open the client and give it the scopes recording:read and "
-    "interaction:read (Scope) and, under Roles, a role with the permission Recording > Recording > View in every "
-    "division whose recordings are to be archived (Admin > People & Permissions > Roles / Permissions)"
-)
 
 
 class MalformedReplyError(TransientError):
@@ -63,6 +58,10 @@ class MalformedReplyError(TransientError):
 
 class NotFoundError(PermanentError):
     """The API has no such object (404)."""
+
+
+class RejectedError(PermanentError):
+    """The API does not take the request as it is (400, 413); asked differently it may."""
 
 
 class ApiClient:
@@ -81,6 +80,7 @@ class ApiClient:
         api_base: str,
         client_id: str,
         client_secret: str,
+        contract: Contract = INTERACTIONS,
         attempts: int = 6,
         retry_after_max_s: float = 300.0,
         timeout: tuple[float, float] = (10.0, 60.0),
@@ -90,7 +90,8 @@ class ApiClient:
     ) -> None:
         self.api_base = api_base.rstrip("/")
         self.requests = 0
-        self._token_url = login_base.rstrip("/") + TOKEN_PATH
+        self._contract = contract
+        self._token_url = login_base.rstrip("/") + contract.token_path
         self._session = session
         self._basic = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
         self._secret = client_secret
@@ -113,6 +114,10 @@ class ApiClient:
     def post(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T]) -> T:
         """POST ``body`` as JSON; for queries only, because it is repeated after an error."""
         return self._call("POST", path, body, read)
+
+    def put(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T]) -> T:
+        """PUT ``body`` as JSON; it may be repeated after an error."""
+        return self._call("PUT", path, body, read)
 
     def scopes(self) -> frozenset[str] | None:
         """The scopes of the token, fetched if need be; None where the reply names none. A missing one has raised."""
@@ -153,7 +158,7 @@ class ApiClient:
             raise ConfigurationError(f"{self._said(reply)}: no token is given out there; check host and login_base")
         if reply.status in {400, 401, 403}:  # RFC 6749, 5.2: an unknown client is 400 or 401
             raise AccessError(f"{self._said(reply)}. {_CLIENT_REMEDY}")
-        token = _parsed(self._accepted(reply), lambda body: _read_token(body, asked_at))
+        token = _parsed(self._accepted(reply), lambda body: _read_token(body, asked_at, self._contract))
         self._issued = (*self._issued[-7:], token.value)
         log.debug("Genesys Cloud gave a token for %.0f s", token.renew_at - asked_at)
         return token
@@ -163,7 +168,7 @@ class ApiClient:
         self._gate.wait()
         with self._count_lock:
             self.requests += 1
-        what = f"{method} {url}"
+        what = f"{method} {url.partition('?')[0]}"
         try:
             with self._session.request(
                 method,
@@ -203,11 +208,13 @@ class ApiClient:
             return reply
         said = self._said(reply)
         if status in {401, 403}:
-            raise AccessError(f"{said}. {_CLIENT_REMEDY if status == 401 else _ROLE_REMEDY}")
+            raise AccessError(f"{said}. {_CLIENT_REMEDY if status == 401 else self._contract.role_remedy}")
         if status == 404:
             raise NotFoundError(said)
         if status in {408, 429} or status >= 500:
             raise TransientError(said, retry_after_s=_retry_after_s(reply, self._now()))
+        if status in {400, 413}:
+            raise RejectedError(said)
         raise PermanentError(said)
 
     def _said(self, reply: _Reply) -> str:
@@ -318,8 +325,9 @@ def _refuse_redirect(response: requests.Response, **_: object) -> None:
     if 300 <= response.status_code < 400:
         response.close()
         request, to = response.request, _host_of(response.headers.get("Location", ""))
+        asked = str(request.url).partition("?")[0]
         raise ConfigurationError(
-            f"{request.method} {request.url}: {response.status_code} redirects to {to}, which is not followed: "
+            f"{request.method} {asked}: {response.status_code} redirects to {to}, which is not followed: "
             "the token goes to the API host alone. Check host, login_base and api_base of the connection"
         )
 
@@ -345,7 +353,8 @@ def _translated(what: str, error: Exception) -> ArchiveError:
 
 def _parsed(reply: _Reply, read: Callable[[Any], T]) -> T:
     try:
-        return read(json.loads(reply.body, parse_constant=_no_constant))
+        empty = reply.status == 202 and not reply.body  # not ready yet: the platform API says no more than that
+        return read(None if empty else json.loads(reply.body, parse_constant=_no_constant))
     except MalformedReplyError as error:
         raise MalformedReplyError(f"{reply.what}: {error}") from error
     except (ValueError, RecursionError) as error:
@@ -357,7 +366,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _read_token(body: Any, asked_at: float) -> _Token:
+def _read_token(body: Any, asked_at: float, contract: Contract) -> _Token:
     """Check a token reply (RFC 6749, 5.1) by type; a scope that is named must hold what we need."""
     if not isinstance(body, dict):
         raise MalformedReplyError("the token reply is no object")
@@ -371,8 +380,8 @@ def _read_token(body: Any, asked_at: float) -> _Token:
     if scope is not None and not isinstance(scope, str):
         raise MalformedReplyError("scope is no text")
     scopes = None if scope is None else frozenset(scope.split())
-    if scopes is not None and (missing := sorted(SCOPES - scopes)):
-        raise AccessError(f"The token lacks the scope {' and '.join(missing)}. {_ROLE_REMEDY}")
+    if scopes is not None and (missing := sorted(contract.scopes - scopes)):
+        raise AccessError(f"The token lacks the scope {' and '.join(missing)}. {contract.role_remedy}")
     return _Token(value, asked_at + TOKEN_LIFE_USED * min(life_s, TOKEN_LIFE_MAX_S), scopes)
 
 

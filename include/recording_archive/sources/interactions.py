@@ -7,7 +7,6 @@ while one that can be named but not archived becomes a Listing with a ``defect``
 from __future__ import annotations
 
 import logging
-import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources import Probe
 from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
+from recording_archive.sources.texts import harmless, plain
 
 __all__ = ["InteractionsSource"]
 
@@ -32,9 +32,6 @@ RECENT_PAGES = 20  # pages whose ids are remembered, so that memory does not gro
 DURATION_MAX_MS = 2**63 - 1  # what a database column holds
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-# User and password, query and fragment of a URL. The scheme's length is bounded to keep the search linear.
-_URL_SECRETS = re.compile(r"((?:\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}:|^)//)(?:[^\s/?#]*@)?([^\s?#]*)(?:[?#]\S*)?")
-_PATH_SECRETS = re.compile(r"^(/[^\s?#]*)[?#]\S*$")
 _TEXT_ATTRIBUTES = {
     "agent_id": "agentId",
     "agent_name": "agentName",
@@ -64,7 +61,13 @@ class InteractionsSource:
         self.organization = organization
         self._client = client
         self._page_size = page_size
+        self.chunk = IDS_PER_QUERY
         self._now = now
+
+    @property
+    def requests(self) -> int:
+        """Requests made to the API so far."""
+        return self._client.requests
 
     def discover(self, *, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
         """List what has one of ``ids`` and lies in ``window``, newest first, page by page."""
@@ -73,7 +76,7 @@ class InteractionsSource:
         chunks = _chunks(ids) if ids else [()]
         return (listing for chunk in chunks for listing in self._listed(chunk, window))
 
-    def resolve(self, parts: Sequence[PartId]) -> Iterator[Listing]:
+    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:  # noqa: ARG002 - is it always
         """List ``parts`` again, 50 to a query; the next query goes out when the last listing of one was taken."""
         for chunk in _chunks([part.interaction_id for part in parts]):
             yield from self._listed(chunk, None)
@@ -239,8 +242,8 @@ def _read_entry(entry: Any, where: str, asked: str | None = None) -> Listing:
     name = entry.get("id")
     if not isinstance(name, str) or not name or (asked is not None and name != asked):
         raise MalformedReplyError(f"{where}.id is missing, no text, or not the one asked for")
-    name = _plain(name)
-    fields = _harmless({key: value for key, value in entry.items() if key != "mediaUrl"})
+    name = plain(name)
+    fields = harmless({key: value for key, value in entry.items() if key != "mediaUrl"})
     media_url, sha256 = _media_url(entry), _sha256(fields)
     return Listing(
         part_id=PartId(name, name),
@@ -266,7 +269,7 @@ def _defect(name: str, media_url: str | None, sha256: str | None, checksum: obje
 
 def _media_url(entry: Mapping[str, Any]) -> str | None:
     url = entry.get("mediaUrl")
-    return url if isinstance(url, str) and url and url == _plain(url) else None
+    return url if isinstance(url, str) and url and url == plain(url) else None
 
 
 def _sha256(fields: Mapping[str, Any]) -> str | None:
@@ -294,19 +297,3 @@ def _attributes(fields: Mapping[str, Any]) -> Attributes:
     duration = fields.get("durationMs")
     known = isinstance(duration, int) and not isinstance(duration, bool) and 0 <= duration <= DURATION_MAX_MS
     return Attributes(**text, duration_ms=duration if known else None)
-
-
-def _harmless(value: Any) -> Any:
-    """JSON that any JSON reader, database and log can hold, and without the query strings of URLs."""
-    if isinstance(value, str):
-        return _PATH_SECRETS.sub(r"\1", _URL_SECRETS.sub(r"\1\2", _plain(value)))
-    if isinstance(value, dict):
-        return {_harmless(key): _harmless(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_harmless(inner) for inner in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _plain(text: str) -> str:
-    """Text without NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 refuses: both become visible."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

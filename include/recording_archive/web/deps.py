@@ -15,9 +15,9 @@ from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog import record
 from recording_archive.errors import ArchiveError, StoreError
 from recording_archive.model import PartId, is_safe_id
+from recording_archive.places import store_at
 from recording_archive.schema import events, recordings
 from recording_archive.settings import Settings, read_settings
-from recording_archive.store import LocalStore
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,10 @@ def note_refusal(request: Request, user: str, why: str) -> None:
 
 
 def _open(settings: Settings) -> Archive:
-    if LocalStore(settings.root).identity() is None:
+    store = store_at(settings)
+    if store.identity() is None:
         raise StoreError(
-            f"{settings.root} holds no archive: does this API server have the volume and the RECORDING_ARCHIVE_* "
+            f"{store} holds no archive: does this API server have the volume and the RECORDING_ARCHIVE_* "
             "settings of the workers? A new archive is founded by the first run of archive_recordings"
         )
     return open_archive(settings)

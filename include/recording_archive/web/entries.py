@@ -31,7 +31,7 @@ COLUMNS = (
 """Name in the CSV, heading, and whether it is a number."""
 
 _NUMBERS = frozenset(name for name, _, is_number in COLUMNS if is_number)
-_URGENCY = {"checksum_mismatch": 0, "failed": 1, "missing": 2, "excluded": 3}
+_URGENCY = {"checksum_mismatch": 0, "failed": 1, "missing": 2, "deferred": 3, "excluded": 4}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ _ENDS = (
     (Outcome.ALREADY_ARCHIVED, "archived before"),
     (Outcome.EXCLUDED, "excluded"),
     (Outcome.MISSING, "not at the source"),
+    (Outcome.DEFERRED, "not yet, comes again"),
 )
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

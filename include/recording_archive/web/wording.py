@@ -26,6 +26,7 @@ _AGES = (
 )
 _EVENTS = {
     "seen": "First listed by the source",
+    "listed": "Its recordings listed by the source",
     "archived": "Archived",
     "failed": "Could not be archived",
     "verified": "Verified: every byte as it was archived",
@@ -54,6 +55,7 @@ _OUTCOMES = {
     "already_archived": "archived before",
     "excluded": "excluded",
     "missing": "not at the source",
+    "deferred": "not yet, comes again",
 }
 _KEPT = {
     "not_stored": "not in the archive any more",

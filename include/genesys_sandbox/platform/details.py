@@ -1,0 +1,197 @@
+"""Conversation details: the query, the look-up by ids, and the JSON of one conversation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from genesys_sandbox.platform.call import BadRequestError, Call, answer, utc_text
+from genesys_sandbox.platform.world import Conversation, Item, World, made_id
+from genesys_sandbox.reply import Reply
+
+MAX_IDS = 100
+MAX_PAGE = 100
+_ANSWER_S = 5
+
+
+def query(call: Call) -> Reply:
+    """``POST …/details/query``: one page; without ``conversations`` behind the last one."""
+    body = call.body if isinstance(call.body, dict) else {}
+    paging = body.get("paging") or {}
+    size, number = paging.get("pageSize", 25), paging.get("pageNumber", 1)
+    if not 1 <= size <= MAX_PAGE:
+        raise BadRequestError(f"pageSize must be between 1 and {MAX_PAGE}")
+    found = _found(call, body)
+    if size * number > call.cloud.options.max_results:
+        raise BadRequestError(f"Pagination may not exceed {call.cloud.options.max_results} results.")
+    page = found[(number - 1) * size : number * size]
+    shown = {"conversations": [details(call.world, each) for each in page]} if page else {}
+    return answer({**shown, "totalHits": len(found)})
+
+
+def by_ids(call: Call) -> Reply:
+    """``GET …/details?id=``: those of the ids that exist and are shown to the client."""
+    ids = call.ids()
+    if not 1 <= len(ids) <= MAX_IDS:
+        raise BadRequestError(f"id: give 1 to {MAX_IDS} ids")
+    found = [each for name in ids if (each := call.world.get(name)) is not None]
+    return answer({"conversations": [details(call.world, each) for each in found]})
+
+
+def matching(call: Call, body: dict[str, Any], *, activity: bool) -> list[Conversation]:
+    """What matches interval and segment filters, oldest first.
+
+    A query gives what began on a day that the interval touches, a job whatever was active in it.
+    """
+    start, end = read_interval(body)
+    days = _days(start, end)
+    filters = body.get("segmentFilters") or []
+    return [
+        each
+        for each in call.world.visible()
+        if each.start < end
+        and (each.end > start or call.world.is_open(each))
+        and (activity or each.start.date() in days)
+        and all(_passes(call.world, each, one) for one in filters)
+    ]
+
+
+def read_interval(body: dict[str, Any]) -> tuple[datetime, datetime]:
+    """The two ends of ``interval``."""
+    try:
+        start, end = (datetime.fromisoformat(text) for text in str(body.get("interval")).split("/"))
+    except ValueError as error:
+        raise BadRequestError("You must specify a search interval as part of your query.") from error
+    return start, end
+
+
+def details(world: World, each: Conversation) -> dict[str, Any]:
+    """The JSON of a conversation, without participant attributes."""
+    end = {} if world.is_open(each) else {"conversationEnd": utc_text(each.end)}
+    return {
+        "conversationId": each.id,
+        "conversationStart": utc_text(each.start),
+        **end,
+        "originatingDirection": each.fields["direction"],
+        "divisionIds": [made_id("division", each.division)],
+        "participants": [
+            _customer(each),
+            _queue(each),
+            *(_agent(each, item, n) for n, item in enumerate(each.items)),
+        ],
+    }
+
+
+def _found(call: Call, body: dict[str, Any]) -> list[Conversation]:
+    start, end = read_interval(body)
+    longest = call.cloud.options.interval_days
+    if end - start > timedelta(days=longest):
+        raise BadRequestError(
+            f"You must specify a search interval as part of your query that does not exceed {longest} days."
+        )
+    key = json.dumps({name: value for name, value in body.items() if name != "paging"}, sort_keys=True)
+    key += f" {call.world.closed}"
+    if key not in call.world.cached:
+        call.world.cached[key] = matching(call, body, activity=False)
+    found: list[Conversation] = call.world.cached[key]
+    return found
+
+
+def _days(start: datetime, end: datetime) -> set[date]:
+    last = (end - timedelta(microseconds=1)).date()
+    return {start.date() + timedelta(days=n) for n in range((last - start.date()).days + 1)}
+
+
+def _passes(world: World, each: Conversation, wanted: dict[str, Any]) -> bool:
+    """One segment filter with its predicates; clauses are not known here."""
+    results = [_fits(world, each, predicate) for predicate in wanted.get("predicates") or []]
+    return any(results) if wanted.get("type") == "or" else all(results)
+
+
+def _fits(world: World, each: Conversation, predicate: dict[str, Any]) -> bool:
+    name, value = predicate.get("dimension"), predicate.get("value")
+    known = {"recording", "screenRecording", "snippetRecording", "mediaType"}
+    if name not in known or predicate.get("operator", "matches") != "matches":
+        raise BadRequestError(f"The sandbox knows no dimension {name!r}")
+    sessions = [session for one in details(world, each)["participants"] for session in one["sessions"]]
+    return any(str(session.get(name, "")).lower() == str(value).lower() for session in sessions)
+
+
+def _customer(each: Conversation) -> dict[str, Any]:
+    fields = each.fields
+    sessions = [
+        {
+            "sessionId": item.session_id,
+            "mediaType": each.media_type,
+            "direction": fields["direction"],
+            "provider": "Edge",
+            "ani": fields["ani"],
+            "dnis": fields["dnis"],
+            "remote": "Somebody",
+            **({"recording": True} if item.media == "audio" else {}),
+            "segments": [_segment(each, "interact", disconnectType="peer")],
+        }
+        for item in each.items
+    ]
+    return {
+        "participantId": made_id("customer", each.id),
+        "participantName": "Somebody",
+        "externalContactId": made_id("contact", fields["ani"]),
+        "purpose": "customer",
+        "sessions": sessions,
+    }
+
+
+def _queue(each: Conversation) -> dict[str, Any]:
+    session = {
+        "sessionId": made_id("acd", each.id),
+        "mediaType": each.media_type,
+        "segments": [_segment(each, "interact", queueId=each.fields["queueId"])],
+    }
+    return {"participantId": made_id("queue", each.id), "purpose": "acd", "sessions": [session]}
+
+
+def _agent(each: Conversation, item: Item, n: int) -> dict[str, Any]:
+    fields = item.parts[0].fields
+    talk = _segment(each, "interact", queueId=fields["queueId"])
+    wrap = {"wrapUpCode": made_id("wrapup", fields["wrapUpCode"]), "wrapUpNote": "Noted.", "wrapUpTags": ["tag"]}
+    session = {
+        "sessionId": made_id("agent", each.id, n),
+        "peerId": item.session_id,
+        "mediaType": each.media_type,
+        "segments": [talk, _segment(each, "wrapup", queueId=fields["queueId"], **wrap)],
+    }
+    return {
+        "participantId": made_id("agent", each.id, n),
+        "userId": fields["agentId"],
+        "purpose": "agent",
+        "sessions": [session],
+    }
+
+
+def _segment(each: Conversation, kind: str, **more: Any) -> dict[str, Any]:
+    start = each.start + timedelta(seconds=_ANSWER_S)
+    return {"segmentType": kind, "segmentStart": utc_text(start), "segmentEnd": utc_text(each.end), **more}
+
+
+def users(world: World) -> Iterator[tuple[str, str]]:
+    """Id and name of every agent."""
+    found = {part.fields["agentId"]: part.fields["agentName"] for part in _parts(world)}
+    return iter(found.items())
+
+
+def queues(world: World) -> Iterator[tuple[str, str]]:
+    """Id and name of every queue."""
+    found = {part.fields["queueId"]: part.fields["queueName"] for part in _parts(world)}
+    return iter(found.items())
+
+
+def codes(world: World) -> Iterator[tuple[str, str]]:
+    """Id and name of every wrap-up code."""
+    return ((made_id("wrapup", name), name) for name in sorted({part.fields["wrapUpCode"] for part in _parts(world)}))
+
+
+def _parts(world: World) -> Iterator[Any]:
+    return (part for each in world.conversations for item in each.items for part in item.parts)

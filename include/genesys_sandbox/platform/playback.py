@@ -1,0 +1,160 @@
+"""Recordings one by one: metadata, playback with its 202, restoring, the retention inventory, orphans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from genesys_sandbox.cloud import media_name
+from genesys_sandbox.platform.call import BadRequestError, Call, answer, not_found, utc_text
+from genesys_sandbox.platform.world import Conversation, Item, made_id
+from genesys_sandbox.reply import Reply
+
+TRANSCODING_POLLS = 2
+MAX_PAGE = 500
+KEPT = timedelta(days=90)
+
+
+def conversation(call: Call) -> Reply:
+    """``GET /conversations/{conversationId}``: the participants with all of their attributes."""
+    found = call.world.get(call.path["conversation"])
+    if found is None:
+        return not_found("conversation")
+    attributes = {"customerTier": "gold", "accountPin": "0000"}
+    participant = {"id": made_id("customer", found.id), "purpose": "customer", "attributes": attributes}
+    return answer({"id": found.id, "participants": [participant]})
+
+
+def metadata(call: Call) -> Reply:
+    """``GET …/recordingmetadata``; 404 where there is no recording."""
+    conversation = call.world.get(call.path["conversation"])
+    if conversation is None or "unrecorded" in conversation.traits:
+        return not_found("conversation")
+    return answer([_metadata(call, conversation, item) for item in conversation.items])
+
+
+def recordings(call: Call) -> Reply:
+    """``GET …/recordings``: all of a conversation."""
+    conversation = call.world.get(call.path["conversation"])
+    if conversation is None:
+        return not_found("conversation")
+    if any(_transcodes(call, item) for item in conversation.items):
+        return Reply(202)
+    return answer([_recording(call, conversation, item) for item in conversation.items])
+
+
+def recording(call: Call) -> Reply:
+    """``GET …/recordings/{recordingId}``: 202 while it is transcoded."""
+    found = _find(call)
+    if found is None:
+        return not_found("recording")
+    if call.world.state(*found) not in {"AVAILABLE", "RESTORED"}:
+        return answer(_metadata(call, *found, region=False))
+    if _transcodes(call, found[1]):
+        return Reply(202)
+    return answer(_recording(call, *found))
+
+
+def restore(call: Call) -> Reply:
+    """``PUT …/recordings/{recordingId}``: an archive date in the future restores what is archived."""
+    found = _find(call)
+    if found is None:
+        return not_found("recording")
+    conversation, item = found
+    try:
+        until = datetime.fromisoformat((call.body or {}).get("archiveDate", ""))
+    except ValueError as error:
+        raise BadRequestError("archiveDate must be a date") from error
+    if until > datetime.now(UTC) and call.world.state(conversation, item) == "ARCHIVED":
+        call.world.restoring.add(item.id)
+    return answer(_metadata(call, conversation, item, region=False))
+
+
+def retention(call: Call) -> Reply:
+    """``GET …/retention/query``: the inventory, 500 to a page."""
+    size = call.number("pageSize", 25, MAX_PAGE)
+    offset = int(call.query.get("cursor") or 0)
+    rows = list(_inventory(call))
+    page = rows[offset : offset + size]
+    more = offset + size < len(rows)
+    path = f"/api/v2/recordings/retention/query?pageSize={size}&cursor={offset + size}"
+    return answer({"entities": page, **({"nextUri": path} if more else {})})
+
+
+def orphans(call: Call) -> Reply:
+    """``GET …/orphanrecordings``."""
+    found = [_orphan(n) for n in range(3)] if "orphans" in call.world.traps else []
+    return answer({"entities": found, "pageSize": 25, "pageNumber": 1, "total": len(found), "pageCount": 1})
+
+
+def _find(call: Call) -> tuple[Conversation, Item] | None:
+    conversation = call.world.get(call.path["conversation"])
+    if conversation is None or "unrecorded" in conversation.traits:
+        return None
+    return next(((conversation, item) for item in conversation.items if item.id == call.path["recording"]), None)
+
+
+def _transcodes(call: Call, item: Item) -> bool:
+    if "transcoding" not in call.world.traps:
+        return False
+    with call.world.lock:
+        call.world.transcoded[item.id] = call.world.transcoded.get(item.id, 0) + 1
+        return call.world.transcoded[item.id] <= TRANSCODING_POLLS
+
+
+def _metadata(call: Call, conversation: Conversation, item: Item, *, region: bool = True) -> dict[str, Any]:
+    shown = {
+        "id": item.id,
+        "conversationId": conversation.id,
+        "media": item.media,
+        "fileState": call.world.state(conversation, item),
+        "sessionId": item.session_id,
+        "annotations": [_annotation()] if item.media == "audio" else [],
+        "deleteDate": utc_text(conversation.end + KEPT),
+        **({"mediaSubtype": "Trunk"} if item.media == "audio" else {}),
+    }
+    return {**shown, **({"region": "us-east-1"} if region else {})}
+
+
+def _annotation() -> dict[str, Any]:
+    """A bookmark; its id is another at each request, as those of holds are."""
+    return {"id": str(uuid4()), "type": "Bookmark", "location": 1000, "durationMs": 500, "description": "here"}
+
+
+def _recording(call: Call, conversation: Conversation, item: Item) -> dict[str, Any]:
+    """Redacted or not, playback names its media by whatever keys it likes: ``S``, or a number for each part."""
+    keys = ["S"] if len(item.parts) == 1 else [str(n) for n in range(len(item.parts))]
+    uris = {
+        key: {"mediaUri": call.cloud.urls.make(media_name(part))} for key, part in zip(keys, item.parts, strict=True)
+    }
+    return {
+        **_metadata(call, conversation, item, region=False),
+        "mediaUris": uris,
+        "outputSizeInBytes": sum(part.size_bytes for part in item.parts),
+        "creationTime": utc_text(conversation.end),
+    }
+
+
+def _inventory(call: Call) -> Iterator[dict[str, Any]]:
+    for conversation in call.world.visible():
+        for item in () if conversation.traits & {"unrecorded", "deleted", "uploading"} else conversation.items:
+            yield {
+                "conversationId": conversation.id,
+                "recordingId": item.id,
+                "creationTime": utc_text(conversation.end),
+                "deleteDate": utc_text(conversation.end + KEPT),
+            }
+
+
+def _orphan(n: int) -> dict[str, Any]:
+    return {
+        "id": made_id("orphan", n),
+        "createdTime": "2026-11-20T10:00:00.000Z",
+        "providerType": "EDGE",
+        "mediaSizeBytes": 1000,
+        "mediaType": "CALL",
+        "fileState": "AVAILABLE",
+        "orphanStatus": "NO_CONVERSATION",
+    }

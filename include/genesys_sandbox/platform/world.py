@@ -1,0 +1,160 @@
+"""The conversations that the platform API knows, made from the same recordings as the interactions API."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from genesys_sandbox.library import Library, Recording
+from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.platform.digital import digital_recordings
+from genesys_sandbox.platform.traps import DIGITS, read_traps
+
+GAP_DIVISION = "South-East"
+_SHORT = timedelta(seconds=30)
+
+
+def made_id(*words: object) -> str:
+    """A UUID that follows from words."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, " ".join(map(str, words))))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One recording of a conversation with its media files; ``session_id`` is the recorded leg."""
+
+    id: str
+    conversation_id: str
+    session_id: str
+    media: str
+    parts: tuple[Recording, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation; ``number`` counts from 0 by start, ``traits`` are the traps that meet it."""
+
+    number: int
+    id: str
+    start: datetime
+    end: datetime
+    division: str
+    items: tuple[Item, ...]
+    traits: frozenset[str]
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What the synthetic recording says of itself: agent, queue, numbers."""
+        return self.items[0].parts[0].fields
+
+    @property
+    def media_type(self) -> str:
+        """``voice``, ``chat`` or ``email``."""
+        return "voice" if self.items[0].media == "audio" else self.items[0].media
+
+
+@dataclass(slots=True)
+class World:
+    """All conversations, and what changes while the sandbox runs."""
+
+    traps: frozenset[str]
+    conversations: Sequence[Conversation]
+    extra: Mapping[str, Recording]
+    closed: bool = False
+    uploaded: bool = False
+    restoring: set[str] = field(default_factory=set)
+    restored: set[str] = field(default_factory=set)
+    jobs: dict[str, Any] = field(default_factory=dict)
+    cached: dict[str, Any] = field(default_factory=dict)
+    transcoded: dict[str, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, conversation_id: str) -> Conversation | None:
+        """The conversation of that id, if the client's divisions show it."""
+        found = self._by_id().get(conversation_id)
+        return found if found is not None and "division_gap" not in found.traits else None
+
+    def visible(self) -> Iterator[Conversation]:
+        """What the client's divisions show, oldest first."""
+        return (each for each in self.conversations if "division_gap" not in each.traits)
+
+    def is_open(self, conversation: Conversation) -> bool:
+        """Whether it still has no end."""
+        return "open" in conversation.traits and not self.closed
+
+    def state(self, conversation: Conversation, item: Item) -> str:
+        """The ``fileState`` of a recording now."""
+        if "deleted" in conversation.traits:
+            return "DELETED"
+        if "uploading" in conversation.traits and not self.uploaded:
+            return "UPLOADING"
+        if "archived" not in conversation.traits or item.id in self.restored:
+            return "RESTORED" if item.id in self.restored else "AVAILABLE"
+        return "RESTORING" if item.id in self.restoring else "ARCHIVED"
+
+    def finish_restores(self) -> None:
+        """End the hours that a restore takes."""
+        self.restored |= self.restoring
+
+    def truth(self) -> dict[tuple[str, str, int], Recording]:
+        """Every part that can be archived sooner or later, by conversation, recording and ordinal."""
+        gone = {"division_gap", "deleted", "unrecorded"}
+        return {
+            (each.id, item.id, ordinal): part
+            for each in self.conversations
+            if not gone & each.traits
+            for item in each.items
+            for ordinal, part in enumerate(item.parts)
+        }
+
+    def _by_id(self) -> dict[str, Conversation]:
+        if "by_id" not in self.cached:
+            self.cached["by_id"] = {each.id: each for each in self.conversations}
+        found: dict[str, Conversation] = self.cached["by_id"]
+        return found
+
+
+def make_world(options: SandboxOptions, library: Library, folder: Path) -> World:
+    """Group the library's recordings into conversations; the traps say which have something special."""
+    traps = read_traps(options.traps)
+    found: list[Conversation] = []
+    rest = iter(library)
+    for first in rest:
+        traits = frozenset(name for name in traps if DIGITS.get(name) == len(found) % 10)
+        second = next(rest, None) if traits & {"multi_part", "transfers"} else None
+        found.append(_call(len(found), first, second, traits))
+    extra = digital_recordings(options, folder) if "digital" in traps else []
+    found += [_digital(len(found) + n, recording) for n, recording in enumerate(extra)]
+    found.sort(key=lambda each: each.start)
+    return World(traps, found, {recording.id: recording for recording in extra})
+
+
+def _call(number: int, first: Recording, second: Recording | None, traits: frozenset[str]) -> Conversation:
+    files = [first, second] if second and "multi_part" in traits else [first]
+    files.sort(key=lambda part: part.id)  # their order is that of their paths
+    items = [_item(first.id, 0, "audio", tuple(files))]
+    if second and "transfers" in traits:
+        items.append(_item(first.id, 1, "audio", (second,)))
+    division = GAP_DIVISION if "division_gap" in traits else str(first.fields["division"])
+    return Conversation(number, first.id, first.date, _end(first), division, tuple(items), traits)
+
+
+def _digital(number: int, recording: Recording) -> Conversation:
+    media = "chat" if recording.extension == "zip" else "email"
+    item = _item(recording.id, 0, media, (recording,))
+    return Conversation(number, recording.id, recording.date, _end(recording), "Home", (item,), frozenset())
+
+
+def _item(conversation_id: str, n: int, media: str, parts: tuple[Recording, ...]) -> Item:
+    session = made_id("session", conversation_id, n)
+    return Item(made_id("recording", conversation_id, n), conversation_id, session, media, parts)
+
+
+def _end(recording: Recording) -> datetime:
+    length = timedelta(milliseconds=recording.fields.get("durationMs") or 0)
+    return (recording.date + max(length, _SHORT)).astimezone(UTC)

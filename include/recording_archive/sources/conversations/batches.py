@@ -1,0 +1,137 @@
+"""Batch requests: the media URLs of up to 100 conversations at once, polled until the service says that all are there.
+
+`expectedResultCount` changes while recordings are discovered, and 0 of 0 is no end; only ``status`` is trusted. Where a
+reply has none, counts that are equal to each other and stay so stand in for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from recording_archive.errors import TransientError
+from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
+from recording_archive.sources.conversations.reading import entries, text
+
+__all__ = ["ITEMS_PER_BATCH", "Batch", "Batches", "Item", "Result"]
+
+log = logging.getLogger(__name__)
+
+BATCH_PATH = "/api/v2/recording/batchrequests"
+ITEMS_PER_BATCH = 100
+FIRST_WAIT_S, LONGEST_WAIT_S, PATIENCE_S = 5.0, 30.0, 1800.0
+STEADY_POLLS, STEADY_EMPTY_POLLS = 2, 5  # polls that say the same, where no status says that all is done
+
+Item = tuple[str, str | None]
+"""A conversation, and one of its recordings or None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One media file of a recording, or why there is none."""
+
+    conversation_id: str
+    recording_id: str | None
+    url: str | None = field(repr=False)
+    content_type: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A finished batch request."""
+
+    id: str
+    items: tuple[Item, ...]
+    results: tuple[Result, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    status: str | None
+    expected: int | None
+    count: int | None
+    results: tuple[Result, ...] = field(repr=False)
+
+    @property
+    def is_even(self) -> bool:
+        return self.expected is not None and self.expected == self.count
+
+
+class Batches:
+    """Submits and polls; the wait before the first poll is what the last batch took."""
+
+    def __init__(self, client: ApiClient, sleep: Callable[[float], object]) -> None:
+        self._client = client
+        self._sleep = sleep
+        self._usual_s = FIRST_WAIT_S
+
+    def fetch(self, items: Sequence[Item]) -> Batch:
+        """Submit up to 100 items and wait for their results; TransientError when they do not come in time."""
+        body = {"batchDownloadRequestList": [_asked(item) for item in items]}
+        job = self._client.post(BATCH_PATH, body, _read_job)
+        waited, pause, steady = 0.0, self._usual_s, 0
+        before: _Status | None = None
+        while waited < PATIENCE_S:
+            self._sleep(pause)
+            waited += pause
+            try:
+                found = self._poll(job)
+            except NotFoundError as error:
+                if before is None or not before.is_even:
+                    raise TransientError(f"{error}: the batch was forgotten before it was complete") from error
+                return Batch(job, tuple(items), before.results)
+            steady = steady + 1 if before and found.is_even and found.count == before.count else 1
+            if _is_done(found, steady):
+                self._usual_s = min(max(waited, 1.0), LONGEST_WAIT_S)
+                return Batch(job, tuple(items), found.results)
+            before, pause = found, min(max(pause, FIRST_WAIT_S) * 1.5, LONGEST_WAIT_S)
+        raise TransientError(f"Batch request {job} was not complete after {PATIENCE_S:.0f} s")
+
+    def again(self, batch: Batch) -> Batch | None:
+        """Poll a finished batch once more, which may sign its URLs anew; None when the service forgot it."""
+        try:
+            return Batch(batch.id, batch.items, self._poll(batch.id).results)
+        except NotFoundError:
+            return None
+
+    def _poll(self, job: str) -> _Status:
+        return self._client.get(f"{BATCH_PATH}/{quote(job, safe='')}", _read_status)
+
+
+def _is_done(found: _Status, steady: int) -> bool:
+    if found.status is not None:
+        return found.status == "Completed"
+    return found.is_even and steady >= (STEADY_POLLS if found.count else STEADY_EMPTY_POLLS)
+
+
+def _asked(item: Item) -> dict[str, str]:
+    conversation, recording = item
+    return {"conversationId": conversation} | ({"recordingId": recording} if recording else {})
+
+
+def _read_job(reply: Any) -> str:
+    name = text(reply, "id") if isinstance(reply, dict) else None
+    if name is None:
+        raise MalformedReplyError("id is missing or no text")
+    return name
+
+
+def _read_status(reply: Any) -> _Status:
+    if not isinstance(reply, dict):
+        raise MalformedReplyError("the reply is no object")
+    results = tuple(_read_result(each) for each in entries(reply, "results"))
+    expected, count = (
+        value if type(value := reply.get(name)) is int else None for name in ("expectedResultCount", "resultCount")
+    )
+    return _Status(text(reply, "status"), expected, count, results)
+
+
+def _read_result(entry: Any) -> Result:
+    name = text(entry, "conversationId")
+    if name is None:
+        raise MalformedReplyError("results: an entry without conversationId")
+    return Result(name, *(text(entry, key) for key in ("recordingId", "resultUrl", "contentType", "errorMsg")))

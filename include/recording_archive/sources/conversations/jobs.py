@@ -1,0 +1,111 @@
+"""Details jobs: a long range from the data lake in a few requests, never beyond what the lake has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from recording_archive.errors import PermanentError
+from recording_archive.model import Window
+from recording_archive.sources.client import ApiClient, MalformedReplyError, RejectedError
+from recording_archive.sources.conversations.query import DETAILS_PATH, SEGMENT_FILTERS, interval_of
+from recording_archive.sources.conversations.reading import Conversation, moment, read_conversations, text
+
+__all__ = ["SHORTEST_JOB", "WORTH_A_JOB", "DetailsJobs", "JobError"]
+
+log = logging.getLogger(__name__)
+
+JOBS_PATH = f"{DETAILS_PATH}/jobs"
+WORTH_A_JOB = 2000  # conversations: twenty pages of the query; for fewer it is faster, and as cheap
+SHORTEST_JOB = timedelta(hours=12)
+PAGE_SIZE, SMALLEST_PAGE = 1000, 100
+FIRST_WAIT_S, LONGEST_WAIT_S, PATIENCE_S = 5.0, 30.0, 3600.0
+
+
+class JobError(PermanentError):
+    """A job that gave no result; the query can still be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    conversations: list[Conversation]
+    cursor: str | None
+
+
+class DetailsJobs:
+    """Lists conversations with activity in a window; it is the caller who keeps those that began in it."""
+
+    def __init__(self, client: ApiClient, sleep: Callable[[float], object]) -> None:
+        self._client = client
+        self._sleep = sleep
+        self._page_size = PAGE_SIZE
+
+    def available_until(self) -> datetime | None:
+        """Until when the data lake is complete; None where it does not say so."""
+        path = f"{JOBS_PATH}/availability"
+        return self._client.get(path, lambda reply: moment(_object(reply), "dataAvailabilityDate"))
+
+    def active_in(self, window: Window) -> Iterator[Conversation]:
+        """Submit, wait, and read page by page; JobError where the job gives nothing."""
+        body = {
+            "interval": interval_of(window),
+            "order": "asc",
+            "orderBy": "conversationStart",
+            "segmentFilters": SEGMENT_FILTERS,
+        }
+        job = self._client.post(JOBS_PATH, body, lambda reply: _required(reply, "jobId"))
+        self._await(job)
+        cursor: str | None = None
+        while True:
+            page = self._results(job, cursor)
+            yield from page.conversations
+            if page.cursor is None:
+                return
+            if page.cursor == cursor:
+                raise PermanentError(f"Details job {job} gives the same cursor twice: it has no end; report it")
+            cursor = page.cursor
+
+    def _await(self, job: str) -> None:
+        waited, pause = 0.0, FIRST_WAIT_S
+        while waited < PATIENCE_S:
+            state = self._client.get(f"{JOBS_PATH}/{quote(job, safe='')}", lambda reply: _required(reply, "state"))
+            if state == "FULFILLED":
+                return
+            if state in {"FAILED", "CANCELLED", "EXPIRED"}:
+                raise JobError(f"Details job {job} ended as {state}")
+            self._sleep(pause)
+            waited, pause = waited + pause, min(pause * 1.5, LONGEST_WAIT_S)
+        raise JobError(f"Details job {job} was not done after {PATIENCE_S:.0f} s")
+
+    def _results(self, job: str, cursor: str | None) -> _Results:
+        """One page; a page size that is refused is halved for good."""
+        while True:
+            more = f"&cursor={quote(cursor, safe='')}" if cursor else ""
+            path = f"{JOBS_PATH}/{quote(job, safe='')}/results?pageSize={self._page_size}{more}"
+            try:
+                return self._client.get(path, _read_results)
+            except RejectedError:
+                if self._page_size <= SMALLEST_PAGE:
+                    raise
+                self._page_size = max(self._page_size // 2, SMALLEST_PAGE)
+
+
+def _read_results(reply: Any) -> _Results:
+    return _Results(read_conversations(reply), text(reply, "cursor"))
+
+
+def _required(reply: Any, name: str) -> str:
+    found = text(_object(reply), name)
+    if found is None:
+        raise MalformedReplyError(f"{name} is missing or no text")
+    return found
+
+
+def _object(reply: Any) -> dict[str, Any]:
+    if not isinstance(reply, dict):
+        raise MalformedReplyError("the reply is no object")
+    return reply

@@ -1,0 +1,98 @@
+"""Media URLs that were handed out, and how each is renewed: from the batch it came from, or from playback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from recording_archive.errors import PermanentError
+from recording_archive.model import PartId
+from recording_archive.sources.conversations.batches import Batch, Batches, Item, Result
+from recording_archive.sources.conversations.playback import Playback
+
+__all__ = ["Minting"]
+
+
+class Minting:
+    """Remembers where URLs came from; thread-safe.
+
+    When one URL of a batch has expired, so have the others: the batch is renewed once for all of its parts.
+    """
+
+    def __init__(self, batches: Batches, playback: Playback) -> None:
+        self._batches, self._playback = batches, playback
+        self._lock = threading.Lock()
+        self._from: dict[PartId, Batch] = {}
+        self._fresh: dict[PartId, str] = {}
+        self._handed: dict[PartId, str] = {}
+        self._played: set[PartId] = set()
+
+    def mint(self, items: Sequence[Item]) -> list[Result]:
+        """Ask for the media of these items; the results of one recording come in the order of its parts."""
+        batch = self._batches.fetch(items)
+        with self._lock:
+            self._take(batch)
+            self._handed |= {part: self._fresh[part] for part, _ in _named(batch.results)}
+        return sorted(batch.results, key=_order)
+
+    def played(self, part: PartId, url: str) -> None:
+        """Note that the URL of a part is playback's."""
+        with self._lock:
+            self._played.add(part)
+            self._handed[part] = url
+
+    def renew(self, part: PartId) -> str:
+        """A URL of the part other than the one handed out last; PermanentError when there is none."""
+        with self._lock:
+            old = self._handed.get(part)
+            if self._fresh.get(part, old) == old:
+                self._refresh(part, old)
+            url = self._fresh.get(part)
+            if url is None or url == old:
+                raise PermanentError(f"{part}: the source gives no fresh URL; look the recording up in Genesys Cloud")
+            self._handed[part] = url
+            return url
+
+    def _refresh(self, part: PartId, old: str | None) -> None:
+        if part in self._played:
+            self._play(part)
+            return
+        batch = self._from.get(part)
+        polled = self._batches.again(batch) if batch else None
+        if polled:
+            self._take(polled)
+        if self._fresh.get(part) in (None, old):  # not signed anew: submit again
+            items = batch.items if batch else ((part.interaction_id, part.recording_id),)
+            self._take(self._batches.fetch(items))
+
+    def _play(self, part: PartId) -> None:
+        found = self._playback.media(part.interaction_id, part.recording_id)
+        if part.part < len(found.urls):
+            self._fresh[part] = found.urls[part.part]
+
+    def _take(self, batch: Batch) -> None:
+        for part, url in _named(batch.results):
+            self._from[part] = batch
+            self._fresh[part] = url
+
+
+def _named(results: Iterable[Result]) -> list[tuple[PartId, str]]:
+    """Each URL with its part: results of one recording are counted in the order of their paths, which signing keeps."""
+    seen: dict[tuple[str, str], int] = {}
+    found = []
+    for result in sorted(results, key=_order):
+        if result.url and result.recording_id:
+            key = (result.conversation_id, result.recording_id)
+            seen[key] = seen.get(key, -1) + 1
+            found.append((PartId(*key, seen[key]), result.url))
+    return found
+
+
+def _order(result: Result) -> tuple[str, str, str]:
+    """By recording, then by the URL's path."""
+    try:
+        path = urlsplit(result.url or "").path
+    except ValueError:
+        path = ""
+    return result.conversation_id, result.recording_id or "", path

@@ -1,0 +1,107 @@
+"""Recordings one by one: their state, playback where a batch has an error, and restoring those in cold storage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from recording_archive.errors import AccessError
+from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
+from recording_archive.sources.conversations.reading import entries, text
+from recording_archive.sources.texts import harmless
+
+__all__ = ["Playback", "Playing"]
+
+log = logging.getLogger(__name__)
+
+POLLS, PAUSE_S = 6, 5.0
+RESTORED_FOR = timedelta(days=14)
+_FORMATS = "formatId=WAV&emailFormatId=EML&chatFormatId=ZIP&messageFormatId=ZIP&download=true"
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """What playback gave: media URLs in order, or nothing while it is transcoded (``ready`` False)."""
+
+    ready: bool
+    urls: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Playback:
+    """Asks for single conversations and recordings."""
+
+    def __init__(self, client: ApiClient, sleep: Callable[[float], object]) -> None:
+        self._client = client
+        self._sleep = sleep
+
+    def metadata(self, conversation: str) -> dict[str, Mapping[str, Any]]:
+        """Every recording of a conversation by id, with its state; none where the service knows of none."""
+        try:
+            return self._client.get(f"{_path(conversation)}/recordingmetadata", _read_metadata)
+        except NotFoundError:
+            return {}
+
+    def attributes(self, conversation: str, allowed: Collection[str]) -> dict[str, Any]:
+        """The participants' attributes that are allowed; none where the client may not see them."""
+        try:
+            found = self._client.get(_path(conversation), _read_attributes)
+        except (AccessError, NotFoundError) as error:
+            log.warning("%s: no participant attributes: %s", conversation, error)
+            return {}
+        return {name: found[name] for name in sorted(allowed) if name in found}
+
+    def media(self, conversation: str, recording: str) -> Playing:
+        """The media of one recording, transcoded; a 202 is asked again a few times."""
+        path = f"{_path(conversation)}/recordings/{quote(recording, safe='')}?{_FORMATS}"
+        for attempt in range(POLLS):
+            found = self._client.get(path, _read_media)
+            if found.ready:
+                return found
+            if attempt + 1 < POLLS:
+                self._sleep(PAUSE_S)
+        return Playing(ready=False)
+
+    def restore(self, conversation: str, recording: str, now: datetime) -> str | None:
+        """Ask for an archived recording to come back for two weeks; what is wrong when that is refused."""
+        until = (now + RESTORED_FOR).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        path = f"{_path(conversation)}/recordings/{quote(recording, safe='')}"
+        try:
+            self._client.put(path, {"id": recording, "archiveDate": until}, lambda _: None)
+        except AccessError as error:
+            return f"it lies in cold storage, and the client may not restore it (recording:recording:restore): {error}"
+        return None
+
+
+def _path(conversation: str) -> str:
+    return f"/api/v2/conversations/{quote(conversation, safe='')}"
+
+
+def _read_attributes(reply: Any) -> dict[str, Any]:
+    if not isinstance(reply, dict):
+        raise MalformedReplyError("the reply is no object")
+    given = (each.get("attributes") for each in entries(reply, "participants"))
+    return {name: value for each in given if isinstance(each, dict) for name, value in each.items()}
+
+
+def _read_metadata(reply: Any) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(reply, list):
+        raise MalformedReplyError("the reply is no list")
+    named = ((text(each, "id"), each) for each in reply if isinstance(each, dict))
+    return {name: harmless(each) for name, each in named if name is not None}
+
+
+def _read_media(reply: Any) -> Playing:
+    """Media by whatever keys there are: ``S``, a number for each channel or segment; numbers in their order."""
+    if reply is None:
+        return Playing(ready=False)
+    if not isinstance(reply, dict):
+        raise MalformedReplyError("the reply is no object")
+    uris = reply.get("mediaUris")
+    found = uris if isinstance(uris, dict) else {}
+    order = sorted(found, key=lambda key: (not key.isdecimal(), int(key) if key.isdecimal() else 0, key))
+    urls = [text(found[key], "mediaUri") for key in order if isinstance(found[key], dict)]
+    return Playing(ready=True, urls=tuple(url for url in urls if url))

@@ -1,0 +1,116 @@
+"""docker-compose.yaml and Dockerfile, as far as they can be tried without an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.cluster
+
+REPOSITORY = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the compose file and the secrets that `make secrets` writes."""
+    folder = tmp_path_factory.mktemp("compose")
+    for name in ("docker-compose.yaml", "Makefile", ".env.example"):
+        shutil.copy(REPOSITORY / name, folder)
+    subprocess.run(["make", "-s", "secrets", f"PYTHON={sys.executable}"], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def services(project: Path) -> dict[str, Any]:
+    """Every service as compose understands it."""
+    done = compose(project, "--profile", "sandbox", "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    return found
+
+
+def compose(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the compose program in ``folder``."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    command = [str(BIN / "docker-compose"), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_compose_accepts_the_file(project: Path) -> None:
+    """The real compose program finds nothing wrong, with secrets and without the sandbox."""
+    done = compose(project, "config", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_secret_has_a_default(project: Path, tmp_path: Path) -> None:
+    """Without secrets nothing starts, and the message says how to make them."""
+    shutil.copy(project / "docker-compose.yaml", tmp_path)
+    done = compose(tmp_path, "config", "-q")
+    assert done.returncode != 0
+    assert "run `make secrets` once" in done.stderr
+
+
+def test_secrets_are_kept(project: Path) -> None:
+    """A second `make secrets` changes nothing, and only the owner reads the file."""
+    before = (project / ".env").read_text()
+    subprocess.run(["make", "-s", "secrets"], cwd=project, check=True, capture_output=True)
+    assert (project / ".env").read_text() == before
+    assert (project / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_every_service_is_bounded_and_watched(services: dict[str, Any]) -> None:
+    """Pinned image, memory limit, log limit, no new privileges, and a health check where something keeps running."""
+    for name, service in services.items():
+        assert re.search(r":\d", service["image"]), name
+        assert service["mem_limit"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert name == "init" or service["healthcheck"]["test"], name
+    assert all(
+        service.get("user", "").split(":")[0] not in {"", "0"}
+        for name, service in services.items()
+        if name != "postgres"
+    )
+
+
+def test_two_workers_by_default_and_only_one_open_port(services: dict[str, Any]) -> None:
+    """The services are reached through the API server alone."""
+    assert services["worker"]["deploy"]["replicas"] == 2
+    assert [name for name, service in services.items() if service.get("ports")] == ["api-server"]
+
+
+def test_the_image_installs_in_a_clean_folder(tmp_path: Path) -> None:
+    """The steps of the Dockerfile, in their order: lock, then the project alone; both programs start."""
+    copied = ("requirements-cluster.lock", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+    told = (REPOSITORY / "Dockerfile").read_text()
+    for name in copied:
+        assert name in told
+        shutil.copy(REPOSITORY / name, tmp_path)
+    shutil.copytree(
+        REPOSITORY / "include", tmp_path / "include", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__")
+    )
+    venv, uv = tmp_path / "venv", [str(BIN / "uv"), "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
+    for step in (["--require-hashes", "-r", "requirements-cluster.lock"], ["."]):
+        subprocess.run([*uv, *step], cwd=tmp_path, env=environment, check=True)
+    home = {
+        "PATH": f"{venv}/bin:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+    }
+    for program in (["airflow", "version"], ["recording-archive", "--help"]):
+        done = subprocess.run(
+            [f"{venv}/bin/{program[0]}", *program[1:]], env=home, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,71 @@
+"""What a night costs in requests to the platform API, by the sandbox's own count."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from platform_run import platform_client
+from sqlalchemy import update
+from whole_run import at
+
+from genesys_sandbox import Sandbox, SandboxOptions
+from recording_archive import books, fetching
+from recording_archive.archive import Archive, discover
+from recording_archive.model import Outcome, State, Window
+from recording_archive.request import Request
+from recording_archive.schema import recordings, runs, work
+from recording_archive.sources.conversations import ConversationsSource
+
+BUDGET_MINUTES, PER_MINUTE = 20, 300
+A_DAY = timedelta(days=1)
+END = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def night(cloud: Sandbox, archive: Archive, names: Path, window: Window, run_id: str) -> Counter[str]:
+    """The API requests of one scheduled run, each batch with a source of its own, as tasks have; no media."""
+    before = Counter(cloud.requests.counts)
+    now = window.end + timedelta(minutes=5)
+
+    def source() -> ConversationsSource:
+        client = platform_client(cloud)
+        return ConversationsSource(
+            client, organization="default", names_file=names, sleep=lambda _: None, now=lambda: now
+        )
+
+    request = Request(window=window, scheduled=True)
+    batches = discover(at(archive, now), source(), request, run_id)
+    with archive.catalog.write() as connection:  # as large a run as the one that is projected
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(asked=100_000))
+    for batch in batches:
+        with archive.catalog.read() as connection:
+            todo = books.open_work(connection, run_id, batch.number, staged=False)
+        list(fetching._resolved(at(archive, now), source(), todo, threading.Event()))
+    with archive.catalog.write() as connection:
+        connection.execute(update(recordings).values(state=State.ARCHIVED))
+        connection.execute(update(work).where(work.c.outcome.is_(None)).values(outcome=Outcome.SUCCESS))
+    found = cloud.requests.counts - before
+    return Counter({kind: count for kind, count in found.items() if kind not in {"token", "media"}})
+
+
+@pytest.mark.parametrize("per_day", [2500, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
+def test_a_hundred_thousand_conversations_a_day_fit_the_budget(
+    archive: Archive, tmp_path: Path, per_day: int, record_property: Callable[[str, object], None]
+) -> None:
+    """The look back over the day before included, less than 20 minutes of 300 requests."""
+    options = SandboxOptions(
+        days=2, per_day=per_day, min_bytes=100, max_bytes=200, end=END.date(), rate_per_minute=0, traps="transfers"
+    )
+    names = tmp_path / "names.json"
+    with Sandbox(options) as cloud:
+        night(cloud, archive, names, Window(END - 2 * A_DAY, END - A_DAY), "scheduled__0")
+        spent = night(cloud, archive, names, Window(END - A_DAY, END), "scheduled__1")
+        conversations = sum(each.start >= END - A_DAY for each in cloud.world.conversations)
+    fixed = spent.pop("directory")  # names are looked up once, however many conversations there are
+    minutes = (spent.total() / conversations * 100_000 + fixed) / PER_MINUTE
+    record_property("requests", f"{dict(spent)} for {conversations} conversations: {minutes:.1f} minutes for 100,000")
+    assert minutes < BUDGET_MINUTES, spent
