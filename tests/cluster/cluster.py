@@ -83,6 +83,11 @@ class Cluster(Airflow):
         for process in (*self.workers, *self.components.values()):
             process.stop()
 
+    def revive(self) -> None:
+        """Start what ended by itself: the scheduler does when the database restarts."""
+        for process in (*self.components.values(), *self.workers):
+            process.revive()
+
     def archive(self, code: str) -> str:
         """Run Python on the archive in this cluster's environment; what it prints."""
         done = subprocess.run(

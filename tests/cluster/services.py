@@ -41,6 +41,11 @@ class Process:
             )
         return self
 
+    def revive(self) -> None:
+        """Start it again when it has ended by itself, as containers and pods are."""
+        if self._running is not None and self._running.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         """Kill its whole session at once, as a host that dies does."""
         self._end(signal.SIGKILL, 0)
@@ -69,8 +74,11 @@ class Process:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-        until(lambda: not members(self._running.pid) if self._running else True, patience_s or 10, fail=False)
+        leader = self._running.pid
+        until(lambda: not members(leader), patience_s or 10, fail=False)
         self._running.poll()
+        if number == signal.SIGKILL:
+            self._running = None  # killed on purpose: nobody revives it
 
 
 class Postgres:

@@ -67,7 +67,7 @@ def begin(cluster: Cluster, cloud: Sandbox, run_id: str, ago: int) -> str:
 
 def finish(cluster: Cluster, run_id: str) -> dict[str, Any]:
     """Wait for the run's end, which must be a success, and return its report."""
-    assert cluster.wait(DAG, run_id, timeout_s=400) == "success", tasks(cluster, run_id)
+    assert cluster.wait(DAG, run_id, timeout_s=400, tell=cluster.revive) == "success", tasks(cluster, run_id)
     code = f"""
 from recording_archive.commands.basics import opened_archive
 from sqlalchemy import select
