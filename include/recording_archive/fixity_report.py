@@ -19,7 +19,6 @@ from recording_archive import fixity_books, ledger, report_files
 from recording_archive.archive import Archive
 from recording_archive.books import PAGE
 from recording_archive.catalog import record
-from recording_archive.errors import ArchiveError
 from recording_archive.fixity_books import Finding
 from recording_archive.model import PartId
 from recording_archive.schema import fixity_runs, readings, recordings
@@ -62,7 +61,7 @@ def report(archive: Archive, run_id: str) -> FixityReport:
     counts = run.counts if run.closed_at else _counts(archive, run)  # a closed run's books no longer have the sound
     totals, problems = _totals(counts), tuple(_problems(archive, run, counts))
     named = tuple(islice((_in_words(row) for row in _rows(archive, run_id, (Finding.BAD, Finding.ABSENT))), NAMED))
-    head, at = _sealed(archive), archive.clock()
+    head, at = ledger.seal_for_report(archive), archive.clock()
     key, files = report_files.publish(
         archive,
         day=run.started_at.date().isoformat(),
@@ -77,7 +76,7 @@ def report(archive: Archive, run_id: str) -> FixityReport:
     with archive.catalog.write() as connection:
         connection.execute(update(fixity_runs).where(fixity_runs.c.run_id == run_id).values(closed))
         record(connection, "reported", None, at=at, run_id=run_id, detail={"kind": KIND, "files": files})
-    head = _sealed(archive) or head
+    head = ledger.seal_for_report(archive) or head
     fixity_books.drop_sound(archive, run_id)
     return FixityReport(run_id, key, totals, named, problems, head)
 
@@ -223,13 +222,3 @@ def _rows(archive: Archive, run_id: str, findings: Iterable[Finding]) -> Iterato
             return
         yield from page
         last = page[-1].id
-
-
-def _sealed(archive: Archive) -> str | None:
-    """Seal the ledger and return its head; a report is not lost because that fails: None, and the log says why."""
-    try:
-        head = ledger.seal(archive)
-    except ArchiveError:
-        log.exception("The ledger could not be sealed; the next run tries again")
-        return None
-    return str(head) if head else None

@@ -21,11 +21,20 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 from recording_archive import chain
 from recording_archive.archive import Archive
 from recording_archive.chain import Head
-from recording_archive.errors import StoreError
+from recording_archive.errors import ArchiveError, StoreError
 from recording_archive.schema import events, fixity_runs, plans, runs, segments
 from recording_archive.store import Store
 
-__all__ = ["SEGMENT_EVENTS", "Head", "newest", "note_segment", "seal", "to_document", "unknown_segments"]
+__all__ = [
+    "SEGMENT_EVENTS",
+    "Head",
+    "newest",
+    "note_segment",
+    "seal",
+    "seal_for_report",
+    "to_document",
+    "unknown_segments",
+]
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +68,16 @@ def seal(archive: Archive, *, most: int = SEGMENT_EVENTS) -> Head | None:
             _note(archive, Head(number, sha256(lines[-1]).hexdigest()), rows, at)
         else:
             lost = number
+
+
+def seal_for_report(archive: Archive) -> str | None:
+    """Seal the ledger and return its head; a report is not lost because that fails: None, and the log says why."""
+    try:
+        head = seal(archive)
+    except ArchiveError:
+        log.exception("The ledger could not be sealed; the next run tries again")
+        return None
+    return str(head) if head else None
 
 
 def newest(store: Store) -> Head | None:

@@ -71,7 +71,7 @@ def report(archive: Archive, run_id: str) -> Summary:
     run = _close_rows(archive, run_id, (known and known.problem) or "no task of this run finished it; its log says why")
     totals = _totals(archive, run_id)
     problems = _problems(run, totals, archive.settings.allowed_failure_ratio)
-    head = _sealed(archive)
+    head = ledger.seal_for_report(archive)
     at = archive.clock()
     folder, files = _publish(archive, run, totals, problems, at=at, head=head)
     with archive.catalog.write() as connection:
@@ -84,20 +84,10 @@ def report(archive: Archive, run_id: str) -> Summary:
             update(runs).where(runs.c.run_id == run_id).values(closed_at=at, status=status, report_key=key)
         )
         record(connection, "reported", None, at=at, run_id=run_id, detail={"files": files})
-    head = _sealed(archive) or head
+    head = ledger.seal_for_report(archive) or head
     with archive.catalog.read() as connection:
         archive.staging.drop(run_id, lambda number: books.is_over(connection, run_id, number))
     return Summary(run_id, key, totals, totals["bytesDownloaded"], totals["bytesStored"], tuple(problems), head)
-
-
-def _sealed(archive: Archive) -> str | None:
-    """Seal the ledger and return its head; a report is not lost because that fails: None, and the log says why."""
-    try:
-        head = ledger.seal(archive)
-    except ArchiveError:
-        log.exception("The ledger could not be sealed; the next run tries again")
-        return None
-    return str(head) if head else None
 
 
 def close_left_open(archive: Archive, is_over: Callable[[str], bool]) -> list[Summary]:

@@ -92,7 +92,7 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
     plan = _existing(archive, run_id)
     counts, certificates = _totals(archive, run_id)
     problems = tuple(_problems(plan, counts))
-    head, at = _sealed(archive), archive.clock()
+    head, at = ledger.seal_for_report(archive), archive.clock()
     key, files = report_files.publish(
         archive,
         day=plan.started_at.date().isoformat(),
@@ -107,7 +107,7 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
         closed = {"closed_at": at, "status": "failed" if problems else "success", "report_key": key}
         connection.execute(update(plans).where(plans.c.run_id == run_id).values(**closed))
         record(connection, "reported", None, at=at, run_id=run_id, detail={"report": plan.kind, "files": files})
-    return RetentionReport(run_id, key, counts, certificates, problems, _sealed(archive) or head)
+    return RetentionReport(run_id, key, counts, certificates, problems, ledger.seal_for_report(archive) or head)
 
 
 def close_left_open(archive: Archive, run_id: str) -> list[RetentionReport]:
@@ -259,13 +259,3 @@ def _existing(archive: Archive, run_id: str) -> Plan:
     if plan is None:  # rows of plans are never deleted
         raise AssertionError(run_id)
     return plan
-
-
-def _sealed(archive: Archive) -> str | None:
-    """Seal the ledger and return its head; a report is not lost because that fails: None, and the log says why."""
-    try:
-        head = ledger.seal(archive)
-    except ArchiveError:
-        log.exception("The ledger could not be sealed; the next run tries again")
-        return None
-    return str(head) if head else None
