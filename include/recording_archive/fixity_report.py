@@ -28,8 +28,10 @@ log = logging.getLogger(__name__)
 
 NAME = "fixity_report"
 KIND = "fixity"  # of the event `reported`
+ESCALATED = "escalated"  # what reports call a recording that is bad and was not repaired
 NAMED = 20  # recordings that the message of a failed run names; its report names all
 COLUMNS = ("interactionId", "recordingId", "part", "filePath", "outcome", "problem", "why")
+FACTS = ("swept", "reindexed", "unknownSidecars", "ledgerEvents", "ledgerFlawed", "ledgerFlaws")  # None: not looked at
 _READ = (Finding.SOUND, Finding.BAD, Finding.REPAIRED)
 _TOLD = (Finding.BAD, Finding.REPAIRED, Finding.ABSENT, Finding.STRAY)
 
@@ -69,7 +71,7 @@ def report(archive: Archive, run_id: str) -> FixityReport:
         name=NAME,
         table=lambda: report_files.as_csv(COLUMNS, _entries(archive, run_id)),
         document=report_files.as_json(
-            _top(archive, run, totals, problems, at=at, head=head), "findings", _entries(archive, run_id)
+            _top(archive, run, totals, problems, at=at, head=head), findings=_entries(archive, run_id)
         ),
     )
     closed = {"closed_at": at, "status": "failed" if problems else "success", "report_key": key, "counts": counts}
@@ -170,10 +172,7 @@ def _top(
         "oldestVerification": oldest and oldest.isoformat(),
         "verifyDays": days,
         "behind": oldest is not None and at - oldest > timedelta(days=days + 1),  # a run is some hours long
-        "swept": facts.get("swept"),
-        "reindexed": facts.get("reindexed"),
-        "ledgerEvents": facts.get("ledgerEvents"),
-        "ledgerFlaws": facts.get("ledgerFlaws"),
+        **{name: facts.get(name) for name in FACTS},
         "ledgerHead": head,
         "problems": list(problems),
     }
@@ -199,7 +198,7 @@ def _entry(row: Row[Any]) -> dict[str, Any]:
         "recordingId": row.recording_id,
         "part": row.part,
         "filePath": row.key,
-        "outcome": "escalated" if row.outcome == Finding.BAD else row.outcome,
+        "outcome": ESCALATED if row.outcome == Finding.BAD else row.outcome,
         "problem": row.problem,
         "why": row.why,
     }

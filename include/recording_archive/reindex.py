@@ -4,8 +4,8 @@ It may be run on a filled catalog too, and again after it was stopped: it adds w
 without changing it. The catalog is bound to the archive last, so no run works with one that is half rebuilt. A document
 that a crash left without its event gets one.
 
-Not rebuilt, because only the catalog had it: what each run did with each part (reports still tell), events that were
-not sealed, and the attributes of recordings that never were archived.
+Not rebuilt, because only the catalog had it: the work of each archiving run part by part (reports still tell), plans
+that were not carried out, events that were not sealed, and the attributes of recordings that never were archived.
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ def _compare(connection: Connection, key: str, row: Mapping[str, Any], known: Ma
     """Name what differs between sidecar and catalog; what the events of other segments changed since is made good."""
     part = _part_of(row)
     if known["state"] in STORED and known["deleting_at"] is None:
-        behind = {name: value for name, value in life.columns.items() if known[name] != value}
+        told = life.columns if row["verified_ok"] else {**life.columns, "verified_ok": False}  # its object is not whole
+        behind = {name: value for name, value in told.items() if known[name] != value}
         if behind:
             connection.execute(update(recordings).where(_same(part)).values(**behind))
     names = differing(known, row)

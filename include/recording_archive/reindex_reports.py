@@ -1,9 +1,9 @@
-"""Runs, coverage and failures of a lost catalog, from the compliance reports in the archive."""
+"""Runs, coverage and failures of a lost catalog, from the reports in the archive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -14,37 +14,69 @@ from recording_archive.catalog import Catalog, record
 from recording_archive.errors import ArchiveError, FixityError, RunError
 from recording_archive.indexed import Indexed, Result
 from recording_archive.model import WHOLE, Outcome, PartId, State
+from recording_archive.reindex_history import ENTERING
 from recording_archive.replay import is_told, told_files
+from recording_archive.report_files import manifest_key
 from recording_archive.schema import recordings, runs
 from recording_archive.store import Store
-from recording_archive.stored_report import StoredReport, check_bytes, hash_of, keys_of, read_report, read_rows
+from recording_archive.stored_report import (
+    StoredReport,
+    check_bytes,
+    damage_named,
+    hash_of,
+    keys_of,
+    name_of,
+    read_head,
+    read_report,
+    read_rows,
+)
 
 
 def index_reports(store: Store, catalog: Catalog) -> Iterator[Indexed]:
     """Enter what finished reports tell, those of one run in the order they were written.
 
-    One that a crash left without its event gets it; one that is not what its event tells is bad.
+    What a crash left without its event gets one, the files of an unfinished report too; one that is not what its event
+    tells is bad.
     """
     vouched = told_files(catalog, "reported")
-    keys = (key for key in store.list("reports/") if key.endswith("/compliance_report.sha256"))
+    keys = (key for key in store.list("reports/") if key.endswith(".sha256") and name_of(key) in _ENTERING)
     for _, group in groupby(keys, key=lambda key: key.rsplit("/", 2)[0]):
         for key in sorted(group, key=lambda key: (len(key), key)):
             document = keys_of(key)[0]
             try:
                 _check(store, document, vouched)
-                report = read_report(store, document)
+                with catalog.write() as connection:
+                    indexed = list(_ENTERING[name_of(key)](connection, store, document))
+                    if document not in vouched:
+                        _vouch(connection, store, document)
             except RunError:
                 raise
             except ArchiveError as error:
                 yield Indexed("runs", document, Result.BAD, str(error))
-                continue
+            else:
+                yield from indexed
+    yield from _unfinished(store, catalog, vouched)
+
+
+def _vouch(connection: Connection, store: Store, document: str) -> None:
+    """Write the event that a finished report lacks."""
+    files = {each: hash_of(store, each) for each in _files_of(store, document)}
+    head = read_head(store, document)
+    with damage_named(document):
+        run_id, at = str(head["runId"]), datetime.fromisoformat(head["generatedAt"])
+    record(connection, "reported", None, at=at, run_id=run_id, detail={"files": files})
+
+
+def _unfinished(store: Store, catalog: Catalog, vouched: Mapping[str, str]) -> Iterator[Indexed]:
+    """Vouch for what was written of reports that never came to their checksums; they tell nothing."""
+    for key in store.list("reports/"):
+        if not key.endswith(".csv") or name_of(key) not in _ENTERING or key in vouched:
+            continue
+        if store.size(keys_of(key)[2]) is None:
+            files = {each: hash_of(store, each) for each in _files_of(store, key)}
             with catalog.write() as connection:
-                indexed = list(_enter_report(connection, report, read_rows(store, document)))
-                if document not in vouched:
-                    files = {each: hash_of(store, each) for each in _files_of(store, document)}
-                    detail, at = {"files": files}, report.closed_at
-                    record(connection, "reported", None, at=at, run_id=report.run_id, detail=detail)
-            yield from indexed
+                record(connection, "reported", None, at=datetime.now(UTC), detail={"unfinished": True, "files": files})
+            yield Indexed("reports", key, Result.ADDED)
 
 
 def _check(store: Store, document: str, vouched: Mapping[str, str]) -> None:
@@ -56,11 +88,18 @@ def _check(store: Store, document: str, vouched: Mapping[str, str]) -> None:
         raise FixityError(f"{checksums} (restore it from a copy of the archive)", expected=due, found=found)
 
 
-def _files_of(store: Store, document: str) -> list[str]:
-    """The files of a report, and the manifest of its run when it was still written."""
-    _, day, run, number, _ = document.split("/")
-    manifest = f"manifests/{day}/{run}.{number}/manifest-sha256.txt"
-    return [*keys_of(document), *([manifest] if store.size(manifest) is not None else [])]
+def _files_of(store: Store, report_key: str) -> list[str]:
+    """What there is of a report, and of the manifest of its run."""
+    _, day, run, number, _ = report_key.split("/")
+    files = (*keys_of(report_key), manifest_key(day, run, number))
+    return [key for key in files if store.size(key) is not None]
+
+
+def _enter_compliance(connection: Connection, store: Store, key: str) -> Iterator[Indexed]:
+    return _enter_report(connection, read_report(store, key), read_rows(store, key))
+
+
+_ENTERING = {"compliance_report": _enter_compliance, **ENTERING}
 
 
 def _enter_report(connection: Connection, report: StoredReport, rows: Iterable[Mapping[str, str]]) -> Iterator[Indexed]:

@@ -6,10 +6,6 @@ The ledger is sealed before, so that the report names its head, and after, so th
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,13 +15,12 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
-from recording_archive import books, coverage, ledger, sidecar, staging
+from recording_archive import books, coverage, ledger, report_files, sidecar
 from recording_archive.archive import Archive
 from recording_archive.catalog import record
 from recording_archive.errors import ArchiveError, PermanentError, StoreError
 from recording_archive.model import Outcome, PartId, SourceChecksum, Window
-from recording_archive.schema import events, recordings, runs, work
-from recording_archive.stored_report import hash_of
+from recording_archive.schema import recordings, runs, work
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +68,20 @@ def report(archive: Archive, run_id: str) -> Summary:
     problems = _problems(run, totals, archive.settings.allowed_failure_ratio)
     head = ledger.seal_for_report(archive)
     at = archive.clock()
-    folder, files = _publish(archive, run, totals, problems, at=at, head=head)
+    key, files = report_files.publish(
+        archive,
+        day=run.started_at.date().isoformat(),
+        run_id=run_id,
+        name="compliance_report",
+        table=lambda: _csv(archive, run_id),
+        document=_json(archive, run_id, _top(run, totals, problems, at=at, head=head)),
+        manifest=_manifest(archive, run_id),
+    )
     with archive.catalog.write() as connection:
         if _covers(run, totals):
             window = Window(run.range_start, run.range_end)
             coverage.close(connection, source=run.source, window=window, run_id=run_id, kind=run.kind, at=at)
         status = "failed" if problems else "success"
-        key = f"{folder}/compliance_report.json"
         connection.execute(
             update(runs).where(runs.c.run_id == run_id).values(closed_at=at, status=status, report_key=key)
         )
@@ -188,65 +190,6 @@ def _problems(run: Row[Any], totals: Mapping[str, int], allowed_ratio: float) ->
     return problems
 
 
-def _publish(
-    archive: Archive,
-    run: Row[Any],
-    totals: Mapping[str, int],
-    problems: Iterable[str],
-    *,
-    at: datetime,
-    head: str | None,
-) -> tuple[str, dict[str, str]]:
-    """Write manifest and report under the next free number; return the report's folder, and the hashes of all files."""
-    day, name = run.started_at.date().isoformat(), staging.safe_name(run.run_id)
-    number = 1
-    while archive.store.size(f"reports/{day}/{name}/{number}/compliance_report.csv") is not None:
-        number += 1
-    table, document, checksums, manifest = keys = _keys(day, name, number)
-    top = _top(run, totals, problems, at=at, head=head)
-    hashes = [_write(archive, table, _csv(archive, run.run_id))]
-    hashes.append(_write(archive, document, _json(archive, run.run_id, top)))
-    lines = (f"{digest}  {key.rpartition('/')[2]}\n" for key, digest in zip(keys, hashes[:2], strict=False))
-    hashes.append(_write(archive, checksums, lines))
-    hashes.append(_write(archive, manifest, _manifest(archive, run.run_id)))
-    left = _left_over(archive, run.run_id, [key for earlier in range(1, number) for key in _keys(day, name, earlier)])
-    return document.rpartition("/")[0], {**left, **dict(zip(keys, hashes, strict=True))}
-
-
-def _keys(day: str, name: str, number: int) -> tuple[str, str, str, str]:
-    """The files of a run's report: CSV, which is written first, JSON, checksums, and manifest."""
-    stem = f"reports/{day}/{name}/{number}/compliance_report"
-    manifest = f"manifests/{day}/{name}.{number}/manifest-sha256.txt"
-    return f"{stem}.csv", f"{stem}.json", f"{stem}.sha256", manifest
-
-
-def _left_over(archive: Archive, run_id: str, keys: Iterable[str]) -> dict[str, str]:
-    """Hashes of those files that an attempt of this run left behind before it could tell of them."""
-    there = [key for key in keys if archive.store.size(key) is not None]
-    if not there:
-        return {}
-    # by the absent interaction first: of that there is an index
-    own = (events.c.interaction_id.is_(None), events.c.kind == "reported", events.c.run_id == run_id)
-    with archive.catalog.read() as connection:
-        details = connection.execute(select(events.c.detail).where(*own)).scalars().all()
-    told = {key for detail in details for key in detail["files"]}
-    return {key: hash_of(archive.store, key) for key in there if key not in told}
-
-
-def _write(archive: Archive, key: str, lines: Iterable[str]) -> str:
-    """Write a text document once; return its SHA-256."""
-    digest = hashlib.sha256()
-    with archive.store.begin(key) as draft:
-        for line in lines:
-            content = line.encode()
-            digest.update(content)
-            draft.file.write(content)
-        draft.seal()
-        draft.publish()
-    archive.store.sync([key])
-    return digest.hexdigest()
-
-
 def _top(
     run: Row[Any], totals: Mapping[str, int], problems: Iterable[str], *, at: datetime, head: str | None
 ) -> dict[str, Any]:
@@ -270,42 +213,20 @@ def _top(
     }
 
 
-def _json(archive: Archive, run_id: str, head: Mapping[str, Any]) -> Iterator[str]:
-    yield json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
-    missing = (row.interaction_id for row in _rows(archive, run_id, (Outcome.MISSING,)))
-    yield from _list("missing", missing)
+def _json(archive: Archive, run_id: str, top: Mapping[str, Any]) -> Iterator[str]:
     carried = (_identity(row) for row in _rows(archive, run_id, PROCESSED) if row.carried_over)
-    yield from _list("carriedOver", carried)
-    yield from _list("entries", (_entry(row) for row in _rows(archive, run_id, PROCESSED)))
-    yield "\n}\n"
-
-
-def _list(name: str, items: Iterable[Any]) -> Iterator[str]:
-    yield f',\n "{name}": ['
-    for number, item in enumerate(items):
-        yield (",\n  " if number else "\n  ") + json.dumps(item, ensure_ascii=False)
-    yield "]"
+    return report_files.as_json(
+        top,
+        missing=(row.interaction_id for row in _rows(archive, run_id, (Outcome.MISSING,))),
+        carriedOver=carried,
+        entries=(_entry(row) for row in _rows(archive, run_id, PROCESSED)),
+    )
 
 
 def _csv(archive: Archive, run_id: str) -> Iterator[str]:
     """All rows of the run, the ones left out of the JSON included."""
-    line = io.StringIO()
-    writer = csv.DictWriter(line, CSV_COLUMNS, lineterminator="\r\n")  # as RFC 4180; else "\r" in a cell is not quoted
-    writer.writeheader()
-    for row in _rows(archive, run_id, tuple(Outcome)):
-        entry = _entry(row) | {"carriedOver": row.carried_over}
-        writer.writerow({name: spreadsheet_cell(entry.get(name)) for name in CSV_COLUMNS})
-        yield line.getvalue()
-        line.seek(0)
-        line.truncate()
-    yield line.getvalue()
-
-
-def spreadsheet_cell(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    rows = _rows(archive, run_id, tuple(Outcome))
+    return report_files.as_csv(CSV_COLUMNS, (_entry(row) | {"carriedOver": row.carried_over} for row in rows))
 
 
 def _entry(row: Row[Any]) -> dict[str, Any]:

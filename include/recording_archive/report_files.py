@@ -1,4 +1,7 @@
-"""The files of a report: written once, as they stream, and told of by an event even when an attempt was cut short."""
+"""The files of a report: written once, as they stream, and told of by an event even when an attempt was cut short.
+
+Each attempt writes under a number of its own. The checksums come last: a report without them was never finished.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ from sqlalchemy import select
 from recording_archive import staging
 from recording_archive.archive import Archive
 from recording_archive.errors import PermanentError
-from recording_archive.report import spreadsheet_cell
 from recording_archive.schema import events
 from recording_archive.stored_report import hash_of
+
+ENDINGS = ("csv", "json", "sha256")
 
 
 def publish(
@@ -27,33 +31,43 @@ def publish(
     name: str,
     table: Callable[[], Iterable[str]],
     document: Iterable[str],
+    manifest: Iterable[str] | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Write a report's CSV, JSON and checksums under the next free number; return the JSON's key, and hashes by key.
+    """Write a report's CSV, JSON, manifest and checksums under the next free number; return the JSON's key, and hashes.
 
-    Who gets the CSV's name has the number, so two attempts at once write two reports. Among the hashes are those of
-    files that an attempt of this run left behind before it could tell of them.
+    Who gets the CSV's name has the number, so two attempts at once write two reports. Among the hashes, which are by
+    key, are those of files that an attempt of this run left behind before it could tell of them.
     """
-    folder, number = f"reports/{day}/{staging.safe_name(run_id)}", 1
-    while archive.store.size(f"{folder}/{number}/{name}.csv") is not None or not (
-        digest := _write(archive, f"{folder}/{number}/{name}.csv", table())
+    run, number = staging.safe_name(run_id), 1
+    while archive.store.size(f"reports/{day}/{run}/{number}/{name}.csv") is not None or not (
+        digest := _write(archive, f"reports/{day}/{run}/{number}/{name}.csv", table())
     ):
         number += 1
-    stem = f"{folder}/{number}/{name}"
+    stem = f"reports/{day}/{run}/{number}/{name}"
     hashes = {f"{stem}.csv": digest, f"{stem}.json": _write_new(archive, f"{stem}.json", document)}
     lines = [f"{digest}  {key.rpartition('/')[2]}\n" for key, digest in hashes.items()]
+    if manifest is not None:
+        key = manifest_key(day, run, number)
+        hashes[key] = _write_new(archive, key, manifest)
     hashes[f"{stem}.sha256"] = _write_new(archive, f"{stem}.sha256", lines)
-    endings = ("csv", "json", "sha256")
-    earlier = (f"{folder}/{before}/{name}.{ending}" for before in range(1, number) for ending in endings)
-    return f"{stem}.json", {**_left_over(archive, run_id, earlier), **hashes}
+    left = _left_over(archive, run_id, (key for n in range(1, number) for key in _keys(day, run, n, name)))
+    return f"{stem}.json", {**left, **hashes}
 
 
-def as_json(top: Mapping[str, Any], name: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """A JSON document with a long list at its end, a line for each entry."""
+def manifest_key(day: str, run: str, number: int | str) -> str:
+    """Where the manifest lies that belongs to a report."""
+    return f"manifests/{day}/{run}.{number}/manifest-sha256.txt"
+
+
+def as_json(top: Mapping[str, Any], **lists: Iterable[Any]) -> Iterator[str]:
+    """A JSON document with long lists at its end, a line for each entry."""
     yield json.dumps(top, indent=1, ensure_ascii=False).removesuffix("\n}")
-    yield f',\n "{name}": ['
-    for number, entry in enumerate(entries):
-        yield (",\n  " if number else "\n  ") + json.dumps(entry, ensure_ascii=False)
-    yield "]\n}\n"
+    for name, entries in lists.items():
+        yield f',\n "{name}": ['
+        for number, entry in enumerate(entries):
+            yield (",\n  " if number else "\n  ") + json.dumps(entry, ensure_ascii=False)
+        yield "]"
+    yield "\n}\n"
 
 
 def as_csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -67,6 +81,13 @@ def as_csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> Iter
         line.seek(0)
         line.truncate()
     yield line.getvalue()
+
+
+def spreadsheet_cell(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _write_new(archive: Archive, key: str, lines: Iterable[str]) -> str:
@@ -89,6 +110,12 @@ def _write(archive: Archive, key: str, lines: Iterable[str]) -> str | None:
         published = draft.publish()
     archive.store.sync([key])
     return digest.hexdigest() if published else None
+
+
+def _keys(day: str, run: str, number: int, name: str) -> Iterator[str]:
+    """The files that an attempt may have written."""
+    yield from (f"reports/{day}/{run}/{number}/{name}.{ending}" for ending in ENDINGS)
+    yield manifest_key(day, run, number)
 
 
 def _left_over(archive: Archive, run_id: str, keys: Iterable[str]) -> dict[str, str]:

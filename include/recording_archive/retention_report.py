@@ -100,7 +100,7 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
         name=NAME,
         table=lambda: report_files.as_csv(COLUMNS, _entries(archive, run_id)),
         document=report_files.as_json(
-            _top(plan, counts, certificates, problems, at=at, head=head), "entries", _entries(archive, run_id)
+            _top(plan, counts, certificates, problems, at=at, head=head), entries=_entries(archive, run_id)
         ),
     )
     with archive.catalog.write() as connection:

@@ -1,4 +1,4 @@
-"""A compliance report read back from the archive: totals from its JSON, rows from the CSV beside it.
+"""A report read back from the archive: its head from the JSON, rows from the CSV beside it.
 
 Neither is read whole: the totals stand at the head of the JSON, and the CSV is streamed. The ``.sha256`` file is
 written last, so a report without one was never finished.
@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,15 +21,13 @@ from recording_archive.model import Window
 from recording_archive.store import Store
 
 _HEAD_BYTES = 2**20  # the totals take a few hundred bytes, the problems a line each
-_LISTS = (
-    b',\n "missing": ['  # where the head ends; a line break inside a JSON text is escaped, so nothing else reads so
-)
+_LISTS = {"compliance_report": "missing", "retention_report": "entries", "fixity_report": "findings"}  # behind the head
 _GUARDED = ("=", "+", "-", "@", "\t", "\r")  # first characters that the CSV puts an apostrophe before
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """What a stored report tells of its run; ``totals`` are all its numbers by name."""
+    """What a stored compliance report tells of its run; ``totals`` are all its numbers by name."""
 
     key: str
     run_id: str
@@ -49,15 +48,35 @@ def keys_of(report_key: str) -> tuple[str, str, str]:
     return f"{stem}.json", f"{stem}.csv", f"{stem}.sha256"
 
 
+def name_of(report_key: str) -> str:
+    """Which of the reports it is: ``compliance_report``, ``retention_report`` or ``fixity_report``."""
+    return report_key.rpartition("/")[2].partition(".")[0]
+
+
 def read_report(store: Store, key: str) -> StoredReport:
-    """Read the head of the report whose JSON has ``key``; raise PermanentError when it is damaged or not there."""
-    with store.open(key) as file:
-        head, found, _ = file.read(_HEAD_BYTES).partition(_LISTS)
-    try:
+    """Read a compliance report's head, given its JSON's key; raise PermanentError when it is damaged or not there."""
+    with damage_named(key):
+        return _to_report(key, read_head(store, key))
+
+
+def read_head(store: Store, key: str) -> dict[str, Any]:
+    """What a report's JSON tells before its lists; raise PermanentError when it is damaged or not there."""
+    # a line break inside a JSON text is escaped, so nothing else reads like the place where the head ends
+    end = f',\n "{_LISTS.get(name_of(key), "")}": ['.encode()
+    with damage_named(key), store.open(key) as file:
+        head, found, _ = file.read(_HEAD_BYTES).partition(end)
         if not found:
-            raise ValueError("its lists are missing")  # noqa: TRY301 - told as every other damage, two lines below
-        return _to_report(key, json.loads(head + b"\n}"))
-    except (ValueError, KeyError, TypeError) as error:
+            raise ValueError("its lists are missing")
+        told: dict[str, Any] = json.loads(head + b"\n}")
+        return told
+
+
+@contextmanager
+def damage_named(key: str) -> Iterator[None]:
+    """Turn what a damaged report makes its readers raise into a PermanentError that names it."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PermanentError(
             f"The report {key} is damaged ({type(error).__name__}: {error}): restore it from a copy of the archive"
         ) from error

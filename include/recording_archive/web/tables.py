@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from fastapi.responses import StreamingResponse
 
-from recording_archive.report import spreadsheet_cell
+from recording_archive.report_files import spreadsheet_cell
 from recording_archive.web.rows import Document
 
 _T = TypeVar("_T")
