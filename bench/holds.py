@@ -1,8 +1,8 @@
 """``python -m bench.holds``: how long 100,000 legal holds take on a million recordings.
 
-Makes the catalog once (some minutes), with holds of every kind and recordings that lack what holds ask for. Then judges
-all recordings that are expired, page by page, as a plan of `enforce_retention` does, asks for single recordings, as a
-purge does, and counts what new holds match. Exit status 1 when judging takes longer than ``--most-s``.
+Makes the catalog once (some minutes), with holds of every kind and recordings that lack what holds ask for. Then makes
+the plan of a run of `enforce_retention` (a dry one) when all recordings have expired, asks for single recordings, as a
+purge does, and counts what new holds match. Exit status 1 when planning takes longer than ``--most-s``.
 """
 
 from __future__ import annotations
@@ -13,31 +13,29 @@ import resource
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, literal, select, tuple_, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from bench.search import AGENTS, CALLERS, DAYS, FIRST, QUEUES, agent_name, caller, fill, identity
 from recording_archive.archive import Archive
 from recording_archive.catalog import Catalog
-from recording_archive.holds import Criteria, Hold, Matcher, effect, holding
+from recording_archive.holds import Criteria, Hold, effect, holding
 from recording_archive.holds.rows import to_row, to_terms
 from recording_archive.model import PartId
 from recording_archive.places import staging_at
-from recording_archive.retention import Policy, judge
-from recording_archive.schema import hold_terms, holds, recordings
+from recording_archive.plan import make_plan
+from recording_archive.schema import dispositions, hold_terms, holds, plans, recordings
 from recording_archive.settings import Settings
 from recording_archive.store import LocalStore
 
-_PAGE = 500
+RUN = "bench"
 _CHUNK = 1000
-_POLICY = Policy("default:90", "default", 90)
 _KEY = [recordings.c[name] for name in ("interaction_date", *PartId._fields)]
 
 
@@ -54,9 +52,10 @@ def main() -> int:
         folder = (chosen.keep or Path(scratch)).absolute()
         catalog = Catalog(chosen.url or f"sqlite:///{folder / f'holds-{chosen.rows}-{chosen.holds}.db'}")
         prepare(catalog, chosen.rows, chosen.holds)
-        seconds = judge_all(catalog)
-        settings = Settings(url=str(folder))
-        ask(Archive("bench", LocalStore(folder), catalog, settings, staging_at(settings)), chosen.rows)
+        settings = Settings(url=str(Path(scratch) / "archive"), retention_days=90)
+        archive = Archive("bench", LocalStore(settings.root), catalog, settings, staging_at(settings))
+        seconds = plan_all(archive)
+        ask(archive, chosen.rows)
         catalog.close()
     print(f"\npeak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     return 1 if seconds > chosen.most_s else 0
@@ -122,66 +121,19 @@ def kinds(rows: int, dice: random.Random) -> dict[str, tuple[int, Callable[[], C
     }
 
 
-def judge_all(catalog: Catalog) -> float:
-    """Judge every recording that has a date, a year after the last; print seconds; return their sum."""
+def plan_all(archive: Archive) -> float:
+    """Plan a year after the last recording, when all have expired; print what it took; return its seconds."""
     as_of = FIRST + timedelta(days=DAYS + 365)
-    clocks = Clocks()
-    with catalog.read() as connection:
-        matcher = Matcher(connection)
-    clocks.stop("reading the holds")
-    outcomes: Counter[str] = Counter()
-    for page in pages(catalog, as_of):
-        clocks.stop("reading the recordings")
-        held = matcher.of(page)
-        clocks.stop("looking up their holds")
-        for row in page:
-            found = held[PartId(row.interaction_id, row.recording_id, row.part)]
-            verdict = judge(row, _POLICY, as_of=as_of, quarantine_days=14, holding=found)
-            outcomes[str(verdict.action or verdict.kept)] += 1
-        clocks.stop("judging")
-    print(f"{sum(outcomes.values()):,} expired recordings: {dict(outcomes)}\n")
-    return clocks.print()
-
-
-class Clocks:
-    """Seconds by step, as the wall's clock and as this process counts them: a busy machine gives it a share."""
-
-    def __init__(self) -> None:
-        self._spent: dict[str, list[float]] = {}
-        self._last = self._now()
-
-    def stop(self, step: str) -> None:
-        """Count the time since the last call for this step."""
-        now = self._now()
-        spent = self._spent.setdefault(step, [0.0, 0.0])
-        self._spent[step] = [sum_ + end - begin for sum_, end, begin in zip(spent, now, self._last, strict=True)]
-        self._last = now
-
-    def print(self) -> float:
-        """Print a table; return the seconds of all steps."""
-        print("| step | seconds | CPU seconds |\n|---|---|---|")
-        both = [sum(spent[index] for spent in self._spent.values()) for index in (0, 1)]
-        for step, (wall, cpu) in [*self._spent.items(), ("all", both)]:
-            print(f"| {step} | {wall:.1f} | {cpu:.1f} |")
-        return both[0]
-
-    @staticmethod
-    def _now() -> tuple[float, float]:
-        return time.perf_counter(), time.process_time()
-
-
-def pages(catalog: Catalog, until: datetime) -> Iterator[list[Row[Any]]]:
-    """Recordings by date, each page in a transaction of its own."""
-    last: tuple[Any, ...] = (datetime.min.replace(tzinfo=UTC), "", "", -1)
-    while True:
-        place = [literal(value, column.type) for column, value in zip(_KEY, last, strict=True)]
-        query: Select[Any] = select(recordings).where(tuple_(*_KEY) > tuple_(*place), _KEY[0] < until)
-        with catalog.read() as connection:
-            page = list(connection.execute(query.order_by(*_KEY).limit(_PAGE)))
-        if not page:
-            return
-        yield page
-        last = tuple(getattr(page[-1], column.name) for column in _KEY)
+    wall, cpu = time.perf_counter(), time.process_time()
+    plan = make_plan(archive, RUN, dry_run=True, as_of=as_of)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    decided = {**plan.counts, **plan.kept}
+    print(f"planned {sum(decided.values()):,} recordings: { ({name: n for name, n in decided.items() if n}) }")
+    print(f"in {wall:.1f} s, {cpu:.1f} s of CPU time\n")
+    with archive.catalog.write() as connection:
+        for table in (plans, dispositions):
+            connection.execute(delete(table).where(table.c.run_id == RUN))
+    return wall
 
 
 def ask(archive: Archive, rows: int) -> None:
