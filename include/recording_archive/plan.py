@@ -201,7 +201,7 @@ class _Draft:
             for row, verdict in zip(page, verdicts, strict=True)
             if verdict.action is not None or verdict.kept is Kept.WAITING
         ]
-        held = self._matcher.of(asked)
+        held = self._matcher.of(asked, enough=1)
         return [
             decide(row, holding=held[part_of(row)]) if held.get(part_of(row)) else verdict
             for row, verdict in zip(page, verdicts, strict=True)

@@ -27,7 +27,7 @@ from recording_archive.schema import holds
 
 _STREAMED = 1000  # holds read at once
 _MOST_KEYS = 16  # combinations of values, for each value, that a hold is entered under
-_MOST_SHARED = 50_000  # pairs of agent and queue that are remembered
+_MOST_SHARED = 100_000  # pairs of agent and queue that are remembered
 _OWN = frozenset({"interactionIds", "numbers"})  # fields in which most recordings differ
 _canonical = spelling_of("numbers")
 
@@ -40,8 +40,8 @@ _Look = Callable[[datetime | None], Covering]
 class Holding:
     """Ids of active holds, at most ten of each; false when there is none.
 
-    `held` is empty only when no hold holds it for sure, and then `possibly` only when none does possibly. When it is
-    held by more than a few, `possibly` is not complete.
+    `held` is empty only when no hold holds it for sure, and then `possibly` only when none does possibly. When enough
+    hold it for sure, `possibly` is not complete.
     """
 
     held: tuple[str, ...] = ()
@@ -67,12 +67,15 @@ class Matcher:
         self._lookups: dict[tuple[str, ...], _Lookup] = {}
         self._shared: dict[tuple[Any, ...], _Shared] = {}
 
-    def of(self, rows: Sequence[Any]) -> dict[PartId, Holding]:
-        """Who holds each of the rows of `recordings`, which are all of one query."""
-        read = _reader(rows[0]) if rows else None
-        return {PartId(*columns[:3]): self._of(columns, row) for row in rows if read and (columns := read(row))}
+    def of(self, rows: Sequence[Any], *, enough: int = MOST_NAMED) -> dict[PartId, Holding]:
+        """Who holds each of the rows of `recordings`, which are all of one query.
 
-    def _of(self, columns: tuple[Any, ...], row: Any) -> Holding:
+        Once ``enough`` are known to hold a row, no more are looked for: who only asks whether it is held needs one.
+        """
+        read = _reader(rows[0]) if rows else None
+        return {PartId(*columns[:3]): self._of(columns, row, enough) for row in rows if read and (columns := read(row))}
+
+    def _of(self, columns: tuple[Any, ...], row: Any, enough: int) -> Holding:
         (interaction_id, recording_id, _, date, ani, dnis), names = columns[:6], columns[6:]
         key = (names, bool(ani and dnis))
         shared = self._shared.get(key) or self._share(key, row)
@@ -83,7 +86,7 @@ class Matcher:
             values, _ = traits(row)
             sure = [*sure, *shared.lookup.meet(values, own=True, whole=True)]
             perhaps = [*perhaps, *shared.lookup.meet(values, own=True, whole=False)]
-        return _judge(sure, perhaps, date) if sure or perhaps else _NO_HOLDING
+        return _judge(sure, perhaps, date, enough) if sure or perhaps else _NO_HOLDING
 
     def _share(self, key: tuple[Any, ...], row: Any) -> _Shared:
         """What is the same for all recordings that have these names, and may lack the same."""
@@ -202,7 +205,7 @@ def _reader(row: Any) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*_COLUMNS)
 
 
-def _judge(sure: Iterable[_Look], perhaps: Iterable[_Look], date: datetime | None) -> Holding:
+def _judge(sure: Iterable[_Look], perhaps: Iterable[_Look], date: datetime | None, enough: int) -> Holding:
     """Who holds a recording of that date, of the holds that match in all fields, or but for fields that it may lack."""
     held: list[str] = []
     possibly: list[str] = []
@@ -210,6 +213,8 @@ def _judge(sure: Iterable[_Look], perhaps: Iterable[_Look], date: datetime | Non
         covering, unknown = look(date)
         held += covering
         possibly += unknown
+        if len(held) >= enough:
+            return Holding(_named(held))
     for look in perhaps:
         covering, unknown = look(date)
         possibly += covering
@@ -219,8 +224,8 @@ def _judge(sure: Iterable[_Look], perhaps: Iterable[_Look], date: datetime | Non
     return Holding(_named(held), _named(set(possibly).difference(held)) if possibly else ())
 
 
-def _named(ids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(ids))[:MOST_NAMED])
+def _named(ids: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(ids))[:MOST_NAMED]) if len(ids) > 1 else tuple(ids)
 
 
 def _read(connection: Connection, only: Collection[str] | None) -> Iterator[tuple[Span, dict[str, tuple[str, ...]]]]:

@@ -46,18 +46,22 @@ class Span:
 
 
 class Spans:
-    """The dates of several holds, cut where the holds that cover them change."""
+    """The dates of several holds, cut where the holds that cover them change, once they are asked."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
-        self._bounds, self._covering = _cut(spans)
-        self._undated = Covering(
-            tuple(span.hold_id for span in spans if not span.limited)[:MOST_NAMED],
-            tuple(span.hold_id for span in spans if span.limited)[:MOST_NAMED],
-        )
+        self._spans = spans
+        self._covering: list[Covering] = []
 
     def at(self, date: datetime | None) -> Covering:
         """Those that cover a date; where they are more than ten, the ten that last the longest."""
-        return self._undated if date is None else self._covering[bisect_right(self._bounds, date)]
+        if date is None:
+            return Covering(
+                tuple(span.hold_id for span in self._spans if not span.limited)[:MOST_NAMED],
+                tuple(span.hold_id for span in self._spans if span.limited)[:MOST_NAMED],
+            )
+        if not self._covering:
+            self._bounds, self._covering = _cut(self._spans)
+        return self._covering[bisect_right(self._bounds, date)]
 
 
 def _cut(spans: Iterable[Span]) -> tuple[list[datetime], list[Covering]]:
