@@ -12,7 +12,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from hashlib import sha256
 from itertools import chain
 from typing import Any
@@ -39,7 +38,7 @@ from recording_archive.plan_rows import (
     read_plan,
     settled,
 )
-from recording_archive.retention import Action, Kept, Policy, Verdict, judge, later
+from recording_archive.retention import Action, Kept, Policy, Verdict, heed, judge, later
 from recording_archive.schema import plans, recordings
 from recording_archive.settings import Settings
 
@@ -144,8 +143,7 @@ class _Draft:
         """Judge a page, and enter what is to be done with it."""
         verdicts, touched = self._judge(page), self._touched(page)
         for row, verdict in zip(page, verdicts, strict=True):
-            part = part_of(row)
-            if part in touched:
+            if touched and part_of(row) in touched:
                 continue
             action, why = self._action(row, verdict)
             if action is None:
@@ -155,7 +153,7 @@ class _Draft:
             if action == Action.PURGE:
                 due = later(row.quarantined_at, self._archive.settings.quarantine_days)
             self._rows.append(planned_row(row, action, verdict.rule, due) | {"why": why or None})
-            self._digest.update(f"{action} {part} {row.stored_sha256}\n".encode())
+            self._digest.update(f"{action} {part_of(row)} {row.stored_sha256}\n".encode())
             self._counts[action] += 1
             self._sizes[action] += row.stored_bytes or 0
         if len(self._rows) >= PAGE:
@@ -192,20 +190,14 @@ class _Draft:
 
     def _judge(self, page: Sequence[Row[Any]]) -> list[Verdict]:
         """Verdicts of a page. Holds are looked up only for what is due without them, or waits in quarantine."""
-        decide = partial(
-            judge, policy=self._policy, as_of=self._as_of, quarantine_days=self._archive.settings.quarantine_days
-        )
-        verdicts = [decide(row, holding=None) for row in page]
-        asked = [
-            row
-            for row, verdict in zip(page, verdicts, strict=True)
-            if verdict.action is not None or verdict.kept is Kept.WAITING
+        waits_days = self._archive.settings.quarantine_days
+        verdicts = [
+            judge(row, self._policy, as_of=self._as_of, quarantine_days=waits_days, holding=None) for row in page
         ]
-        held = self._matcher.of(asked, enough=1)
-        return [
-            decide(row, holding=held[part_of(row)]) if held.get(part_of(row)) else verdict
-            for row, verdict in zip(page, verdicts, strict=True)
-        ]
+        places = [place for place, verdict in enumerate(verdicts) if verdict.may_go]
+        for place, holding in zip(places, self._matcher.each([page[place] for place in places], enough=1), strict=True):
+            verdicts[place] = heed(verdicts[place], holding)
+        return verdicts
 
     def _action(self, row: Row[Any], verdict: Verdict) -> tuple[str | None, str]:
         """What to do with a row, or why nothing; why it is restored."""

@@ -162,6 +162,11 @@ class Verdict:
     days: int
     expires_at: datetime | None
 
+    @property
+    def may_go(self) -> bool:
+        """Whether it goes, now or when its quarantine is over, unless a hold keeps it."""
+        return self.kept is None or self.kept is Kept.WAITING
+
 
 def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, holding: Holding | None) -> Verdict:
     """Say what ``policy`` does at ``as_of`` with ``row``, which has the columns of `recordings` as attributes.
@@ -171,11 +176,19 @@ def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, ho
     """
     rule, days = decide(row, policy)
     expires_at = None if row.interaction_date is None else later(row.interaction_date, days)
-    kept = _why_kept(row, expires_at, as_of, holding)
+    kept = _why_kept(row, expires_at, as_of)
     action = Action.PURGE if row.state == State.QUARANTINED else Action.QUARANTINE
     if kept is None and action is Action.PURGE and not _has_waited(row, as_of, quarantine_days):
         kept = Kept.WAITING
-    return Verdict(None if kept else action, kept, rule, days, expires_at)
+    return heed(Verdict(None if kept else action, kept, rule, days, expires_at), holding)
+
+
+def heed(verdict: Verdict, holding: Holding | None) -> Verdict:
+    """The verdict in the light of holds, which keep what would go now or later."""
+    if holding is None or not verdict.may_go or not (holding.held or holding.possibly):
+        return verdict
+    kept = Kept.HELD if holding.held else Kept.POSSIBLY_HELD
+    return Verdict(None, kept, verdict.rule, verdict.days, verdict.expires_at)
 
 
 def decide(row: Any, policy: Policy) -> tuple[str, int]:
@@ -196,18 +209,15 @@ def later(moment: datetime, days: int) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def _why_kept(row: Any, expires_at: datetime | None, as_of: datetime, holding: Holding | None) -> Kept | None:
+def _why_kept(row: Any, expires_at: datetime | None, as_of: datetime) -> Kept | None:
+    """Why a recording stays, holds and quarantine aside."""
     if row.state not in (State.ARCHIVED, State.QUARANTINED):
         return Kept.NOT_STORED
     if expires_at is None:
         return Kept.UNDATED
     if expires_at > as_of:
         return Kept.TOO_YOUNG
-    if row.verified_ok is not True:
-        return Kept.UNVERIFIED
-    if holding and holding.held:
-        return Kept.HELD
-    return Kept.POSSIBLY_HELD if holding and holding.possibly else None
+    return None if row.verified_ok is True else Kept.UNVERIFIED
 
 
 def _has_waited(row: Any, as_of: datetime, quarantine_days: int) -> bool:

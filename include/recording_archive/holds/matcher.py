@@ -67,16 +67,23 @@ class Matcher:
         self._lookups: dict[tuple[str, ...], _Lookup] = {}
         self._shared: dict[tuple[Any, ...], _Shared] = {}
 
-    def of(self, rows: Sequence[Any], *, enough: int = MOST_NAMED) -> dict[PartId, Holding]:
-        """Who holds each of the rows of `recordings`, which are all of one query.
+    def of(self, rows: Sequence[Any]) -> dict[PartId, Holding]:
+        """Who holds each of the rows of `recordings`, which are all of one query."""
+        return {
+            PartId(row.interaction_id, row.recording_id, row.part): held
+            for row, held in zip(rows, self.each(rows), strict=True)
+        }
+
+    def each(self, rows: Sequence[Any], *, enough: int = MOST_NAMED) -> list[Holding]:
+        """The same in the order of the rows.
 
         Once ``enough`` are known to hold a row, no more are looked for: who only asks whether it is held needs one.
         """
         read = _reader(rows[0]) if rows else None
-        return {PartId(*columns[:3]): self._of(columns, row, enough) for row in rows if read and (columns := read(row))}
+        return [self._of(read(row), row, enough) for row in rows if read]
 
     def _of(self, columns: tuple[Any, ...], row: Any, enough: int) -> Holding:
-        (interaction_id, recording_id, _, date, ani, dnis), names = columns[:6], columns[6:]
+        (interaction_id, recording_id, date, ani, dnis), names = columns[:5], columns[5:]
         key = (names, bool(ani and dnis))
         shared = self._shared.get(key) or self._share(key, row)
         sure, perhaps = shared.sure, shared.perhaps
@@ -192,7 +199,7 @@ def subsets(fields: Iterable[str]) -> Iterator[tuple[str, ...]]:
 
 _SPELLING = {field: spelling_of(field) for field in COLUMNS}
 _COLUMNS = (
-    *("interaction_id", "recording_id", "part", "interaction_date", "ani", "dnis"),
+    *("interaction_id", "recording_id", "interaction_date", "ani", "dnis"),
     *("agent_id", "agent_name", "queue_id", "queue_name"),
 )
 _NO_HOLDING = Holding()
