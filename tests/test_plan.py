@@ -258,6 +258,16 @@ class TestApproval:
         with pytest.raises(PermanentError, match="somebody else must approve"):
             approve(soon, "retention__1", plan_sha256=str(plan.sha256), actor=actor)
 
+    def test_only_the_named_may_approve(self, archived: Archive) -> None:
+        """Where approvers are named, whom else Airflow lets answer is refused by name."""
+        soon = at(archived, EXPIRED, max_delete_count=2, approvers="Carol, dave")
+        plan = make_plan(soon, "retention__1", triggered_by="dave")
+        for actor, why in (("eve", "eve is not among RECORDING_ARCHIVE_APPROVERS"), ("dave", "somebody else")):
+            with pytest.raises(PermanentError, match=why):
+                approve(soon, "retention__1", plan_sha256=str(plan.sha256), actor=actor)
+        approve(soon, "retention__1", plan_sha256=str(plan.sha256), actor="carol")
+        assert quarantine(soon, "retention__1", STOP) == 6
+
     def test_an_approval_of_another_plan_does_not_count(self, archived: Archive) -> None:
         """It names the hash of what the person saw."""
         soon, _ = self.made(archived)

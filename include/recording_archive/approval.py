@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import islice
 from typing import Any
 
@@ -21,7 +22,7 @@ def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> N
     at = archive.clock()
     with archive.catalog.write() as connection:
         plan = connection.execute(select(plans).where(plans.c.run_id == run_id).with_for_update()).one_or_none()
-        if refusal := _refusal(plan, plan_sha256, actor):
+        if refusal := _refusal(plan, plan_sha256, actor, archive.settings.approving):
             raise PermanentError(f"The plan of run {run_id} cannot be approved: {refusal}")
         if plan is not None and plan.approved_by == actor:  # the answer came twice
             return
@@ -66,7 +67,7 @@ def require_current(archive: Archive) -> None:
 
 
 def _refusal(  # noqa: PLR0911 - one for each reason
-    plan: Row[Any] | None, plan_sha256: str, actor: str
+    plan: Row[Any] | None, plan_sha256: str, actor: str, approving: Collection[str]
 ) -> str | None:
     """Why ``actor`` cannot agree to the plan of this hash."""
     if plan is None or plan.sha256 is None:
@@ -81,6 +82,8 @@ def _refusal(  # noqa: PLR0911 - one for each reason
         return "it exceeds no limit and needs no approval"
     if actor.casefold() == (plan.triggered_by or "").casefold():
         return f"{actor} triggered it; somebody else must approve"
+    if approving and actor.casefold() not in approving:
+        return f"{actor} is not among RECORDING_ARCHIVE_APPROVERS"
     if plan.approved_by not in (None, actor):
         return f"{plan.approved_by} approved it before"
     return None

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     approval_hours: float = Field(
         24, gt=0, description="Hours for which a plan waits for its approval; no answer is no."
     )
+    approvers: str = Field(
+        "", description="Names, by commas, of who may approve a plan; default: everyone whom Airflow lets answer."
+    )
     drill: bool = Field(False, description="Allow enforce_retention to act as of a future date; never in production.")
     erasure_key: str = Field(
         "", repr=False, description="64 hex digits that hide who was erased; default: `erasure.key` beside the root."
@@ -88,6 +91,11 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """The archive root on a local disk."""
         return _local_path("URL", self.url)
+
+    @property
+    def approving(self) -> frozenset[str]:
+        """Who may approve a plan, in one case; empty when nobody was named, which means everyone."""
+        return frozenset(name.strip().casefold() for name in self.approvers.split(",") if name.strip())
 
     @property
     def bucket(self) -> tuple[str, str] | None:

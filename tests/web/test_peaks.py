@@ -162,6 +162,26 @@ def test_it_shows_where_it_cannot_be_kept(app_client: TestClient, archived: Arch
     assert archived.store.size(sidecar.peaks_beside(key)) is None
 
 
+class Deleting(LocalStore):
+    """Loses every object whose waveform is begun: somebody else deletes it at that moment."""
+
+    @contextmanager
+    def begin(self, key: str) -> Iterator[Draft]:
+        with super().begin(key) as draft:
+            self.remove(f"{key.removesuffix('.peaks')}.wav.gz")
+            yield draft
+
+
+def test_none_is_left_of_a_recording_that_is_deleted_meanwhile(app_client: TestClient, archived: Archive) -> None:
+    """What is erased leaves no picture of itself behind."""
+    address, key = first_key(archived)
+    deleting = replace(archived, store=Deleting(archived.settings.root))
+    app_client.app.dependency_overrides[get_archive] = lambda: deleting  # type: ignore[attr-defined]  # a FastAPI app
+    assert app_client.get(address).status_code == 200
+    assert archived.store.size(key) is None
+    assert archived.store.size(sidecar.peaks_beside(key)) is None
+
+
 def test_media_without_waveform_says_so(app_client: TestClient, archived: Archive) -> None:
     """An MP3 answers 404 with the reason."""
     address, key = first_key(archived)

@@ -68,7 +68,7 @@ def read_peaks(archive: Archive, row: Mapping[str, Any]) -> bytes:
         content = _compute(archive, row)
     finally:
         _AT_ONCE.release()
-    _keep(archive, key, content)
+    _keep(archive, key, content, of=row["key"])
     return content
 
 
@@ -80,10 +80,16 @@ def _compute(archive: Archive, row: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _keep(archive: Archive, key: str, content: bytes) -> None:
-    """Keep it for the next one who looks; an API server that may only read the archive shows it all the same."""
+def _keep(archive: Archive, key: str, content: bytes, *, of: str) -> None:
+    """Keep it for the next one who looks; an API server that may only read the archive shows it all the same.
+
+    A recording may be deleted while it is drawn: its object goes first and its waveform then, so either that finds the
+    waveform or this finds the object gone.
+    """
     try:
         archive.store.put(key, content)
+        if archive.store.size(of) is None:
+            archive.store.remove(key)
     except ArchiveError as error:
         log.warning("the waveform %s is not kept: %s", key, error)
 
