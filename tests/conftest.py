@@ -21,6 +21,13 @@ from recording_archive.settings import Settings
 collect_ignore = [] if find_spec("botocore") else ["cluster"]  # `make test-cluster` installs what those need
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together in one process what shares a scheduler, a site or a module's fixtures."""
+    for item in items:
+        shares = {"dag", "web"} & set(item.path.relative_to(Path(__file__).parent).parts)
+        item.add_marker(pytest.mark.xdist_group("airflow" if shares else item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def _no_log_into_closed_streams() -> None:
     """Airflow, once imported, logs to the standard error of the test that imported it."""
