@@ -162,7 +162,7 @@ class TestCaps:
             change(archived, name, state=State.QUARANTINED, quarantined_at=EXPIRED - QUARANTINE)
         assert not make_plan(at(archived, EXPIRED, max_delete_count=3), "retention__1").needs_approval
         (cap,) = make_plan(at(archived, EXPIRED, max_delete_count=2), "retention__2").caps[:1]
-        assert cap == "quarantine of 3 recordings, 2 without approval"
+        assert cap == "quarantine of 3 recordings; up to 2 need no approval"
 
     def test_restores_need_nobody(self, archived: Archive) -> None:
         """Bringing back is never too much."""

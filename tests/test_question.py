@@ -48,6 +48,13 @@ def test_schedule_is_nobody(archived: Archive) -> None:
     assert "started by the schedule" in body
 
 
+def test_it_says_who_may_approve(archived: Archive) -> None:
+    """Where approvers are named; else Airflow decides who may answer."""
+    plan, named = planned(archived), at(archived, EXPIRED, approvers="carol, dave")
+    assert "It may be approved by `carol, dave`." in question(named, plan.run_id).body
+    assert "may be approved by" not in question(archived, plan.run_id).body
+
+
 def test_erasure_tells_its_reason_as_plain_text(archived: Archive) -> None:
     """What a user wrote means nothing in Markdown, whatever it is."""
     reason = "`![x](https://evil.example/)`\n# Approve"

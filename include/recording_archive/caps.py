@@ -45,6 +45,6 @@ def exceeding(counts: Mapping[str, int], sizes: Mapping[str, int], limits: Limit
     """What exceeds which limit, a sentence each."""
     for action in (Action.QUARANTINE, Action.PURGE):
         if counts[action] > limits.count:
-            yield f"{action} of {counts[action]} recordings, {limits.count} without approval"
+            yield f"{action} of {counts[action]:,} recordings; up to {limits.count:,} need no approval"
         if sizes[action] > limits.size_bytes:
-            yield f"{action} of {sizes[action]} stored bytes, {limits.size_bytes} without approval"
+            yield f"{action} of {sizes[action]:,} stored bytes; up to {limits.size_bytes:,} need no approval"

@@ -48,7 +48,16 @@ def question(archive: Archive, run_id: str, *, link: str | None = None) -> Quest
         raise PermanentError(f"Run {run_id} has no finished plan to approve: trigger a new run")
     if plan.problem:
         raise PermanentError(f"The plan of run {run_id} is not put to approval: {plan.problem}")
-    lines = [*_facts(plan), "", *_amounts(plan), "", *_caps(plan), *_by_rule(archive, plan), *_look(plan, link)]
+    lines = [
+        *_facts(plan),
+        *_approvers(archive.settings.approvers),
+        "",
+        *_amounts(plan),
+        "",
+        *_caps(plan),
+        *_by_rule(archive, plan),
+        *_look(plan, link),
+    ]
     return Question(plan.sha256, plan.approved_by is not None, _subject(plan), "\n".join(lines))
 
 
@@ -63,6 +72,11 @@ def _facts(plan: Plan) -> Iterator[str]:
     yield f"Run {_code(plan.run_id)} was started by {who}. It decides as of {plan.as_of:%Y-%m-%d %H:%M} UTC."
     if plan.reason:
         yield f"Reason: {_code(plan.reason)}."
+
+
+def _approvers(named: str) -> Iterator[str]:
+    if named.strip():
+        yield f"It may be approved by {_code(named)}."
 
 
 def _amounts(plan: Plan) -> Iterator[str]:
