@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from letting_go import EXPIRED, at, enforce, hold, ids, quarantined
+from letting_go import EXPIRED, at, change, enforce, hold, ids, quarantined
 from rot import ALL, Verifying, damage, flip, rows
 from sqlalchemy import Table, select
 
@@ -122,3 +122,11 @@ def test_an_object_that_was_lost_stays_unverified(archived: Archive) -> None:
     list(reindex(archive.settings))
     assert [each.verified_ok for each in rows(archive)].count(False) == 1
     archive.catalog.close()
+
+
+def test_a_deletion_under_way_is_no_damage(archived: Archive) -> None:
+    """Its object is gone and its sidecar is not: the next run of retention finishes that, and nobody need be alarmed."""
+    row = rows(archived)[0]
+    change(archived, row.interaction_id, deleting_at=EXPIRED, deletion={"action": "purge", "run": "retention__1"})
+    (archived.settings.root / row.key).unlink()
+    assert [each for each in reindex(archived.settings) if each.result is Result.BAD] == []
