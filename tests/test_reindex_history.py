@@ -125,7 +125,7 @@ def test_an_object_that_was_lost_stays_unverified(archived: Archive) -> None:
 
 
 def test_a_deletion_under_way_is_no_damage(archived: Archive) -> None:
-    """Its object is gone and its sidecar is not: the next run of retention finishes that, and nobody need be alarmed."""
+    """Its object is gone and its sidecar is not: the next run of retention finishes that; nobody need worry."""
     row = rows(archived)[0]
     change(archived, row.interaction_id, deleting_at=EXPIRED, deletion={"action": "purge", "run": "retention__1"})
     (archived.settings.root / row.key).unlink()
