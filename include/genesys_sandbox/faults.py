@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _API = ("token", "query", "renew")
 _ANYWHERE = (*_API, "media")
 #: The endpoints of the platform API, which know the faults of a reply as a whole.
-PLATFORM = ("details", "jobs", "batch", "poll", "playback", "metadata", "restore", "inventory", "directory")
+PLATFORM = ("details", "jobs", "batch", "poll", "playback", "metadata", "restore", "inventory", "orphans", "directory")
 _WHOLE = "status reset reset_midway cut hang slow empty html_200"
 _REFUSED = "malformed_json unauthorized forbidden token_expired not_found"
 _PLATFORM_KINDS = frozenset(f"{_WHOLE} {_REFUSED}".split())
