@@ -42,11 +42,12 @@ class PlatformTasks(Tasks):
     now: Callable[[], datetime] = lambda: NIGHT
     options: dict[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], None] | None = None
+    timeout: tuple[float, float] = (5, 5)
 
     def source(self) -> ConversationsSource:
         """What lists the sandbox's conversations."""
         sleep = self.sleep or self.slept.append
-        client = platform_client(self.cloud, attempts=4, timeout=(5, 5), sleep=sleep)
+        client = platform_client(self.cloud, attempts=4, timeout=self.timeout, sleep=sleep)
         return ConversationsSource(client, organization="default", sleep=sleep, now=self.now, **self.options)
 
 

@@ -146,6 +146,8 @@ def _read_job(reply: Any) -> str:
 def _read_status(reply: Any) -> _Status:
     if not isinstance(reply, dict):
         raise MalformedReplyError("the reply is no object")
+    if not isinstance(reply.get("results") or [], list):
+        raise MalformedReplyError("results is no list")
     results = tuple(_read_result(each) for each in entries(reply, "results"))
     expected, count = (
         value if type(value := reply.get(name)) is int else None for name in ("expectedResultCount", "resultCount")

@@ -19,7 +19,7 @@ from recording_archive.model import Attributes, Listing, PartId, Window, is_safe
 from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError, RejectedError
 from recording_archive.sources.conversations.minting import Minting
 from recording_archive.sources.conversations.playback import MEDIA_FORMATS, Playback
-from recording_archive.sources.conversations.reading import entries, moment, text
+from recording_archive.sources.conversations.reading import entities, moment, text
 from recording_archive.sources.texts import harmless
 
 __all__ = ["Orphan", "Orphans"]
@@ -156,9 +156,7 @@ def _media_path(name: str) -> str:
 
 
 def _read_orphans(reply: Any) -> list[Orphan]:
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    return [_read_orphan(each) for each in entries(reply, "entities")]
+    return [_read_orphan(each) for each in entities(reply)]
 
 
 def _read_orphan(reply: Any) -> Orphan:
