@@ -462,3 +462,11 @@ def test_a_rebuilt_catalog_knows_what_still_waits(start: Start, archive: Archive
     assert check(tasks, again, ended) == set(tasks.cloud.world.truth())
     assert nights_later(tasks, again, 6).report["asked"] == 0
     again.catalog.close()
+
+
+def test_a_query_that_ends_early_is_warned_of(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """Its totalHits may count what other divisions hide, so that it cannot be an error."""
+    tasks = start()
+    tasks.cloud.faults.add(Fault("set_fields", "details", values={"totalHits": PER_DAY + 5}))
+    assert len(list(DetailsQuery(platform_client(tasks.cloud)).began_in(DAY))) == PER_DAY
+    assert f"gave {PER_DAY} of {PER_DAY + 5}" in caplog.text
