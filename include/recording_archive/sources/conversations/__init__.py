@@ -15,13 +15,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
-from recording_archive.errors import AccessError, ConfigurationError, TransientError
+from recording_archive.errors import AccessError, ConfigurationError, PermanentError, TransientError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources import Probe, Stored
 from recording_archive.sources.client import ApiClient, NotFoundError, RejectedError
 from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, Result
 from recording_archive.sources.conversations.inventory import inventory
-from recording_archive.sources.conversations.jobs import SHORTEST_JOB, WORTH_A_JOB, DetailsJobs, JobError
+from recording_archive.sources.conversations.jobs import SHORTEST_JOB, WORTH_A_JOB, DetailsJobs
 from recording_archive.sources.conversations.join import ids_of
 from recording_archive.sources.conversations.listing import Lister, Wanted
 from recording_archive.sources.conversations.minting import Minting
@@ -132,7 +132,7 @@ class ConversationsSource:
             return
         try:
             yield from self._jobs.active_in(lake)
-        except (JobError, RejectedError, NotFoundError, AccessError, TransientError) as error:
+        except (PermanentError, TransientError) as error:
             log.warning("Details job failed, asking by query instead: %s", error)
             yield from self._query.began_in(lake)
         if lake.end < window.end:
