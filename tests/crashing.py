@@ -28,6 +28,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from platform_run import PlatformTasks
 from power import Disk
 from sqlalchemy import Engine, event, update
 from whole_run import DAY, LIMITS, SCHEDULED, Tasks
@@ -68,7 +69,8 @@ class Crasher:
     ``module:function``, which is called with settings and case. ``harm`` says what strikes at which effect: ``kind``,
     ``at`` (from 1), ``when`` (before, after), ``only`` (names of effects that count); kinds are kill, freeze, fail
     (EIO), fill (takes the space of ``ballast``'s volume) and cut (kills, and leaves in ``folder`` what is durable).
-    ``durable`` names the folder whose promises are watched, ``ignore`` a pattern of paths whose fsync does nothing.
+    ``durable`` names the folder whose promises are watched, ``ignore`` a pattern of paths whose fsync does nothing;
+    ``api`` is the source, the interactions' when it is left out.
     """
 
     def __init__(self, *modules: str, env: Mapping[str, str] | None = None) -> None:
@@ -237,10 +239,11 @@ def take(step: str, case: Mapping[str, Any], settings: Settings) -> list[tuple[s
         getattr(import_module(module), name)(settings, case)
         return []
     if step.startswith("hooks."):
-        take_hook(step, run_id, case["cloud"], settings)
+        take_hook(step, run_id, case["cloud"], settings, case.get("api", "interactions"))
         return []
     archive = open_archive(settings)
-    tasks = Tasks(cast(Sandbox, SimpleNamespace(**case["cloud"])), PATIENT)
+    kind = PlatformTasks if case.get("api") == "conversations" else Tasks
+    tasks = kind(cast(Sandbox, SimpleNamespace(**case["cloud"])), PATIENT)
     match step:
         case "run":
             return [(type(error).__name__, str(error)) for error in tasks(archive, run_id).raised]
@@ -258,12 +261,12 @@ def take(step: str, case: Mapping[str, Any], settings: Settings) -> list[tuple[s
     return []
 
 
-def take_hook(step: str, run_id: str, cloud: Mapping[str, str], settings: Settings) -> None:
+def take_hook(step: str, run_id: str, cloud: Mapping[str, str], settings: Settings, api: str) -> None:
     """Call what the DAG calls, with settings and connection in the environment."""
     from recording_archive import hooks  # noqa: PLC0415  # Airflow costs seconds that most cases need not pay
 
     bases = {name: cloud[name] for name in ("login_base", "api_base")}
-    extra = {"api": "interactions", "media_hosts": [cloud["media_host"]], "allow_private_hosts": True, **bases}
+    extra = {"api": api, "media_hosts": [cloud["media_host"]], "allow_private_hosts": True, **bases}
     named = {"conn_type": "genesys_cloud", "login": cloud["client_id"], "password": cloud["client_secret"]}
     os.environ[CONNECTION] = json.dumps({**named, "host": "us-east-1", "extra": extra})
     told = settings.model_dump(mode="json", exclude_none=True)

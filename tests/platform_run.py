@@ -34,17 +34,21 @@ def platform_client(cloud: Sandbox, **more: Any) -> ApiClient:
 
 @dataclass
 class PlatformTasks(Tasks):
-    """Runs the tasks as the DAG does, against the platform API; ``now`` is what the source takes for the time."""
+    """Runs the tasks as the DAG does, against the platform API.
+
+    ``now`` is what the source takes for the time; ``sleep`` takes its pauses instead of ``slept``.
+    """
 
     now: Callable[[], datetime] = lambda: NIGHT
     options: dict[str, Any] = field(default_factory=dict)
+    sleep: Callable[[float], None] | None = None
+    timeout: tuple[float, float] = (5, 5)
 
     def source(self) -> ConversationsSource:
         """What lists the sandbox's conversations."""
-        client = platform_client(self.cloud, attempts=4, timeout=(5, 5), sleep=self.slept.append)
-        return ConversationsSource(
-            client, organization="default", sleep=self.slept.append, now=self.now, **self.options
-        )
+        sleep = self.sleep or self.slept.append
+        client = platform_client(self.cloud, attempts=4, timeout=self.timeout, sleep=sleep)
+        return ConversationsSource(client, organization="default", sleep=sleep, now=self.now, **self.options)
 
 
 def archived(ended: Ended) -> dict[PartId, dict[str, Any]]:

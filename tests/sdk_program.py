@@ -89,7 +89,10 @@ warm = next(state for state in states if state[2] == "AVAILABLE")
 played = until(lambda: recording.get_conversation_recording(warm[0], warm[1], download=True), _has_media)
 told["played"] = bool(played.media_uris)
 told["inventory"] = len(recording.get_recordings_retention_query(0, page_size=500).entities)
-told["orphans"] = len(recording.get_orphanrecordings().entities)
+orphans = recording.get_orphanrecordings().entities
+told["orphans"] = len(orphans)
+assert recording.get_orphanrecording(orphans[0].id).file_state == "AVAILABLE"
+assert until(lambda: recording.get_orphanrecording_media(orphans[0].id, download=True), _has_media).media_uris
 assert recording.get_recording_settings().recording_batch_download_url_ttl == 60
 
 users = genesys.UsersApi(client).get_users(page_size=100, state="any").entities

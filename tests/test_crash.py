@@ -111,10 +111,12 @@ def volume(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(path)], check=True)
 
 
-def both(crash: Crasher, cloud: Sandbox, settings: Settings, *, step: str, run_id: str = RUN) -> list[Ended]:
+def both(
+    crash: Crasher, cloud: Sandbox, settings: Settings, *, step: str, run_id: str = RUN, **case: object
+) -> list[Ended]:
     """Take the same step in two processes that begin together; the second one in run ``run_id``."""
     start_at = time.time() + 0.2
-    pids = [crash.start(cloud, settings, run_id=run, steps=[step], start_at=start_at) for run in (RUN, run_id)]
+    pids = [crash.start(cloud, settings, run_id=run, steps=[step], start_at=start_at, **case) for run in (RUN, run_id)]
     return [crash.wait(pid) for pid in pids]
 
 
@@ -239,11 +241,11 @@ def claims(path: Path) -> set[tuple[str, str]]:
         return {row for query in queries if tables for row in catalog.execute(query)}
 
 
-def check_next(settings: Settings, cloud: Sandbox, run_id: str = RUN) -> None:
+def check_next(settings: Settings, cloud: Sandbox, run_id: str = RUN, tasks: type[Tasks] = Tasks) -> None:
     """The next attempt under the same run id archives everything exactly once, and its books close."""
     archive = open_archive(settings)
     try:
-        ended = Tasks(cloud)(archive, run_id)
+        ended = tasks(cloud)(archive, run_id)
         assert ended.raised == []
         assert ended.summary.problems == ()
         assert ended.summary.counts["successful"] + ended.summary.counts["alreadyArchived"] == len(cloud.library)

@@ -71,8 +71,13 @@ def test_every_reply_has_its_schema(make: Make) -> None:
         (True, False),
         (False, True),
     ]
-    for path in (f"{paths}/recordingmetadata", "/api/v2/recordings/retention/query", "/api/v2/orphanrecordings"):
+    for path in (f"{paths}/recordingmetadata", "/api/v2/recordings/retention/query"):
         assert api.get(path)
+    orphans = "/api/v2/orphanrecordings"
+    for name in (each["id"] for each in api.get(orphans)["entities"]):
+        assert api.get(f"{orphans}/{name}")["fileState"] == "AVAILABLE"
+        replies = [api.ask("GET", f"{orphans}/{name}/media") for _ in range(3)]
+        assert [reply.status_code for reply in replies] == [202, 202, 200]
     statuses = [api.ask("GET", f"{paths}/recordings/{one.items[0].id}").status_code for _ in range(3)]
     assert statuses == [202, 202, 200]
     assert api.ask("GET", f"{paths}/recordings").status_code == 200

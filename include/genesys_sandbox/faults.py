@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from genesys_sandbox.library import Recording
 
 _API = ("token", "query", "renew")
-_ANYWHERE = (*_API, "media")
-#: The endpoints of the platform API, which know the faults of a reply as a whole.
-PLATFORM = ("details", "jobs", "batch", "poll", "playback", "metadata", "restore", "inventory", "directory")
-_WHOLE = "status reset reset_midway cut hang slow empty html_200"
-_REFUSED = "malformed_json unauthorized forbidden token_expired not_found"
-_PLATFORM_KINDS = frozenset(f"{_WHOLE} {_REFUSED}".split())
+#: The endpoints of the platform API.
+PLATFORM = ("details", "jobs", "batch", "poll", "playback", "metadata", "restore", "inventory", "orphans", "directory")
+_ANYWHERE = (*_API, *PLATFORM, "media")
 _LISTED: tuple[tuple[tuple[str, ...], str], ...] = (
     (_ANYWHERE, "status reset reset_midway cut hang slow trickle empty html_200 xml_200 json_200"),
     (_ANYWHERE, "wrong_length no_length chunked gzip_bomb endless redirect redirect_loop"),
-    (_API, "malformed_json wrong_types missing_fields set_fields unauthorized forbidden"),
-    (("query", "renew"), "token_expired not_found"),
+    ((*_API, *PLATFORM), "malformed_json wrong_types missing_fields set_fields unauthorized forbidden"),
+    (("query", "renew", *PLATFORM), "token_expired not_found"),
     (("query",), "duplicate_entries reordered repeat_page_token empty_page_with_token"),
     (("token",), "scope"),
     (("media",), "wrong_bytes overlap_206 ignore_range range_416 etag_changes weak_etag no_etag expired"),
@@ -76,8 +73,7 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"fault {self.kind!r} is unknown; known are {', '.join(sorted(KINDS))}")
-        known = self.endpoint in KINDS[self.kind] or (self.endpoint in PLATFORM and self.kind in _PLATFORM_KINDS)
-        if not known:
+        if self.endpoint not in KINDS[self.kind]:
             raise ValueError(f"fault {self.kind!r} occurs at {', '.join(KINDS[self.kind])}, not at {self.endpoint!r}")
         if (self.kind == "set_fields") != bool(self.values):
             raise ValueError("values are what set_fields puts into fields: give both or neither")

@@ -59,6 +59,7 @@ class SandboxOptions:
     interval_days: Annotated[int, "longest interval of a details query, in days"] = 31
     max_results: Annotated[int, "results up to which a details query can be paged"] = 100_000
     batch_polls: Annotated[int, "polls for which a batch request is in progress"] = 1
+    batch_s: Annotated[float, "seconds for which it is in progress, however often it is polled"] = 0.0
     data_lag_hours: Annotated[int, "hours by which details jobs lag behind"] = 24
     faults: Annotated[str, f"what goes wrong from the start: {' or '.join(PRESETS)}"] = "none"
 

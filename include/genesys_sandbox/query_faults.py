@@ -11,6 +11,7 @@ from typing import Any
 from genesys_sandbox.faults import Fault
 from genesys_sandbox.reply import Reply, api_error, json_reply
 
+_LISTS = ("results", "conversations", "entities")
 _DEFAULT_FIELD = {"token": "access_token", "query": "results", "renew": "mediaUrl"}
 
 
@@ -38,7 +39,7 @@ def spoil(reply: Reply, fault: Fault) -> Reply:
 def _spoil_fields(reply: Reply, fault: Fault) -> Reply:
     """Change fields: of the reply, or where it has none of that name, of each entry that the fault's glob matches."""
     (body,) = reply.body
-    payload: dict[str, Any] = json.loads(body) if isinstance(body, bytes) else {}
+    payload: Any = json.loads(body) if isinstance(body, bytes) else {}
     names = tuple(fault.values) or (fault.name or _DEFAULT_FIELD[fault.endpoint],)
     # all targets are found before the first changes: an id that is replaced would no longer match the glob
     found = [(target, name) for name in names for target in _targets(payload, name, fault.recording)]
@@ -50,12 +51,13 @@ def _spoil_fields(reply: Reply, fault: Fault) -> Reply:
     return json_reply(payload)
 
 
-def _targets(payload: dict[str, Any], name: str, glob: str) -> Iterator[dict[str, Any]]:
-    if name in payload or "results" not in payload:
+def _targets(payload: Any, name: str, glob: str) -> Iterator[dict[str, Any]]:
+    lists = [payload] if isinstance(payload, list) else [payload[key] for key in _LISTS if key in payload]
+    if isinstance(payload, dict) and (name in payload or not lists):
         yield payload
         return
-    for entry in payload["results"]:
-        if fnmatchcase(str(entry["id"]), glob):
+    for entry in (entry for found in lists for entry in found):
+        if fnmatchcase(str(entry.get("id") or entry.get("conversationId")), glob):
             yield entry
 
 

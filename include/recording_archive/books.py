@@ -38,6 +38,8 @@ class Work:
     expected_sha256: str | None
     fetched: Fetched | None
     listing: Mapping[str, Any]
+    batch: int | None
+    carried_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,5 +442,13 @@ def _to_work(row: Row[Any]) -> Work:
         names = ("sha256", "size_bytes", "wire_bytes", "requests", "source_host", "source_date", "fetched_at")
         fetched = Fetched(format=media, **{name: getattr(row, name) for name in names})
     return Work(
-        row.id, row.run_id, _part_id(row), row.interaction_date, row.expected_sha256, fetched, row.listing or {}
+        row.id,
+        row.run_id,
+        _part_id(row),
+        row.interaction_date,
+        row.expected_sha256,
+        fetched,
+        row.listing or {},
+        row.batch,
+        row.carried_over,
     )

@@ -19,7 +19,7 @@ from recording_archive.errors import ArchiveError, FixityError, RunError, Stoppe
 from recording_archive.media_client import MediaClient
 from recording_archive.model import Fetched, Listing, Outcome
 from recording_archive.schema import runs
-from recording_archive.sources import Source
+from recording_archive.sources import Orderable, Source
 from recording_archive.staging import Staging
 from recording_archive.transfer import Order
 
@@ -116,8 +116,11 @@ def _resolved(
     for start in range(0, len(todo), source.chunk):
         if stop.is_set():
             return
-        chunk = todo[start : start + source.chunk]
+        end = start + source.chunk
+        chunk, ahead = todo[start:end], todo[end : end + source.chunk]
         listings = list(source.resolve([job.part_id for job in chunk], thrifty=thrifty))
+        if isinstance(source, Orderable) and ahead:
+            source.order([job.part_id for job in ahead])
         if {listing.part_id for listing in listings} - {job.part_id for job in chunk} or _has_whole(chunk):
             with archive.catalog.write() as connection:
                 pairs = wholes.expand(connection, chunk, listings, at=archive.clock())

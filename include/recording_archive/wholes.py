@@ -67,17 +67,18 @@ def expand(
 def _enter(
     connection: Connection, jobs: Sequence[books.Work], found: Sequence[Listing], *, at: datetime
 ) -> Iterator[Pair]:
-    """Enter the parts found into the batch of the interactions they belong to; give those that are open."""
-    run_id = jobs[0].run_id
-    known = select(work.c.batch, work.c.carried_over, work.c.interaction_id)
-    rows = connection.execute(known.where(work.c.id.in_([job.id for job in jobs]))).all()
+    """Enter the parts found into the batch of the interactions they belong to; give those that are open.
+
+    Another attempt may have entered them already, and taken out the rows of ``jobs``.
+    """
+    run_id, batch = jobs[0].run_id, jobs[0].batch or 0
     books.enter(connection, run_id, found, scheduled=False, at=at)
     for carried in (False, True):
-        names = [row.interaction_id for row in rows if row.carried_over is carried]
+        names = [job.part_id.interaction_id for job in jobs if job.carried_over is carried]
         new = (work.c.run_id == run_id, work.c.interaction_id.in_(names), work.c.batch.is_(None))
-        connection.execute(update(work).where(*new).values(batch=rows[0].batch, carried_over=carried))
+        connection.execute(update(work).where(*new).values(batch=batch, carried_over=carried))
     listed = {each.part_id: each for each in found}
-    for job in books.open_work(connection, run_id, rows[0].batch, staged=False):
+    for job in books.open_work(connection, run_id, batch, staged=False):
         if job.part_id in listed:
             yield job, listed[job.part_id]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from world import APPROVAL_S, BATCH_PARTS, DAG, DAYS, KEEPER, PER_DAY, World
+from world import APPROVAL_S, BATCH_PARTS, DAG, DAYS, KEEPER, PER_DAY, World, connection
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from genesys_sandbox.airflow import USER, Airflow, free_port
@@ -22,7 +21,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     )
     with Sandbox(options) as sandbox:
         environment = {
-            "AIRFLOW_CONN_GENESYS_CLOUD_DEFAULT": json.dumps(sandbox.connection()),
             "RECORDING_ARCHIVE_URL": str(home / "archive"),
             "RECORDING_ARCHIVE_BATCH_PARTS": str(BATCH_PARTS),
             "RECORDING_ARCHIVE_TASK_RETRY_DELAY_S": "1",
@@ -36,6 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         dags = Path(__file__).parents[2] / "dags"
         with Airflow(home / "airflow", dags=dags, port=free_port(), environment=environment) as airflow:
             airflow.start()
+            airflow.call("POST", "/connections", connection(sandbox))
             airflow.await_dag(DAG)
             airflow.unpause(DAG)
             yield World(airflow, sandbox, home / "archive")

@@ -28,6 +28,12 @@ def day(ago: int) -> str:
     return str((TODAY - timedelta(days=ago)).date())
 
 
+def connection(sandbox: Sandbox) -> dict[str, Any]:
+    """The connection to a sandbox, as the REST API takes it."""
+    given = sandbox.connection()
+    return {**given, "connection_id": "genesys_cloud_default", "extra": json.dumps(given["extra"])}
+
+
 @dataclass(frozen=True)
 class World:
     """A running Airflow, the sandbox it archives from, and the archive it fills."""

@@ -18,6 +18,7 @@ MAX_ITEMS = 100
 @dataclass(slots=True)
 class _Batch:
     asked: list[dict[str, Any]]
+    ready_at: float
     polls: int = 0
     results: list[dict[str, Any]] | None = field(default=None, repr=False)
 
@@ -28,7 +29,7 @@ def submit(call: Call) -> Reply:
     if not isinstance(asked, list) or not 1 <= len(asked) <= MAX_ITEMS:
         raise BadRequestError(f"batchDownloadRequestList must have 1 to {MAX_ITEMS} items")
     job_id = str(uuid4())
-    call.world.jobs[job_id] = _Batch(asked)
+    call.world.jobs[job_id] = _Batch(asked, call.world.clock() + call.cloud.options.batch_s)
     return answer({"id": job_id, "selfUri": f"/api/v2/recording/batchrequests/{job_id}"})
 
 
@@ -39,7 +40,7 @@ def status(call: Call) -> Reply:
     if not isinstance(batch, _Batch):
         return not_found("batch request")
     batch.polls += 1
-    done = batch.polls > call.cloud.options.batch_polls
+    done = batch.polls > call.cloud.options.batch_polls and world.clock() >= batch.ready_at
     if done and (batch.results is None or "fixed_urls" not in world.traps):
         batch.results = [result for asked in batch.asked for result in _results(call, asked)]
     if done and "lost_batches" in world.traps:

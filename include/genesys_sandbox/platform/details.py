@@ -106,16 +106,16 @@ def _days(start: datetime, end: datetime) -> set[date]:
 
 def _passes(world: World, each: Conversation, wanted: dict[str, Any]) -> bool:
     """One segment filter with its predicates; clauses are not known here."""
-    results = [_fits(world, each, predicate) for predicate in wanted.get("predicates") or []]
+    sessions = [session for one in details(world, each)["participants"] for session in one["sessions"]]
+    results = (_fits(sessions, predicate) for predicate in wanted.get("predicates") or [])
     return any(results) if wanted.get("type") == "or" else all(results)
 
 
-def _fits(world: World, each: Conversation, predicate: dict[str, Any]) -> bool:
+def _fits(sessions: list[dict[str, Any]], predicate: dict[str, Any]) -> bool:
     name, value = predicate.get("dimension"), predicate.get("value")
     known = {"recording", "screenRecording", "snippetRecording", "mediaType"}
     if name not in known or predicate.get("operator", "matches") != "matches":
         raise BadRequestError(f"The sandbox knows no dimension {name!r}")
-    sessions = [session for one in details(world, each)["participants"] for session in one["sessions"]]
     return any(str(session.get(name, "")).lower() == str(value).lower() for session in sessions)
 
 

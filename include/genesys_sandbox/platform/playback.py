@@ -1,4 +1,4 @@
-"""Recordings one by one: metadata, playback with its 202, restoring, the retention inventory, orphans."""
+"""Recordings one by one: metadata, playback with its 202, restoring, the retention inventory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def recordings(call: Call) -> Reply:
     conversation = call.world.get(call.path["conversation"])
     if conversation is None:
         return not_found("conversation")
-    if any(_transcodes(call, item) for item in conversation.items):
+    if any(transcodes(call, item.id) for item in conversation.items):
         return Reply(202)
     return answer([_recording(call, conversation, item) for item in conversation.items])
 
@@ -52,7 +52,7 @@ def recording(call: Call) -> Reply:
         return not_found("recording")
     if call.world.state(*found) not in {"AVAILABLE", "RESTORED"}:
         return answer(_metadata(call, *found, region=False))
-    if _transcodes(call, found[1]):
+    if transcodes(call, found[1].id):
         return Reply(202)
     return answer(_recording(call, *found))
 
@@ -83,12 +83,6 @@ def retention(call: Call) -> Reply:
     return answer({"entities": page, **({"nextUri": path} if more else {})})
 
 
-def orphans(call: Call) -> Reply:
-    """``GET …/orphanrecordings``."""
-    found = [_orphan(n) for n in range(3)] if "orphans" in call.world.traps else []
-    return answer({"entities": found, "pageSize": 25, "pageNumber": 1, "total": len(found), "pageCount": 1})
-
-
 def _find(call: Call) -> tuple[Conversation, Item] | None:
     conversation = call.world.get(call.path["conversation"])
     if conversation is None or "unrecorded" in conversation.traits:
@@ -96,12 +90,13 @@ def _find(call: Call) -> tuple[Conversation, Item] | None:
     return next(((conversation, item) for item in conversation.items if item.id == call.path["recording"]), None)
 
 
-def _transcodes(call: Call, item: Item) -> bool:
+def transcodes(call: Call, name: str) -> bool:
+    """Whether playback of a recording still answers 202."""
     if "transcoding" not in call.world.traps:
         return False
     with call.world.lock:
-        call.world.transcoded[item.id] = call.world.transcoded.get(item.id, 0) + 1
-        return call.world.transcoded[item.id] <= TRANSCODING_POLLS
+        call.world.transcoded[name] = call.world.transcoded.get(name, 0) + 1
+        return call.world.transcoded[name] <= TRANSCODING_POLLS
 
 
 def _metadata(call: Call, conversation: Conversation, item: Item, *, region: bool = True) -> dict[str, Any]:
@@ -146,15 +141,3 @@ def _inventory(call: Call) -> Iterator[dict[str, Any]]:
                 "creationTime": utc_text(conversation.end),
                 "deleteDate": utc_text(conversation.end + KEPT),
             }
-
-
-def _orphan(n: int) -> dict[str, Any]:
-    return {
-        "id": made_id("orphan", n),
-        "createdTime": "2026-11-20T10:00:00.000Z",
-        "providerType": "EDGE",
-        "mediaSizeBytes": 1000,
-        "mediaType": "CALL",
-        "fileState": "AVAILABLE",
-        "orphanStatus": "NO_CONVERSATION",
-    }

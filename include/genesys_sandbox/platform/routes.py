@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from genesys_sandbox.platform import batches, details, directory, jobs, playback
+from genesys_sandbox.platform import batches, details, directory, jobs, orphans, playback
 from genesys_sandbox.platform.call import BadRequestError, Call
 from genesys_sandbox.reply import Reply, api_error
 
@@ -22,6 +22,7 @@ _VIEW = (
     *("recording:snippetRecording:view", "recording:screenRecording:view"),
 )
 _RESTORE = ("recording:recording:restore", "recording:screenRecording:restore", "recording:snippetRecording:restore")
+_ORPHANS = ("recording:orphan:view",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ ROUTES = (
     Route("GET", f"{_CONVERSATION}/recordings/{{recording}}", "playback", playback.recording, _VIEW),
     Route("PUT", f"{_CONVERSATION}/recordings/{{recording}}", "restore", playback.restore, _RESTORE),
     Route("GET", "/api/v2/recordings/retention/query", "inventory", playback.retention, ("recording:recording:view",)),
-    Route("GET", "/api/v2/orphanrecordings", "inventory", playback.orphans, ("recording:orphan:view",)),
+    Route("GET", "/api/v2/orphanrecordings", "orphans", orphans.listing, _ORPHANS),
+    Route("GET", "/api/v2/orphanrecordings/{orphan}", "orphans", orphans.orphan, _ORPHANS),
+    Route("GET", "/api/v2/orphanrecordings/{orphan}/media", "orphans", orphans.media, _ORPHANS),
     Route("GET", "/api/v2/tokens/me", "directory", directory.token),
     Route("GET", "/api/v2/organizations/me", "directory", directory.organization),
     Route("GET", "/api/v2/authorization/divisions", "directory", directory.divisions),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from genesys_sandbox.library import Library, Recording
 from genesys_sandbox.options import SandboxOptions
 from genesys_sandbox.platform.digital import digital_recordings
+from genesys_sandbox.platform.stray import stray_recordings
 from genesys_sandbox.platform.traps import DIGITS, read_traps
 
 GAP_DIVISION = "South-East"
@@ -60,11 +62,13 @@ class Conversation:
 
 @dataclass(slots=True)
 class World:
-    """All conversations, and what changes while the sandbox runs."""
+    """All conversations, and what changes while the sandbox runs; ``clock`` gives the seconds that batches take."""
 
     traps: frozenset[str]
     conversations: Sequence[Conversation]
     extra: Mapping[str, Recording]
+    orphans: Sequence[Recording] = ()
+    orphan_state: str = "AVAILABLE"
     closed: bool = False
     uploaded: bool = False
     restoring: set[str] = field(default_factory=set)
@@ -73,6 +77,7 @@ class World:
     cached: dict[str, Any] = field(default_factory=dict)
     transcoded: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    clock: Callable[[], float] = time.monotonic
 
     def get(self, conversation_id: str) -> Conversation | None:
         """The conversation of that id, if the client's divisions show it."""
@@ -104,7 +109,7 @@ class World:
     def truth(self) -> dict[tuple[str, str, int], Recording]:
         """Every part that can be archived sooner or later, by conversation, recording and ordinal."""
         gone = {"division_gap", "deleted", "unrecorded"}
-        return {
+        return {(orphan.id, orphan.id, 0): orphan for orphan in self.orphans} | {
             (each.id, item.id, ordinal): part
             for each in self.conversations
             if not gone & each.traits
@@ -131,7 +136,8 @@ def make_world(options: SandboxOptions, library: Library, folder: Path) -> World
     extra = digital_recordings(options, folder) if "digital" in traps else []
     found += [_digital(len(found) + n, recording) for n, recording in enumerate(extra)]
     found.sort(key=lambda each: each.start)
-    return World(traps, found, {recording.id: recording for recording in extra})
+    orphans = stray_recordings(options, folder) if "orphans" in traps else []
+    return World(traps, found, {recording.id: recording for recording in [*extra, *orphans]}, orphans)
 
 
 def _call(number: int, first: Recording, second: Recording | None, traits: frozenset[str]) -> Conversation:

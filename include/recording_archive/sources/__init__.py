@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recording_archive.model import Listing, PartId, Window
 
-__all__ = ["Inventoried", "Probe", "Source", "Stored"]
+__all__ = ["Inventoried", "Orderable", "Probe", "Source", "Stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,14 @@ class Inventoried(Protocol):
 
     def inventory(self) -> Iterator[Stored]:
         """Every recording that the client may see."""
+
+
+@runtime_checkable
+class Orderable(Protocol):
+    """A source that waits while the service makes media ready, and so is told in good time what will be asked for."""
+
+    def order(self, parts: Sequence[PartId]) -> None:
+        """Let the service begin with a chunk that `Source.resolve` is asked for next; raises nothing of the API's."""
 
 
 class Source(Protocol):

@@ -354,7 +354,7 @@ def _translated(what: str, error: Exception) -> ArchiveError:
 def _parsed(reply: _Reply, read: Callable[[Any], T]) -> T:
     try:
         empty = reply.status == 202 and not reply.body  # not ready yet: the platform API says no more than that
-        return read(None if empty else json.loads(reply.body, parse_constant=_no_constant))
+        return read(None if empty else _no_complaint(json.loads(reply.body, parse_constant=_no_constant)))
     except MalformedReplyError as error:
         raise MalformedReplyError(f"{reply.what}: {error}") from error
     except (ValueError, RecursionError) as error:
@@ -383,6 +383,13 @@ def _read_token(body: Any, asked_at: float, contract: Contract) -> _Token:
     if scopes is not None and (missing := sorted(contract.scopes - scopes)):
         raise AccessError(f"The token lacks the scope {' and '.join(missing)}. {contract.role_remedy}")
     return _Token(value, asked_at + TOKEN_LIFE_USED * min(life_s, TOKEN_LIFE_MAX_S), scopes)
+
+
+def _no_complaint(body: Any) -> Any:
+    """Decoded JSON, unless it is an error in Genesys' own form: a list without entries may mean that a list ends."""
+    if isinstance(body, dict) and all(isinstance(body.get(name), str) for name in ("code", "message")):
+        raise MalformedReplyError("an error under status 200")
+    return body
 
 
 def _complaint(body: bytes) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 Details tell which conversations may have recordings (`query`, `jobs`); they are listed as wholes, because naming their
 recordings would cost a request each. The download task asks for the media of a hundred at once (`batches`), which
 names recordings and parts as well. Reading order: this file, `listing`, then what they ask: `query`, `jobs`, `batches`,
-`playback`, `minting`; and what they make of it: `reading`, `names`, `join`.
+`playback`, `minting`, `orphans`; and what they make of it: `reading`, `names`, `join`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
-from recording_archive.errors import AccessError, ConfigurationError, TransientError
+from recording_archive.errors import AccessError, ConfigurationError, PermanentError, TransientError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources import Probe, Stored
 from recording_archive.sources.client import ApiClient, NotFoundError, RejectedError
 from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, Result
 from recording_archive.sources.conversations.inventory import inventory
-from recording_archive.sources.conversations.jobs import SHORTEST_JOB, WORTH_A_JOB, DetailsJobs, JobError
+from recording_archive.sources.conversations.jobs import SHORTEST_JOB, WORTH_A_JOB, DetailsJobs
 from recording_archive.sources.conversations.join import ids_of
 from recording_archive.sources.conversations.listing import Lister, Wanted
 from recording_archive.sources.conversations.minting import Minting
 from recording_archive.sources.conversations.names import Names
+from recording_archive.sources.conversations.orphans import Orphan, Orphans
 from recording_archive.sources.conversations.permissions import try_access
 from recording_archive.sources.conversations.playback import Playback
 from recording_archive.sources.conversations.query import DetailsQuery
@@ -34,7 +36,10 @@ __all__ = ["ConversationsSource"]
 
 log = logging.getLogger(__name__)
 
-_GONE = "conversation details do not show it any more: was it moved to a division that the OAuth client has no role in?"
+_GONE = (
+    "conversation details do not show it any more: was it moved to a division that the OAuth client has no role in, or "
+    "was it an orphan recording that was recovered since, and is archived with its conversation?"
+)
 
 LONGEST_CALL = timedelta(hours=4)  # for the expected size of a batch; an e-mail may be open for weeks
 
@@ -57,6 +62,7 @@ class ConversationsSource:
         allowed: Sequence[str] = (),
         job_from_hits: int = WORTH_A_JOB,
         sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = f"conversations:{organization}"
@@ -65,7 +71,8 @@ class ConversationsSource:
         self._client, self._now, self._job_from_hits = client, now, job_from_hits
         self._query, self._jobs = DetailsQuery(client), DetailsJobs(client, sleep)
         playback = Playback(client, sleep)
-        self._minting, self._names = Minting(Batches(client, sleep), playback), Names(client, names_file, now)
+        self._minting, self._names = Minting(Batches(client, sleep, clock)), Names(client, names_file, now)
+        self._orphans = Orphans(client, playback, self._minting)
         self._lister = Lister(playback, self._minting, self._names, full_metadata, frozenset(allowed))
 
     @property
@@ -74,7 +81,7 @@ class ConversationsSource:
         return self._client.requests
 
     def discover(self, *, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
-        """List conversations that may have recordings, as wholes: by id, or that began in ``window``."""
+        """List conversations that may have recordings, and orphans, as wholes: by id, or that began in ``window``."""
         if not ids and window is None:
             raise ConfigurationError("Name interaction ids, a date range, or both: the whole source is never listed")
         return self._discovered(ids, window)
@@ -83,6 +90,10 @@ class ConversationsSource:
         """Ask for the media of ``parts``, a hundred conversations or recordings to a batch request."""
         for start in range(0, len(parts), self.chunk):
             yield from self._resolved(parts[start : start + self.chunk], thrifty=thrifty)
+
+    def order(self, parts: Sequence[PartId]) -> None:
+        """Submit the batch request of a chunk that `resolve` will be asked for; an error is told there."""
+        self._minting.order(_items(parts))
 
     def renew(self, part: PartId) -> str:
         """One fresh media URL."""
@@ -96,17 +107,22 @@ class ConversationsSource:
         return Probe(self._client.api_base, None, access.listed, self._client.requests - before, access.notes)
 
     def inventory(self) -> Iterator[Stored]:
-        """Every recording that the service keeps, with its delete date."""
-        return inventory(self._client)
+        """Every recording that the service keeps, with its delete date; then orphans, which have none."""
+        yield from inventory(self._client)
+        yield from (Stored(each.id, each.id, each.created_at, None) for each in self._orphans.every())
 
     def _discovered(self, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
         if ids:
-            found: Iterator[Conversation] = iter(self._query.by_ids(ids).values())
+            conversations = self._query.by_ids(ids)
+            found: Iterator[Conversation] = iter(conversations.values())
+            others = (self._orphans.get(name) for name in dict.fromkeys(ids) if name not in conversations)
+            orphans: Iterator[Orphan] = (each for each in others if each is not None)
         elif window is not None:
-            found = self._began_in(window)
-        for each in found:
-            if window is None or each.started_at is None or each.started_at in window:
-                yield _whole(each)
+            found, orphans = self._began_in(window), self._orphans.created_in(window)
+        for listing in chain(map(_whole, found), (each.whole() for each in orphans)):
+            date = listing.interaction_date
+            if window is None or date is None or date in window:
+                yield listing
 
     def _began_in(self, window: Window) -> Iterator[Conversation]:
         """Long ranges from the data lake as far as it reaches, the rest by query."""
@@ -116,7 +132,7 @@ class ConversationsSource:
             return
         try:
             yield from self._jobs.active_in(lake)
-        except (JobError, RejectedError, NotFoundError, AccessError, TransientError) as error:
+        except (PermanentError, TransientError) as error:
             log.warning("Details job failed, asking by query instead: %s", error)
             yield from self._query.began_in(lake)
         if lake.end < window.end:
@@ -139,7 +155,7 @@ class ConversationsSource:
     def _resolved(self, parts: Sequence[PartId], *, thrifty: bool) -> Iterator[Listing]:
         conversations = self._query.by_ids([part.interaction_id for part in parts])
         wanted = [_wanted(each, parts, thrifty=thrifty) for each in conversations.values()]
-        items: list[Item] = [item for each in wanted for item in _items(each)]
+        items = [item for item in _items(parts) if item[0] in conversations]
         results = self._minting.mint(items) if items else []
         by_conversation: dict[str, list[Result]] = {name: [] for name in conversations}
         for result in results:
@@ -151,9 +167,17 @@ class ConversationsSource:
         self._names.load(ids)
         for asked in wanted:
             yield from self._lister.listings(asked, by_conversation[asked.conversation.id], self._now())
-        for part in parts:
-            if part.is_whole and part.interaction_id not in conversations:
-                yield Listing(part, None, None, None, defect=_GONE)
+        for name in dict.fromkeys(part.interaction_id for part in parts if part.interaction_id not in conversations):
+            yield from self._other([part for part in parts if part.interaction_id == name])
+
+    def _other(self, parts: Sequence[PartId]) -> Iterator[Listing]:
+        """What is no conversation, or no longer shown as one: an orphan recording perhaps."""
+        orphan = self._orphans.get(parts[0].interaction_id)
+        if orphan is not None:
+            named = [part for part in parts if not part.is_whole]
+            yield from self._orphans.listings(orphan, named, self._now())
+            return
+        yield from (Listing(part, None, None, None, defect=_GONE) for part in parts if part.is_whole)
 
 
 def _whole(each: Conversation) -> Listing:
@@ -179,8 +203,8 @@ def _wanted(each: Conversation, parts: Sequence[PartId], *, thrifty: bool) -> Wa
     return Wanted(each, any(part.is_whole for part in mine), named, thrifty)
 
 
-def _items(each: Wanted) -> list[Item]:
-    """The whole conversation, or else each recording once."""
-    if each.whole:
-        return [(each.conversation.id, None)]
-    return [(each.conversation.id, name) for name in dict.fromkeys(part.recording_id for part in each.parts)]
+def _items(parts: Sequence[PartId]) -> list[Item]:
+    """Whole conversations, and of the others each recording, once."""
+    wholes = {part.interaction_id for part in parts if part.is_whole}
+    named = ((part.interaction_id, None if part.interaction_id in wholes else part.recording_id) for part in parts)
+    return list(dict.fromkeys(named))

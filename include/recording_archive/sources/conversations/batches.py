@@ -6,7 +6,7 @@ reply has none, counts that are equal to each other and stay so stand in for it.
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,13 +16,12 @@ from recording_archive.errors import TransientError
 from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
 from recording_archive.sources.conversations.reading import entries, text
 
-__all__ = ["ITEMS_PER_BATCH", "Batch", "Batches", "Item", "Result"]
-
-log = logging.getLogger(__name__)
+__all__ = ["ITEMS_PER_BATCH", "Batch", "Batches", "ForgottenError", "Item", "Order", "Result"]
 
 BATCH_PATH = "/api/v2/recording/batchrequests"
 ITEMS_PER_BATCH = 100
-FIRST_WAIT_S, LONGEST_WAIT_S, PATIENCE_S = 5.0, 30.0, 1800.0
+LEAST_WAIT_S, LONGEST_WAIT_S, PATIENCE_S = 5.0, 30.0, 1800.0
+PER_ITEM_S = 0.1  # with the least, 15 s for a hundred: a guess, until one batch showed what it takes
 STEADY_POLLS, STEADY_EMPTY_POLLS = 2, 5  # polls that say the same, where no status says that all is done
 
 Item = tuple[str, str | None]
@@ -38,6 +37,19 @@ class Result:
     url: str | None = field(repr=False)
     content_type: str | None
     error: str | None
+
+
+class ForgottenError(TransientError):
+    """The service no longer knows a batch that was not read; it can be submitted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A batch request that was submitted; ``at`` in seconds of the clock."""
+
+    id: str
+    items: tuple[Item, ...]
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +74,45 @@ class _Status:
 
 
 class Batches:
-    """Submits and polls; the wait before the first poll is what the last batch took."""
+    """Submits and polls; the wait before the first poll is what a batch was found to take.
 
-    def __init__(self, client: ApiClient, sleep: Callable[[float], object]) -> None:
-        self._client = client
-        self._sleep = sleep
-        self._usual_s = FIRST_WAIT_S
+    ``sleep`` and ``clock`` count seconds; an order that is old by the clock is polled at once.
+    """
 
-    def fetch(self, items: Sequence[Item]) -> Batch:
-        """Submit up to 100 items and wait for their results; TransientError when they do not come in time."""
+    def __init__(
+        self, client: ApiClient, sleep: Callable[[float], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client, self._sleep, self._clock = client, sleep, clock
+        self._usual_s: float | None = None
+
+    def submit(self, items: Sequence[Item]) -> Order:
+        """Ask for up to 100 items; the service goes to work, `finished` gives the results."""
         body = {"batchDownloadRequestList": [_asked(item) for item in items]}
-        job = self._client.post(BATCH_PATH, body, _read_job)
-        waited, pause, steady = 0.0, self._usual_s, 0
-        before: _Status | None = None
-        while waited < PATIENCE_S:
-            self._sleep(pause)
-            waited += pause
+        return Order(self._client.post(BATCH_PATH, body, _read_job), tuple(items), self._clock())
+
+    def finished(self, order: Order) -> Batch:
+        """Wait for the results; TransientError when they do not come in time, ForgottenError when they never will."""
+        age = self._clock() - order.at
+        usual = LEAST_WAIT_S + PER_ITEM_S * len(order.items) if self._usual_s is None else self._usual_s
+        pause, polls, steady = max(usual - age, 0.0), 0, 0
+        latest, before = age + PATIENCE_S, None
+        while age < latest:
+            if pause:
+                self._sleep(pause)
+                age += pause
             try:
-                found = self._poll(job)
+                found = self._poll(order.id)
             except NotFoundError as error:
                 if before is None or not before.is_even:
-                    raise TransientError(f"{error}: the batch was forgotten before it was complete") from error
-                return Batch(job, tuple(items), before.results)
+                    raise ForgottenError(f"{error}: the batch was forgotten before it was complete") from error
+                return Batch(order.id, order.items, before.results)
+            polls += 1
             steady = steady + 1 if before and found.is_even and found.count == before.count else 1
             if _is_done(found, steady):
-                self._usual_s = min(max(waited, 1.0), LONGEST_WAIT_S)
-                return Batch(job, tuple(items), found.results)
-            before, pause = found, min(max(pause, FIRST_WAIT_S) * 1.5, LONGEST_WAIT_S)
-        raise TransientError(f"Batch request {job} was not complete after {PATIENCE_S:.0f} s")
+                self._usual_s = age if polls > 1 else min(age, usual)
+                return Batch(order.id, order.items, found.results)
+            before, pause = found, min(max(pause, LEAST_WAIT_S) * 1.5, LONGEST_WAIT_S)
+        raise TransientError(f"Batch request {order.id} was not complete after {PATIENCE_S:.0f} s")
 
     def again(self, batch: Batch) -> Batch | None:
         """Poll a finished batch once more, which may sign its URLs anew; None when the service forgot it."""
@@ -123,6 +146,8 @@ def _read_job(reply: Any) -> str:
 def _read_status(reply: Any) -> _Status:
     if not isinstance(reply, dict):
         raise MalformedReplyError("the reply is no object")
+    if not isinstance(reply.get("results") or [], list):
+        raise MalformedReplyError("results is no list")
     results = tuple(_read_result(each) for each in entries(reply, "results"))
     expected, count = (
         value if type(value := reply.get(name)) is int else None for name in ("expectedResultCount", "resultCount")

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from recording_archive.errors import PermanentError
 from recording_archive.sources import Stored
-from recording_archive.sources.client import ApiClient, MalformedReplyError, RejectedError
-from recording_archive.sources.conversations.reading import entries, moment, text
+from recording_archive.sources.client import ApiClient, RejectedError
+from recording_archive.sources.conversations.reading import entities, moment, text
 
 __all__ = ["inventory"]
 
@@ -46,10 +46,8 @@ def inventory(client: ApiClient) -> Iterator[Stored]:
 
 
 def _read_page(reply: Any) -> _Page:
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
     found = []
-    for each in entries(reply, "entities"):
+    for each in entities(reply):
         conversation, recording = text(each, "conversationId"), text(each, "recordingId")
         if conversation and recording:
             found.append(Stored(conversation, recording, moment(each, "creationTime"), moment(each, "deleteDate")))

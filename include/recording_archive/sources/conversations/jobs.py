@@ -95,6 +95,8 @@ class DetailsJobs:
 
 
 def _read_results(reply: Any) -> _Results:
+    if "conversations" not in _object(reply):  # cheaper to ask twice than to take it for an empty day
+        raise JobError("a page of a details job has no conversations")
     return _Results(read_conversations(reply), text(reply, "cursor"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from recording_archive.model import Listing, PartId, is_safe_id
@@ -133,10 +134,11 @@ class Lister:
 
     def _played(self, found: _Found, recording: str, error: str) -> Iterator[Listing]:
         """Playback instead of the batch that failed."""
-        playing = self.playback.media(found.wanted.conversation.id, recording)
+        ask = partial(self.playback.media, found.wanted.conversation.id, recording)
+        playing = ask()
         for number, url in enumerate(playing.urls):
             part = PartId(found.wanted.conversation.id, recording, number)
-            self.minting.played(part, url)
+            self.minting.played(part, url, ask)
             yield self._part(found, part, url=url)
         if not playing.urls:
             refused = {"defect": f"neither batch nor playback has its media: {error}"}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
-from recording_archive.errors import PermanentError
+from recording_archive.errors import ArchiveError, PermanentError
 from recording_archive.model import PartId
-from recording_archive.sources.conversations.batches import Batch, Batches, Item, Result
-from recording_archive.sources.conversations.playback import Playback
+from recording_archive.sources.conversations.batches import Batch, Batches, ForgottenError, Item, Order, Result
+from recording_archive.sources.conversations.playback import Playing
 
 __all__ = ["Minting"]
+
+log = logging.getLogger(__name__)
 
 
 class Minting:
@@ -20,26 +23,34 @@ class Minting:
     When one URL of a batch has expired, so have the others: the batch is renewed once for all of its parts.
     """
 
-    def __init__(self, batches: Batches, playback: Playback) -> None:
-        self._batches, self._playback = batches, playback
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
         self._lock = threading.Lock()
+        self._ahead: Order | None = None
         self._from: dict[PartId, Batch] = {}
         self._fresh: dict[PartId, str] = {}
         self._handed: dict[PartId, str] = {}
-        self._played: set[PartId] = set()
+        self._played: dict[PartId, Callable[[], Playing]] = {}
+
+    def order(self, items: Sequence[Item]) -> None:
+        """Let the service begin with what will be minted next. An error is told then, for it is asked again."""
+        try:
+            self._ahead = self._batches.submit(items)
+        except ArchiveError as error:
+            log.info("The next batch could not be ordered ahead: %s", error)
 
     def mint(self, items: Sequence[Item]) -> list[Result]:
         """Ask for the media of these items; the results of one recording come in the order of its parts."""
-        batch = self._batches.fetch(items)
+        batch = self._ordered(items) or self._fetch(items)
         with self._lock:
             self._take(batch)
             self._handed |= {part: self._fresh[part] for part, _ in _named(batch.results)}
         return sorted(batch.results, key=_order)
 
-    def played(self, part: PartId, url: str) -> None:
-        """Note that the URL of a part is playback's."""
+    def played(self, part: PartId, url: str, ask: Callable[[], Playing]) -> None:
+        """Note that the URL of a part is playback's, and how it is asked again."""
         with self._lock:
-            self._played.add(part)
+            self._played[part] = ask
             self._handed[part] = url
 
     def renew(self, part: PartId) -> str:
@@ -54,9 +65,24 @@ class Minting:
             self._handed[part] = url
             return url
 
+    def _ordered(self, items: Sequence[Item]) -> Batch | None:
+        """The batch that was ordered ahead, if it has these items and the service still knows it."""
+        order, self._ahead = self._ahead, None
+        if order is None or not set(items) <= set(order.items):
+            return None
+        try:
+            return self._batches.finished(order)
+        except ForgottenError:  # it lay too long while media were fetched
+            return None
+
+    def _fetch(self, items: Sequence[Item]) -> Batch:
+        return self._batches.finished(self._batches.submit(items))
+
     def _refresh(self, part: PartId, old: str | None) -> None:
         if part in self._played:
-            self._play(part)
+            found = self._played[part]()
+            if part.part < len(found.urls):
+                self._fresh[part] = found.urls[part.part]
             return
         batch = self._from.get(part)
         polled = self._batches.again(batch) if batch else None
@@ -64,12 +90,7 @@ class Minting:
             self._take(polled)
         if self._fresh.get(part) in (None, old):  # not signed anew: submit again
             items = batch.items if batch else ((part.interaction_id, part.recording_id),)
-            self._take(self._batches.fetch(items))
-
-    def _play(self, part: PartId) -> None:
-        found = self._playback.media(part.interaction_id, part.recording_id)
-        if part.part < len(found.urls):
-            self._fresh[part] = found.urls[part.part]
+            self._take(self._fetch(items))
 
     def _take(self, batch: Batch) -> None:
         for part, url in _named(batch.results):

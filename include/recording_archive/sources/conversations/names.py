@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from recording_archive.errors import AccessError
-from recording_archive.sources.client import ApiClient, MalformedReplyError, RejectedError
+from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError, RejectedError
 from recording_archive.sources.conversations.reading import entries, text
 
 __all__ = ["DIVISIONS", "QUEUES", "USERS", "WRAP_UP_CODES", "Names"]
@@ -68,7 +68,7 @@ class Names:
         path = f"{_PATHS[kind]}&id={named}&pageSize={IDS_PER_REQUEST}".replace("?&", "?")
         try:
             found = self._client.get(path, _read_names)
-        except (AccessError, RejectedError) as error:
+        except (AccessError, NotFoundError, RejectedError) as error:
             self._refused.add(kind)
             log.warning("Names of %s cannot be looked up, ids are kept without them: %s", kind, error)
             return False

@@ -20,6 +20,7 @@ SENSITIVE = "recording:recording:viewSensitiveData"
 USEFUL = {
     "recording:screenRecording:view": "screen recordings are not listed",
     "recording:recording:restore": "recordings in cold storage cannot be brought back",
+    "recording:orphan:view": "orphan recordings, which belong to no conversation, are not archived",
     "routing:queue:view": "queues have no names",
     "routing:wrapupCode:view": "wrap-up codes have no names",
 }

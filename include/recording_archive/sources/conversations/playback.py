@@ -14,13 +14,13 @@ from recording_archive.sources.client import ApiClient, MalformedReplyError, Not
 from recording_archive.sources.conversations.reading import entries, text
 from recording_archive.sources.texts import harmless
 
-__all__ = ["Playback", "Playing"]
+__all__ = ["MEDIA_FORMATS", "Playback", "Playing"]
 
 log = logging.getLogger(__name__)
 
 POLLS, PAUSE_S = 6, 5.0
 RESTORED_FOR = timedelta(days=14)
-_FORMATS = "formatId=WAV&emailFormatId=EML&chatFormatId=ZIP&messageFormatId=ZIP&download=true"
+MEDIA_FORMATS = "formatId=WAV&emailFormatId=EML&chatFormatId=ZIP&messageFormatId=ZIP&download=true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,11 @@ class Playback:
         return {name: found[name] for name in sorted(allowed) if name in found}
 
     def media(self, conversation: str, recording: str) -> Playing:
-        """The media of one recording, transcoded; a 202 is asked again a few times."""
-        path = f"{_path(conversation)}/recordings/{quote(recording, safe='')}?{_FORMATS}"
+        """The media of one recording, transcoded."""
+        return self.media_at(f"{_path(conversation)}/recordings/{quote(recording, safe='')}?{MEDIA_FORMATS}")
+
+    def media_at(self, path: str) -> Playing:
+        """The media that a path gives; a 202 is asked again a few times."""
         for attempt in range(POLLS):
             found = self._client.get(path, _read_media)
             if found.ready:

@@ -121,8 +121,10 @@ class DetailsQuery:
                 self._learn(window, number)
                 raise
             ids = [each.id for each in page.conversations]
-            seen, total = seen + len(ids), page.total
+            seen, total = seen + len(ids), total if page.total is None else page.total
             if not ids:
+                if total is not None and seen < total:
+                    log.warning("The details query of %s gave %d of %d", interval_of(window), seen, total)
                 return
             if ids == before:
                 raise PermanentError(f"POST {QUERY_PATH} gives the same page twice: the list has no end; report it")

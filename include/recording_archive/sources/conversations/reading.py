@@ -11,7 +11,7 @@ from typing import Any
 from recording_archive.sources.client import MalformedReplyError
 from recording_archive.sources.texts import plain
 
-__all__ = ["Conversation", "entries", "moment", "read_conversations", "text"]
+__all__ = ["Conversation", "entities", "entries", "moment", "read_conversations", "text"]
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,13 @@ def entries(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The objects of a list; an empty one where there is none."""
     found = document.get(name)
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def entities(reply: Any) -> list[Mapping[str, Any]]:
+    """The objects of a listing, which has ``entities`` though it be empty: without them nothing is known."""
+    if not isinstance(reply, dict) or not isinstance(reply.get("entities"), list):
+        raise MalformedReplyError("entities is missing or no list")
+    return entries(reply, "entities")
 
 
 def text(document: Mapping[str, Any], name: str) -> str | None:
