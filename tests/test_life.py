@@ -37,7 +37,7 @@ from hypothesis.stateful import (
 from runner import settings_below
 from sqlalchemy import Connection, Row, select
 
-from recording_archive import books, disposition, holds, ledger, packing
+from recording_archive import books, disposition, holds, ledger, packing, sidecar
 from recording_archive.approval import approve
 from recording_archive.archive import Archive, discover, open_archive
 from recording_archive.catalog import Catalog
@@ -515,9 +515,10 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def prove(self) -> None:
-        """The ledger is intact; what a crash left without its event is all that it may wonder about."""
+        """The ledger is intact; what a crash left without its event, or half deleted, is all that it may wonder about."""
         flaws = [flaw for flaw in Proof(self.archive.store, now=self.now).flaws() if flaw.tampered]
-        assert {flaw.place for flaw in flaws} <= self.orphans, flaws
+        half = {sidecar.beside(row.key) for row in self.rows().values() if row.deleting_at is not None and row.key}
+        assert {flaw.place for flaw in flaws} <= self.orphans | half, flaws
 
     # -------------------------------------------------- what must hold after each of them
 
