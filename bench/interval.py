@@ -65,10 +65,10 @@ def main() -> int:
 
 def measure(airflow: Airflow, archive: Path, recordings: int) -> int:
     """Let the run that waits begin, and print what it took."""
-    before, begun = _cpu(airflow.home), time.monotonic()
+    before, begun = _cpu(), time.monotonic()
     airflow.call("PATCH", f"/dags/{DAG}", {"is_paused": False})
     state = airflow.wait(DAG, "interval", timeout_s=4 * 3600)
-    wall, spent = time.monotonic() - begun, _cpu(airflow.home) - before
+    wall, spent = time.monotonic() - begun, _cpu() - before
     instances = _instances(airflow)
     mapped = sum(each["map_index"] >= 0 for each in instances)
     books = _books(archive)
@@ -92,15 +92,16 @@ def _books(archive: Path) -> dict[str, Any]:
     return next((report for report in found if report.get("runId") == "interval"), Counter())
 
 
-def _cpu(home: Path) -> Counter[str]:
-    """CPU seconds so far of the Airflow below ``home``, with those of processes that ended, by component."""
+def _cpu() -> Counter[str]:
+    """CPU seconds of our Airflow so far, by component; each counts those it started and that have ended."""
+    (leader,) = (child for child in psutil.Process().children() if child.cmdline()[-1:] == ["standalone"])
     spent: Counter[str] = Counter()
     for process in psutil.process_iter():
         try:
-            if process.environ().get("AIRFLOW_HOME") != str(home):
+            if os.getsid(process.pid) != leader.pid:
                 continue
             title, times = " ".join(process.cmdline()).replace("_", "-"), process.cpu_times()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
+        except (psutil.NoSuchProcess, ProcessLookupError):
             continue
         component = next((name for name in COMPONENTS if f"airflow {name}" in title), TASKS)
         spent[component] += times.user + times.system + times.children_user + times.children_system
