@@ -20,6 +20,9 @@ _COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _AS_DELIVERED = (
     "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG",
     "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL",
+    "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES",
 )
 """Settings for recovery that are taken from docker-compose.yaml as they are."""
 _SOONER = ["--every", "30", "--failures", "2"]  # what hangs is dead after a minute here, not after five
