@@ -515,7 +515,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def prove(self) -> None:
-        """The ledger is intact; what a crash left without its event, or half deleted, is all that it may wonder about."""
+        """The ledger is intact; all it may wonder about is what a crash left untold or half deleted."""
         flaws = [flaw for flaw in Proof(self.archive.store, now=self.now).flaws() if flaw.tampered]
         half = {sidecar.beside(row.key) for row in self.rows().values() if row.deleting_at is not None and row.key}
         assert {flaw.place for flaw in flaws} <= self.orphans | half, flaws

@@ -82,7 +82,7 @@ class Airflow:
         self.stop()
 
     def call(self, method: str, path: str, body: Any = None, *, ui: bool = False) -> Any:
-        """Ask the REST API, or that of the UI; SQLite's 5xx under load are tried again.
+        """Ask the REST API, or that of the UI; 5xx and silence, as of a busy SQLite, are tried again.
 
         Raises RuntimeError for what stays refused.
         """
@@ -92,7 +92,7 @@ class Airflow:
                 reply = requests.request(
                     method, f"{self.url}/{api}{path}", json=body, headers=self._authorization(), timeout=30
                 )
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 reply = None
             if reply is not None and reply.status_code < 500:
                 if reply.ok:

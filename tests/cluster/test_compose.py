@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from recording_archive.watch import ALIVE
+
 pytestmark = pytest.mark.cluster
 
 REPOSITORY = Path(__file__).parents[2]
@@ -87,6 +89,22 @@ def test_two_workers_by_default_and_only_one_open_port(services: dict[str, Any])
     """The services are reached through the API server alone."""
     assert services["worker"]["deploy"]["replicas"] == 2
     assert [name for name, service in services.items() if service.get("ports")] == ["api-server"]
+
+
+def test_what_hangs_is_ended(services: dict[str, Any]) -> None:
+    """Every component but the workers runs under `watch`, whose findings are the container's health."""
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+        assert services[name]["entrypoint"][:3] == ["python", "-m", "recording_archive.watch"], name
+        assert f"find /tmp/{ALIVE.name} " in services[name]["healthcheck"]["test"][1], name
+        assert services[name]["restart"] == "unless-stopped", name
+    assert services["worker"]["restart"] == "unless-stopped"
+
+
+def test_nothing_waits_in_the_broker(services: dict[str, Any]) -> None:
+    """Airflow sends out as much as the workers take at once."""
+    environment = services["scheduler"]["environment"]
+    slots = services["worker"]["deploy"]["replicas"] * int(environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"])
+    assert int(environment["AIRFLOW__CORE__PARALLELISM"]) == slots
 
 
 def test_the_image_installs_in_a_clean_folder(tmp_path: Path) -> None:
