@@ -14,10 +14,10 @@ demo: setup  ## archive a sandbox's recordings through a real Airflow (EXIT=1 PO
 	@$(BIN)/python -m genesys_sandbox.demo
 
 test: setup-dev  ## all tests but the long ones
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long and not cluster"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster"
 
 test-fast: setup-dev  ## tests that need no Airflow
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long and not cluster and not airflow and not browser"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not airflow and not browser"
 
 test-long: setup-dev  ## every test in its long form
 	$(BIN)/pytest -m "not cluster"

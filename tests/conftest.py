@@ -9,9 +9,11 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runner import Runner, settings_below
+from xdist.scheduler import LoadScopeScheduling
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
@@ -21,11 +23,17 @@ from recording_archive.settings import Settings
 collect_ignore = [] if find_spec("botocore") else ["cluster"]  # `make test-cluster` installs what those need
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together in one process what shares a scheduler, a site or a module's fixtures."""
-    for item in items:
-        shares = {"dag", "web"} & set(item.path.relative_to(Path(__file__).parent).parts)
-        item.add_marker(pytest.mark.xdist_group("airflow" if shares else item.path.name))
+class ByModule(LoadScopeScheduling):
+    """Keeps together in one process what shares a scheduler or a site, and else the tests of a module."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "airflow" if nodeid.startswith(("tests/dag/", "tests/web/")) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    """Tests on two cores, the module with the most of them first."""
+    return ByModule(config, log)
 
 
 @pytest.fixture(autouse=True)
