@@ -288,9 +288,10 @@ def test_a_batch_is_renewed_once_for_all_of_its_parts(start: Start, traps: str, 
     assert (len(old), tasks.cloud.requests.counts["batch"]) == (PER_DAY, batches)
 
 
-def test_windows_shrink_until_the_service_takes_them(start: Start) -> None:
-    """Interval and result limits of any size are found by asking; each conversation is listed."""
-    tasks = start(days=6, interval_days=1, max_results=100, per_day=130)
+@pytest.mark.parametrize("traps", ["", "silent_limit"])
+def test_windows_shrink_until_the_service_takes_them(start: Start, traps: str) -> None:
+    """Interval and result limits of any size are found by asking, told or not; each conversation is listed."""
+    tasks = start(traps, days=6, interval_days=1, max_results=100, per_day=130)
     query = DetailsQuery(platform_client(tasks.cloud))
     window = Window(datetime(2026, 11, 15, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
     found = {each.id for each in query.began_in(window)}

@@ -24,9 +24,10 @@ def query(call: Call) -> Reply:
     if not 1 <= size <= MAX_PAGE:
         raise BadRequestError(f"pageSize must be between 1 and {MAX_PAGE}")
     found = _found(call, body)
-    if size * number > call.cloud.options.max_results:
+    beyond = size * number > call.cloud.options.max_results
+    if beyond and "silent_limit" not in call.world.traps:
         raise BadRequestError(f"Pagination may not exceed {call.cloud.options.max_results} results.")
-    page = found[(number - 1) * size : number * size]
+    page = [] if beyond else found[(number - 1) * size : number * size]
     shown = {"conversations": [details(call.world, each) for each in page]} if page else {}
     return answer({**shown, "totalHits": len(found)})
 

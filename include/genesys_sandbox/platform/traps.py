@@ -34,6 +34,7 @@ TRAPS: Mapping[str, str] = {
     "changing_count": "expectedResultCount grows from poll to poll",
     "zero_start": "batches have no status, and begin with 0 of 0 results",
     "fixed_urls": "polling a finished batch again gives the same URLs",
+    "silent_limit": "behind `max_results` the pages of a details query are empty instead of refused",
     "lost_batches": "a finished batch is forgotten once it was read",
 }
 

@@ -124,6 +124,9 @@ class DetailsQuery:
             seen, total = seen + len(ids), total if page.total is None else page.total
             if not ids:
                 if total is not None and seen < total:
+                    if seen and seen % PAGE_SIZE == 0:  # whole pages alone: this is how far paging goes
+                        self._most = seen
+                        raise _TooManyError(f"{total} results, and none behind the first {seen}")
                     log.warning("The details query of %s gave %d of %d", interval_of(window), seen, total)
                 return
             if ids == before:
