@@ -37,16 +37,18 @@ from hypothesis.stateful import (
 from runner import settings_below
 from sqlalchemy import Connection, Row, select
 
-from recording_archive import books, disposition, holds, ledger, packing, sidecar
+from recording_archive import books, disposition, holds, ledger, packing
 from recording_archive.approval import approve
 from recording_archive.archive import Archive, discover, open_archive
 from recording_archive.catalog import Catalog
 from recording_archive.erasure import Subject, erase
 from recording_archive.errors import PermanentError, StoreError
 from recording_archive.holds import Criteria
+from recording_archive.ledger_notes import part_of as part_in
 from recording_archive.ledger_proof import Proof
 from recording_archive.model import Attributes, Fetched, Listing, MediaFormat, PartId, Window
 from recording_archive.plan import make_plan
+from recording_archive.plan_rows import part_of
 from recording_archive.reindex import Result, reindex
 from recording_archive.report import report
 from recording_archive.request import Request
@@ -517,8 +519,8 @@ class Lives(RuleBasedStateMachine):
     def prove(self) -> None:
         """The ledger is intact; all it may wonder about is what a crash left untold or half deleted."""
         flaws = [flaw for flaw in Proof(self.archive.store, now=self.now).flaws() if flaw.tampered]
-        half = {sidecar.beside(row.key) for row in self.rows().values() if row.deleting_at is not None and row.key}
-        assert {flaw.place for flaw in flaws} <= self.orphans | half, flaws
+        half = {str(part_of(row)) for row in self.rows().values() if row.deleting_at is not None}
+        assert {flaw.place for flaw in flaws if part_in(flaw.place) not in half} <= self.orphans, flaws
 
     # -------------------------------------------------- what must hold after each of them
 

@@ -94,7 +94,7 @@ def test_a_backfill_archives_every_conversation(
 ) -> None:
     """One run a day, all parts archived, none refused for want of allowance; tasks run in the set-up's pools."""
     days, before, begun = backfilled.sandbox.options.days, set(backfilled.runs("backfill")), time.monotonic()
-    create_backfill(backfilled, day(LAST + days - 1), day(LAST))
+    backfilled.backfill(day(LAST + days - 1), day(LAST))
     runs = eventually(lambda: made_since(backfilled, before, days), timeout_s=120)
     states = {run_id: backfilled.airflow.wait(DAG, run_id, timeout_s=RUNS_S) for run_id in runs}
     assert set(states.values()) == {"success"}, states
@@ -110,14 +110,6 @@ def test_a_backfill_archives_every_conversation(
     assert all(report["coverageClosed"] for report in reports)
     check_requests(backfilled, told)
     check_pools(backfilled, runs[0])
-
-
-def create_backfill(world: World, first: str, last: str) -> None:
-    """Make all runs before the first one begins: Airflow's own SQLite refuses two writers."""
-    world.airflow.call("PATCH", f"/dags/{DAG}", {"is_paused": True})
-    made = world.airflow.run("backfill", "create", "--dag-id", DAG, "--from-date", first, "--to-date", last)
-    assert made.returncode == 0, made.stderr
-    world.airflow.unpause(DAG)
 
 
 def made_since(world: World, before: set[str], count: int) -> list[str]:
