@@ -107,16 +107,23 @@ def test_nothing_waits_in_the_broker(services: dict[str, Any]) -> None:
     assert int(environment["AIRFLOW__CORE__PARALLELISM"]) == slots
 
 
+def copy(folder: Path, *names: str) -> None:
+    """Copy files and folders of the repository, without what programs left there."""
+    for name in names:
+        if (REPOSITORY / name).is_dir():
+            without = shutil.ignore_patterns("*.egg-info", "__pycache__")
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=without)
+        else:
+            shutil.copy(REPOSITORY / name, folder)
+
+
 def test_the_image_installs_in_a_clean_folder(tmp_path: Path) -> None:
     """The steps of the Dockerfile, in their order: lock, then the project alone; both programs start."""
     copied = ("requirements-cluster.lock", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
     told = (REPOSITORY / "Dockerfile").read_text()
     for name in copied:
         assert name in told
-        shutil.copy(REPOSITORY / name, tmp_path)
-    shutil.copytree(
-        REPOSITORY / "include", tmp_path / "include", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__")
-    )
+    copy(tmp_path, *copied, "include")
     venv, uv = tmp_path / "venv", [str(BIN / "uv"), "pip", "install", "--quiet", "--no-deps"]
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
@@ -132,3 +139,37 @@ def test_the_image_installs_in_a_clean_folder(tmp_path: Path) -> None:
             [f"{venv}/bin/{program[0]}", *program[1:]], env=home, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_an_airflow_that_is_there_takes_the_wheel(tmp_path: Path) -> None:
+    """In an Astro-style project: nothing that Airflow brought changes its version, and the DAGs load."""
+    source, project, venv = tmp_path / "source", tmp_path / "project", tmp_path / "venv"
+    source.mkdir()
+    project.mkdir()
+    copy(source, "pyproject.toml", "requirements.txt", "README.md", "LICENSE", "include")
+    copy(project, "dags", "plugins")
+    home = {"PATH": f"{venv}/bin:{os.environ['PATH']}", "AIRFLOW_HOME": str(project), "VIRTUAL_ENV": str(venv)}
+
+    def do(*command: str, folder: Path = project) -> str:
+        done = subprocess.run(command, cwd=folder, env={**os.environ, **home}, capture_output=True, text=True)  # noqa: PLW1510
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    uv, lock = str(BIN / "uv"), (REPOSITORY / "requirements.lock").read_text()
+    constraints = project / "constraints.txt"
+    constraints.write_text("\n".join(re.findall(r"^[a-z0-9].*==[^\\\n]+", lock, re.MULTILINE)))
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    do(uv, "pip", "install", "-q", "apache-airflow", "apache-airflow-providers-http", "-c", str(constraints))
+    before = do(uv, "pip", "freeze").splitlines()
+    constraints.write_text("\n".join(before))  # that Airflow's own
+    do(str(venv / "bin/pip"), "wheel", "-q", "--no-deps", "-w", str(project), ".", folder=source)
+    (wheel,) = project.glob("*.whl")
+    (project / "requirements.txt").write_text(f"./{wheel.name}\nboto3\npsycopg2-binary\n")
+    do(uv, "pip", "install", "-q", "-r", "requirements.txt", "-c", "constraints.txt")
+    assert set(before) <= set(do(uv, "pip", "freeze").splitlines())
+    do("airflow", "db", "migrate")
+    do("airflow", "dags", "reserialize")
+    listed = do("airflow", "dags", "list", "--output", "plain")
+    assert all(name in listed for name in ("archive_recordings", "enforce_retention", "verify_archive"))
+    assert "No data found" in do("airflow", "dags", "list-import-errors")
+    assert "recording_archive" in do("airflow", "plugins")
