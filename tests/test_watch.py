@@ -50,3 +50,9 @@ def test_a_stop_reaches_the_command() -> None:
         assert running.stdout.readline() == b"ready\n"
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) == 7
+
+
+def test_a_stop_during_the_start_reaches_the_command() -> None:
+    """A command that is stopped as soon as it runs ends too: no component is left behind without its watcher."""
+    script = "trap 'exit 7' TERM; kill -TERM $PPID; while :; do sleep 0.1; done"
+    assert [watched("true", script) for _ in range(10)] == [7] * 10

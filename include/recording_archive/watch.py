@@ -38,16 +38,16 @@ def main() -> int:
 
 def watch(command: Sequence[str], check: Sequence[str], *, every_s: float, failures: int) -> int:
     """Run ``command`` until it ends or ``check`` failed so often in a row; SIGTERM and SIGINT are handed on to it."""
-    running: subprocess.Popen[bytes] | None = None
-
-    def hand_on(number: int, _: object) -> None:
-        if running is None:
-            raise SystemExit(128 + number)
-        running.send_signal(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, hand_on)
-    running = subprocess.Popen(command, process_group=0)  # noqa: S603 - what the deployment says
+    stops = {signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # one that arrives during the start waits for its process
+    running = subprocess.Popen(  # noqa: S603 - what the deployment says
+        command,
+        process_group=0,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),  # noqa: PLW1509 - no thread runs yet
+    )
+    for number in stops:
+        signal.signal(number, lambda arrived, _: running.send_signal(arrived))
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     failed = 0
     while failed < failures:
         try:
