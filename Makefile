@@ -31,10 +31,11 @@ chaos: setup-dev  ## print pass or fail for every fault
 bench: setup-dev  ## compare speed and size with curl, sha256sum and gzip over 1 GB of audio (SETS= ROUNDS=5)
 	$(BIN)/python -m bench.compare --keep build/bench --check --rounds $(or $(ROUNDS),5) $(if $(SETS),--set $(SETS))
 
-lint: setup-dev  ## ruff and mypy --strict
+lint: setup-dev  ## ruff, mypy --strict and the contracts of .importlinter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 fix: setup-dev  ## mend what ruff can mend
 	$(BIN)/ruff check --fix .

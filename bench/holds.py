@@ -24,15 +24,15 @@ from sqlalchemy import Row, delete, func, insert, select, update
 
 from bench.search import AGENTS, CALLERS, DAYS, FIRST, QUEUES, agent_name, caller, fill, identity
 from recording_archive.archive import Archive
-from recording_archive.catalog import Catalog
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.tables import dispositions, hold_terms, holds, plans, recordings
+from recording_archive.disposition.plan import make_plan
 from recording_archive.holds import Criteria, Hold, effect, holding
 from recording_archive.holds.rows import to_row, to_terms
 from recording_archive.model import PartId
-from recording_archive.places import staging_at
-from recording_archive.plan import make_plan
-from recording_archive.schema import dispositions, hold_terms, holds, plans, recordings
 from recording_archive.settings import Settings
-from recording_archive.store import LocalStore
+from recording_archive.store.base import LocalStore
+from recording_archive.store.locate import staging_at
 
 RUN = "bench"
 _CHUNK = 1000

@@ -21,10 +21,10 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from recording_archive.catalog import Catalog
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.search import Filters, Position, search
+from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId, State
-from recording_archive.schema import recordings
-from recording_archive.web.search import Filters, Position, search
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 1000

@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from recording_archive import fetching, packing
-from recording_archive.archive import discover, open_archive
-from recording_archive.hosts import MediaHosts
-from recording_archive.media_client import Limits, MediaClient
+from recording_archive.archive import open_archive
+from recording_archive.archiving import compress as packing
+from recording_archive.archiving import download as fetching
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.report import Summary, report
+from recording_archive.archiving.request import Request
 from recording_archive.model import Listing, PartId, Window
-from recording_archive.report import Summary, report
-from recording_archive.request import Request
 from recording_archive.settings import Settings
 from recording_archive.sources import Probe
+from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.client import Limits, MediaClient
 
 RUN = "bench"
 EVER = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

@@ -79,7 +79,7 @@ def archive_recordings() -> None:
     @task(pool=SETTINGS.api_pool)
     def query_recordings() -> list[dict[str, Any]]:
         """Enter in the books what the source lists; return the batches left to do."""
-        from recording_archive import hooks  # heavy: the DAG processor must not pay for it
+        from recording_archive import hooks
 
         context = get_current_context()
         run = context["dag_run"]

@@ -167,7 +167,7 @@ def enforce_retention() -> None:
     @task(task_display_name="Plan")
     def plan_retention() -> dict[str, Any]:
         """Write down what is due, or what is to be erased."""
-        from recording_archive import hooks  # heavy: the DAG processor must not pay for it
+        from recording_archive import hooks
 
         context = get_current_context()
         run = context["dag_run"]

@@ -78,7 +78,7 @@ def verify_archive() -> None:
     @task(task_display_name="Reindex when asked")
     def reindex_archive() -> dict[str, int] | None:
         """Rebuild the catalog from the archive, if the run was asked to."""
-        from recording_archive import hooks  # heavy: the DAG processor must not pay for it
+        from recording_archive import hooks
 
         return hooks.reindex_archive(get_current_context()["dag_run"].conf)
 

@@ -17,7 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
-from recording_archive.report import Summary
+from recording_archive.archiving.report import Summary
 from recording_archive.settings import Settings
 
 collect_ignore = [] if find_spec("botocore") else ["cluster"]  # `make test-cluster` installs what those need

@@ -34,10 +34,11 @@ from sqlalchemy import Engine, event, update
 from whole_run import DAY, LIMITS, SCHEDULED, Tasks
 
 from genesys_sandbox import Sandbox
-from recording_archive.archive import Archive, discover, open_archive
+from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.report import report
+from recording_archive.catalog.tables import work
 from recording_archive.model import Attributes, Listing, Outcome, PartId, Window
-from recording_archive.report import report
-from recording_archive.schema import work
 from recording_archive.settings import PREFIX, Settings, read_settings
 from recording_archive.sources import Probe
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from recording_archive import chain
 from recording_archive.archive import Archive
-from recording_archive.catalog import record
-from recording_archive.ledger_proof import Flaw, Proof
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import segments
+from recording_archive.ledger import segments as chain
+from recording_archive.ledger.proof import Flaw, Proof
 from recording_archive.model import PartId
-from recording_archive.schema import segments
-from recording_archive.store import LocalStore
+from recording_archive.store.base import LocalStore
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 

@@ -11,16 +11,18 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from recording_archive import disposition, holds, ledger
-from recording_archive.approval import approve
+from recording_archive import holds
 from recording_archive.archive import Archive, open_archive
-from recording_archive.erasure import Subject, erase
+from recording_archive.catalog.tables import dispositions, events, recordings
+from recording_archive.disposition import quarantine as disposition
+from recording_archive.disposition.approval import approve
+from recording_archive.disposition.erasure import Subject, erase
+from recording_archive.disposition.plan import make_plan
+from recording_archive.disposition.plan_table import Plan
+from recording_archive.disposition.report import RetentionReport, close, close_left_open
 from recording_archive.holds import Criteria
+from recording_archive.ledger import sealing as ledger
 from recording_archive.model import State
-from recording_archive.plan import make_plan
-from recording_archive.plan_rows import Plan
-from recording_archive.retention_report import RetentionReport, close, close_left_open
-from recording_archive.schema import dispositions, events, recordings
 from recording_archive.settings import Settings
 
 EXPIRED = datetime(2027, 3, 1, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from whole_run import NIGHT, SCHEDULED, Ended, Tasks, at
 
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive
+from recording_archive.archiving.request import Request
 from recording_archive.model import PartId
-from recording_archive.request import Request
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.contracts import PLATFORM
 from recording_archive.sources.conversations import ConversationsSource

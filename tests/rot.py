@@ -13,17 +13,19 @@ from runner import Runner
 from sqlalchemy import Row, select
 
 from genesys_sandbox import Sandbox
-from recording_archive import fixity, inspection, ledger
 from recording_archive.archive import Archive
-from recording_archive.fixity_report import FixityReport, report
-from recording_archive.fixity_scope import Scope
-from recording_archive.hosts import MediaHosts
-from recording_archive.media_client import Limits, MediaClient
+from recording_archive.catalog.tables import events, readings, recordings
+from recording_archive.fixity import reading as fixity
+from recording_archive.fixity import strays_and_ledger as inspection
+from recording_archive.fixity.refetch import Origin
+from recording_archive.fixity.repair import repair
+from recording_archive.fixity.report import FixityReport, report
+from recording_archive.fixity.request import Scope
+from recording_archive.ledger import sealing as ledger
 from recording_archive.model import PartId
-from recording_archive.origin import Origin
-from recording_archive.repair import repair
-from recording_archive.schema import events, readings, recordings
 from recording_archive.sources import Source
+from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.client import Limits, MediaClient
 
 DUE, ALL = Scope(), Scope(everything=True)
 LIMITS = Limits(attempts=1, free_space_reserve_bytes=0)

@@ -10,16 +10,18 @@ from pathlib import Path
 import requests
 
 from genesys_sandbox import Sandbox
-from recording_archive import fetching, packing
-from recording_archive.archive import Archive, discover
-from recording_archive.hosts import MediaHosts
-from recording_archive.media_client import Limits, MediaClient
+from recording_archive.archive import Archive
+from recording_archive.archiving import compress as packing
+from recording_archive.archiving import download as fetching
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.report import Summary, report
+from recording_archive.archiving.request import Request
 from recording_archive.model import Window
-from recording_archive.report import Summary, report
-from recording_archive.request import Request
 from recording_archive.settings import Settings
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions import InteractionsSource
+from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.client import Limits, MediaClient
 
 DAY = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
 """The one day for which the `cloud` fixture has recordings."""

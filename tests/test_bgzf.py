@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recording_archive.bgzf import END_MARKER, MEMBER_BYTES, compress, media_range, read_back
 from recording_archive.errors import PermanentError
 from recording_archive.model import Compressed
+from recording_archive.store.bgzf import END_MARKER, MEMBER_BYTES, compress, media_range, read_back
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

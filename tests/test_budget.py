@@ -15,11 +15,13 @@ from test_batches import Clock
 from whole_run import at
 
 from genesys_sandbox import Sandbox, SandboxOptions
-from recording_archive import books, fetching
-from recording_archive.archive import Archive, discover
+from recording_archive.archive import Archive
+from recording_archive.archiving import download as fetching
+from recording_archive.archiving import work_table as books
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.tables import recordings, runs, work
 from recording_archive.model import Outcome, State, Window
-from recording_archive.request import Request
-from recording_archive.schema import recordings, runs, work
 from recording_archive.sources.conversations import ConversationsSource
 
 BUDGET_MINUTES, PER_MINUTE = 18, 300

@@ -15,11 +15,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, inspect, select, text
 
-from recording_archive.catalog import Catalog, record
+from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
+from recording_archive.catalog.tables import events, tables
 from recording_archive.errors import ConfigurationError, StoreError, TransientError
-from recording_archive.migrations import HEAD, VERSION_TABLE
 from recording_archive.model import PartId
-from recording_archive.schema import events, tables
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def test_migrations_lead_to_the_tables_of_the_code() -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
         config = Config()
-        config.set_main_option("script_location", str(resources.files("recording_archive") / "migrations"))
+        config.set_main_option("script_location", str(resources.files("recording_archive") / "catalog" / "migrations"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})

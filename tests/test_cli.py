@@ -20,14 +20,14 @@ import typer
 from sqlalchemy import select, update
 
 from genesys_sandbox import Fault, Sandbox, SandboxOptions
-from recording_archive import cli
 from recording_archive.archive import Archive
-from recording_archive.check import Connected, Finding, Verdict, check, connect_by_airflow
-from recording_archive.connection import Facts, read_facts
-from recording_archive.request import Request
-from recording_archive.schema import events, recordings
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.tables import events, recordings
+from recording_archive.cli import app as cli
+from recording_archive.cli.check import Connected, Finding, Verdict, check, connect_by_airflow
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources.client import ApiClient
+from recording_archive.sources.connection import Facts, read_facts
 from recording_archive.sources.interactions import InteractionsSource
 
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"
@@ -483,7 +483,9 @@ class TestWhole:
 
     def test_a_terminal_gets_tables(self) -> None:
         """Where a person looks, rows have borders, and text of the source is neither markup nor control."""
-        code = r"from recording_archive import terminal; terminal.table('Title', ('a', 'b'), [('[red]', '\x1b[2J')])"
+        code = (
+            r"from recording_archive.cli import terminal; terminal.table('Title', ('a', 'b'), [('[red]', '\x1b[2J')])"
+        )
         master, slave = pty.openpty()
         with subprocess.Popen([sys.executable, "-c", code], stdout=slave) as process:
             os.close(slave)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from recording_archive.connection import Facts, facts_from_environment, not_defined, read_facts
 from recording_archive.errors import ConfigurationError, PermanentError
+from recording_archive.sources.connection import Facts, facts_from_environment, not_defined, read_facts
 
 
 def facts(host: str | None = "eu_west_1", **extra: Any) -> Facts:

@@ -18,12 +18,12 @@ from sqlalchemy import select
 from whole_run import DAY, NIGHT, at, check_books, leaks, media_sha256, objects, sidecar_of
 
 from genesys_sandbox import Fault, Sandbox, SandboxOptions
-from recording_archive import fetching
 from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving import download as fetching
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import PartId, State, Window
-from recording_archive.reindex import reindex
-from recording_archive.request import Request
-from recording_archive.schema import events, recordings
+from recording_archive.recovery.reindex import reindex
 from recording_archive.sources.conversations.query import DetailsQuery
 
 A_DAY = timedelta(days=1)
@@ -392,7 +392,7 @@ def test_a_stopped_download_goes_on_where_it_was(start: Start, archive: Archive)
 
 
 def _todo(archive: Archive) -> Any:
-    from recording_archive import books  # noqa: PLC0415
+    from recording_archive.archiving import work_table as books  # noqa: PLC0415
 
     with archive.catalog.read() as connection:
         return books.open_work(connection, "scheduled__0", 1, staged=False)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recording_archive.coverage import Reach, describe_hole, reach
+from recording_archive.archiving.coverage import Reach, describe_hole, reach
 from recording_archive.model import Window
 
 DAY = timedelta(days=1)

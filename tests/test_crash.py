@@ -32,12 +32,13 @@ from sqlalchemy import func, select
 from whole_run import Tasks, check_archive, check_books
 
 from genesys_sandbox import Fault, Sandbox, SandboxOptions
-from recording_archive import bgzf, verify
 from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog.tables import events, runs, work
 from recording_archive.errors import StoreError, TransientError
-from recording_archive.schema import events, runs, work
+from recording_archive.fixity import verify
 from recording_archive.settings import Settings
-from recording_archive.sidecar import to_recording
+from recording_archive.store import bgzf
+from recording_archive.store.sidecar import to_recording
 
 RUN = "scheduled__1"
 TASKS = ["query", "download", "gzip", "report"]

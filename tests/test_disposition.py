@@ -36,16 +36,17 @@ from letting_go import (
 from runner import settings_below
 from sqlalchemy import insert, select
 
-from recording_archive import holds, sidecar
+from recording_archive import holds
 from recording_archive.archive import Archive, open_archive
-from recording_archive.disposition import purge, quarantine, restore
+from recording_archive.catalog.tables import work
+from recording_archive.disposition.plan import make_plan
+from recording_archive.disposition.quarantine import purge, quarantine, restore
+from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError, PermanentError, StoreError
 from recording_archive.holds import Criteria
 from recording_archive.model import State
-from recording_archive.plan import make_plan
-from recording_archive.retention_report import close
-from recording_archive.schema import work
-from recording_archive.store import LocalStore
+from recording_archive.store import sidecar
+from recording_archive.store.base import LocalStore
 
 STOP = threading.Event()
 Harm = Callable[[Archive, str], Any]
@@ -131,7 +132,7 @@ class TestWhole:
         self, archived: Archive, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A certificate lists so many parts at most."""
-        monkeypatch.setattr("recording_archive.deletion.BATCH", 4)
+        monkeypatch.setattr("recording_archive.disposition.deletion.BATCH", 4)
         enforce(quarantined(archived), "retention__2")
         certificates = documents(archived, "certificates").values()
         assert sorted(len(document["parts"]) for document in certificates) == [2, 4]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import pytest
 from letting_go import change, files_of, hold, ids, quarantined, row_of, told
 
-from recording_archive import cli
 from recording_archive.archive import Archive
+from recording_archive.cli import app as cli
 from recording_archive.model import State
 from recording_archive.settings import read_settings
 

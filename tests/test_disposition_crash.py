@@ -37,8 +37,8 @@ from runner import settings_below
 
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive, open_archive
-from recording_archive.erasure import Subject, erase
-from recording_archive.ledger_proof import Proof
+from recording_archive.disposition.erasure import Subject, erase
+from recording_archive.ledger.proof import Proof
 from recording_archive.model import State
 from recording_archive.settings import Settings
 

@@ -33,18 +33,18 @@ from runner import DAY
 from sqlalchemy import insert, select
 
 from genesys_sandbox import Fault, Sandbox
-from recording_archive import subjects
-from recording_archive.approval import approve
 from recording_archive.archive import Archive, open_archive
-from recording_archive.erasure import Subject, erase, erase_planned, find, plan_erasure
+from recording_archive.archiving.report import Summary
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.tables import work
+from recording_archive.disposition import subject_hashes as subjects
+from recording_archive.disposition.approval import approve
+from recording_archive.disposition.erasure import Subject, erase, erase_planned, find, plan_erasure
+from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError, PermanentError, StoreError
 from recording_archive.model import Attributes, State
-from recording_archive.reindex import Result, reindex
-from recording_archive.report import Summary
-from recording_archive.request import Request
-from recording_archive.retention_report import close
-from recording_archive.schema import work
-from recording_archive.store import LocalStore
+from recording_archive.recovery.reindex import Result, reindex
+from recording_archive.store.base import LocalStore
 
 Run = Callable[..., Summary]
 STOP = threading.Event()

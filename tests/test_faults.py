@@ -20,10 +20,10 @@ from whole_run import DAY, LIMITS, NIGHT, Ended, Tasks, at, check_archive, check
 
 from genesys_sandbox import Fault, Sandbox, SandboxOptions
 from recording_archive.archive import Archive
+from recording_archive.archiving.request import Request, read_request
+from recording_archive.catalog.tables import coverage, work
 from recording_archive.errors import AccessError
 from recording_archive.model import Window
-from recording_archive.request import Request, read_request
-from recording_archive.schema import coverage, work
 
 A_DAY = timedelta(days=1)
 BARE = 3  # the recording without a checksum

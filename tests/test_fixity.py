@@ -21,15 +21,17 @@ from runner import Runner, settings_below
 from sqlalchemy import insert, select, update
 
 from genesys_sandbox import Sandbox, SandboxOptions
-from recording_archive import fixity, sidecar
-from recording_archive.archive import MOST_BATCHES, Archive, open_archive
+from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving.discover import MOST_BATCHES
+from recording_archive.catalog.tables import fixity_runs, readings, recordings, runs
 from recording_archive.errors import ConfigurationError, StoreError
-from recording_archive.examination import examine
-from recording_archive.fixity_report import report
-from recording_archive.fixity_scope import Scope, read_scope
-from recording_archive.schema import fixity_runs, readings, recordings, runs
-from recording_archive.store import LocalStore
-from recording_archive.sweep import Swept, sweep
+from recording_archive.fixity import reading as fixity
+from recording_archive.fixity.examine import examine
+from recording_archive.fixity.report import report
+from recording_archive.fixity.request import Scope, read_scope
+from recording_archive.fixity.sweep import Swept, sweep
+from recording_archive.store import sidecar
+from recording_archive.store.base import LocalStore
 
 NOW = datetime(2027, 1, 1, 3, tzinfo=UTC)
 GO_ON = threading.Event()

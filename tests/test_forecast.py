@@ -16,16 +16,17 @@ from letting_go import EXPIRED, enforce
 from letting_go import at as at_moment
 from sqlalchemy import insert, select
 
-from recording_archive import cli, disposition
-from recording_archive import forecast as module
 from recording_archive.archive import Archive
-from recording_archive.forecast import forecast
+from recording_archive.catalog.tables import events, recordings
+from recording_archive.cli import app as cli
+from recording_archive.disposition import quarantine as disposition
 from recording_archive.holds import Criteria, create, holding
 from recording_archive.model import PartId, State
-from recording_archive.outlook import Amount, Forecast, Outlook, total
-from recording_archive.policies import adopt, read_policy
-from recording_archive.retention import Action, Kept, Policy, judge
-from recording_archive.schema import events, recordings
+from recording_archive.retention import forecast as module
+from recording_archive.retention.forecast import forecast
+from recording_archive.retention.forecast_figures import Amount, Forecast, Outlook, total
+from recording_archive.retention.policy_in_force import adopt, read_policy
+from recording_archive.retention.rules import Action, Kept, Policy, judge
 from recording_archive.settings import Settings, read_settings
 
 AS_OF = datetime(2026, 11, 23, 9, 30, 0, 500_000, tzinfo=UTC)

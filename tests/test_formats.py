@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recording_archive.formats import UNKNOWN, error_page_kind, sniff
+from recording_archive.transfer.formats import UNKNOWN, error_page_kind, sniff
 
 MP3_FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # MPEG 1 layer III, 128 kbit/s, 44.1 kHz: 417 bytes
 MP3_SPEECH = b"\xff\xe3\x18\xc4" + bytes(68)  # MPEG 2.5, 8 kbit/s, 8 kHz: 72 bytes

@@ -15,15 +15,15 @@ from runner import settings_below
 from sqlalchemy import delete, insert, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog import Catalog
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.tables import hold_terms, holds, recordings
 from recording_archive.holds import Criteria, Effect, Hold, Holding, Matcher, effect, holding
+from recording_archive.holds.date_index import MOST_NAMED, Span, Spans
 from recording_archive.holds.rows import end, enter
-from recording_archive.holds.spans import MOST_NAMED, Span, Spans
 from recording_archive.model import PartId, State
-from recording_archive.numbers import canonical, spellings
-from recording_archive.places import staging_at
-from recording_archive.schema import hold_terms, holds, recordings
-from recording_archive.store import LocalStore
+from recording_archive.phone_numbers import canonical, spellings
+from recording_archive.store.base import LocalStore
+from recording_archive.store.locate import staging_at
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 GUID, OTHER_GUID = "4F2A9C00-0000-4000-8000-000000000001", "4f2a9c00-0000-4000-8000-000000000002"

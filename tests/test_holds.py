@@ -19,29 +19,18 @@ from runner import settings_below
 from sqlalchemy import Table, select, update
 
 from genesys_sandbox import Sandbox
-from recording_archive import cli
 from recording_archive.archive import Archive, open_archive
-from recording_archive.catalog import Catalog
+from recording_archive.archiving.report import Summary
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.tables import events, hold_terms, holds, recordings
+from recording_archive.cli import app as cli
 from recording_archive.errors import ConfigurationError, StoreError, TransientError
-from recording_archive.holds import (
-    MOST_VALUES,
-    Criteria,
-    Hold,
-    Matcher,
-    create,
-    effect,
-    find,
-    holding,
-    read,
-    reindex_holds,
-    release,
-)
-from recording_archive.indexed import Indexed, Result
-from recording_archive.ledger import newest
+from recording_archive.holds import MOST_VALUES, Criteria, Hold, Matcher, create, effect, find, holding, read, release
+from recording_archive.ledger.sealing import newest
 from recording_archive.model import PartId, State
-from recording_archive.reindex import reindex
-from recording_archive.report import Summary
-from recording_archive.schema import events, hold_terms, holds, recordings
+from recording_archive.recovery.from_holds import reindex_holds
+from recording_archive.recovery.reindex import reindex
+from recording_archive.recovery.result import Indexed, Result
 from recording_archive.settings import Settings, read_settings
 
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from scripted import Answer, Request, ScriptedHost, endless, ranged, reply
 
-from recording_archive.connections import PinnedConnection, Proxy
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
-from recording_archive.hosts import MediaHosts, Resolver, refusal
+from recording_archive.transfer.allowed_hosts import MediaHosts, Resolver, refusal
+from recording_archive.transfer.pinned import PinnedConnection, Proxy
 
 PUBLIC = "93.184.215.14"
 connected: list[Any] = []

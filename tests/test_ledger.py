@@ -16,14 +16,15 @@ import pytest
 from ledger_world import NOW, actors_in, documents, in_catalog, lines_of, path_of, prove, rewrite, tampered, tell
 from sqlalchemy import insert, select, update
 
-from recording_archive import chain, report
 from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving import report
+from recording_archive.archiving.report import Summary
+from recording_archive.catalog.tables import events, runs
 from recording_archive.errors import StoreError
-from recording_archive.ledger import Head, newest, seal, unknown_segments
-from recording_archive.reindex import Result, reindex
-from recording_archive.report import Summary
-from recording_archive.schema import events, runs
-from recording_archive.store import LocalStore
+from recording_archive.ledger import segments as chain
+from recording_archive.ledger.sealing import Head, newest, seal, unknown_segments
+from recording_archive.recovery.reindex import Result, reindex
+from recording_archive.store.base import LocalStore
 
 Run = Callable[..., Summary]
 

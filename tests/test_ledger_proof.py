@@ -20,17 +20,19 @@ from hypothesis import strategies as st
 from ledger_world import NOW, documents, in_catalog, path_of, prove, rewrite, tampered, tell
 from sqlalchemy import insert, update
 
-from recording_archive import chain, cli, ledger
 from recording_archive.archive import Archive
-from recording_archive.catalog import record
+from recording_archive.archiving.report import Summary
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import runs
+from recording_archive.cli import app as cli
 from recording_archive.errors import ConfigurationError, StoreError
-from recording_archive.ledger import Head, newest, seal
-from recording_archive.ledger_proof import Proof
+from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger import segments as chain
+from recording_archive.ledger.proof import Proof
+from recording_archive.ledger.sealing import Head, newest, seal
 from recording_archive.model import PartId
-from recording_archive.report import Summary
-from recording_archive.schema import runs
 from recording_archive.settings import Settings, read_settings
-from recording_archive.store import LocalStore
+from recording_archive.store.base import LocalStore
 
 Run = Callable[..., Summary]
 

@@ -37,25 +37,30 @@ from hypothesis.stateful import (
 from runner import settings_below
 from sqlalchemy import Connection, Row, select
 
-from recording_archive import books, disposition, holds, ledger, packing
-from recording_archive.approval import approve
-from recording_archive.archive import Archive, discover, open_archive
-from recording_archive.catalog import Catalog
-from recording_archive.erasure import Subject, erase
+from recording_archive import holds
+from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving import compress as packing
+from recording_archive.archiving import work_table as books
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.report import report
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.tables import recordings
+from recording_archive.disposition import quarantine as disposition
+from recording_archive.disposition.approval import approve
+from recording_archive.disposition.erasure import Subject, erase
+from recording_archive.disposition.plan import make_plan
+from recording_archive.disposition.plan_table import part_of
+from recording_archive.disposition.report import close, close_left_open
 from recording_archive.errors import PermanentError, StoreError
+from recording_archive.fixity.verify import verify
 from recording_archive.holds import Criteria
-from recording_archive.ledger_notes import part_of as part_in
-from recording_archive.ledger_proof import Proof
+from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger.proof import Proof
+from recording_archive.ledger.proof_index import part_of as part_in
 from recording_archive.model import Attributes, Fetched, Listing, MediaFormat, PartId, Window
-from recording_archive.plan import make_plan
-from recording_archive.plan_rows import part_of
-from recording_archive.reindex import Result, reindex
-from recording_archive.report import report
-from recording_archive.request import Request
-from recording_archive.retention_report import close, close_left_open
-from recording_archive.schema import recordings
-from recording_archive.store import LocalStore
-from recording_archive.verify import verify
+from recording_archive.recovery.reindex import Result, reindex
+from recording_archive.store.base import LocalStore
 
 DAWN = datetime(2026, 1, 1, tzinfo=UTC)
 DAY, QUARANTINE = timedelta(days=1), timedelta(days=7)

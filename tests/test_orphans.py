@@ -13,9 +13,9 @@ from whole_run import DAY, NIGHT, at, check_books, objects, sidecar_of
 
 from genesys_sandbox import Fault
 from recording_archive.archive import Archive
+from recording_archive.archiving.reconcile import Standing, reconcile
+from recording_archive.archiving.request import Request
 from recording_archive.model import PartId, Window
-from recording_archive.reconcile import Standing, reconcile
-from recording_archive.request import Request
 
 __all__ = ["start"]  # the fixture
 

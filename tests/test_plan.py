@@ -11,18 +11,21 @@ import pytest
 from letting_go import EXPIRED, QUARANTINE, at, change, enforce, hold, ids, planned, quarantined, rows, told
 from sqlalchemy import delete
 
-from recording_archive import holds, ledger, policies, schema
-from recording_archive.approval import approve
+from recording_archive import holds
 from recording_archive.archive import Archive
-from recording_archive.disposition import quarantine
+from recording_archive.catalog import tables as schema
+from recording_archive.catalog.tables import events, segments
+from recording_archive.disposition.approval import approve
+from recording_archive.disposition.plan import make_plan
+from recording_archive.disposition.plan_table import Plan, noted, read_plan
+from recording_archive.disposition.quarantine import quarantine
+from recording_archive.disposition.report import close
+from recording_archive.disposition.request import read_retention_request
 from recording_archive.errors import ConfigurationError, PermanentError, StoreError, TransientError
 from recording_archive.holds import Criteria
+from recording_archive.ledger import sealing as ledger
 from recording_archive.model import State
-from recording_archive.plan import make_plan
-from recording_archive.plan_rows import Plan, noted, read_plan
-from recording_archive.retention_report import close
-from recording_archive.retention_request import read_retention_request
-from recording_archive.schema import events, segments
+from recording_archive.retention import policy_in_force as policies
 
 STOP = threading.Event()
 DAY = timedelta(days=1)
@@ -76,7 +79,7 @@ class TestDue:
 
     def test_pages_miss_nothing(self, archived: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
         """Recordings of one moment that fall on two pages are all planned, each once."""
-        monkeypatch.setattr("recording_archive.plan.PAGE", 2)
+        monkeypatch.setattr("recording_archive.disposition.plan.PAGE", 2)
         for name in ids(archived)[:5]:
             change(archived, name, interaction_date=datetime(2026, 11, 20, tzinfo=UTC))
         assert make_plan(at(archived, EXPIRED), "retention__1").counts["quarantine"] == 6

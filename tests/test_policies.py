@@ -18,14 +18,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from recording_archive import cli, ledger, policies
 from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog.tables import events
+from recording_archive.cli import app as cli
 from recording_archive.errors import ConfigurationError, StoreError
-from recording_archive.plain_yaml import MOST_BYTES
-from recording_archive.policies import adopt, in_force, keep, newest, read_policy
-from recording_archive.reindex import reindex
-from recording_archive.retention import ATTRIBUTES, Rule
-from recording_archive.schema import events
+from recording_archive.ledger import sealing as ledger
+from recording_archive.recovery.reindex import reindex
+from recording_archive.retention import policy_in_force as policies
+from recording_archive.retention.policy_in_force import adopt, in_force, keep, newest, read_policy
+from recording_archive.retention.rules import ATTRIBUTES, Rule
+from recording_archive.retention.strict_yaml import MOST_BYTES
 from recording_archive.settings import Settings, read_settings
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 from letting_go import EXPIRED, at
 
-from recording_archive.approval import approve
 from recording_archive.archive import Archive
-from recording_archive.erasure import Subject, plan_erasure
+from recording_archive.disposition.approval import approve
+from recording_archive.disposition.approval_question import question
+from recording_archive.disposition.erasure import Subject, plan_erasure
+from recording_archive.disposition.plan import Plan, make_plan
+from recording_archive.disposition.plan_table import note_problem
 from recording_archive.errors import PermanentError
-from recording_archive.plan import Plan, make_plan
-from recording_archive.plan_rows import note_problem
-from recording_archive.question import question
 
 
 def planned(archive: Archive, run_id: str = "retention__1", triggered_by: str | None = "ann") -> Plan:

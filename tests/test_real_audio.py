@@ -12,8 +12,8 @@ from runner import Runner
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive
+from recording_archive.archiving.request import Request
 from recording_archive.model import Window
-from recording_archive.request import Request
 
 MEDIA = Path(__file__).parent / "media"
 

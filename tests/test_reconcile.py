@@ -13,14 +13,14 @@ from test_conversations import PER_DAY, Start, met, start
 from whole_run import NIGHT, at
 
 from genesys_sandbox import Fault
-from recording_archive import cli
 from recording_archive.archive import Archive
-from recording_archive.check import Connected
-from recording_archive.connection import read_facts
+from recording_archive.archiving.reconcile import Standing, reconcile
+from recording_archive.cli import app as cli
+from recording_archive.cli.check import Connected
 from recording_archive.errors import AccessError
-from recording_archive.reconcile import Standing, reconcile
 from recording_archive.settings import read_settings
 from recording_archive.sources import Stored
+from recording_archive.sources.connection import read_facts
 from recording_archive.sources.conversations import ConversationsSource
 from recording_archive.sources.conversations.permissions import NEEDED, SENSITIVE, USEFUL
 
@@ -89,7 +89,7 @@ def test_the_command_names_what_is_missing(
         extra=given["extra"] | {"api": "conversations"},
     )
     connected = Connected(facts, "this test", tasks.source())
-    monkeypatch.setattr("recording_archive.check.connect_by_airflow", lambda _: connected)
+    monkeypatch.setattr("recording_archive.cli.check.connect_by_airflow", lambda _: connected)
     read_settings.cache_clear()
 
     def ended(*arguments: str) -> int:

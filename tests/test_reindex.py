@@ -17,19 +17,19 @@ import pytest
 from sqlalchemy import Table, select, update
 
 from genesys_sandbox import Fault, Sandbox
-from recording_archive import stored_report
 from recording_archive.archive import Archive, open_archive
-from recording_archive.catalog import Catalog, record
-from recording_archive.decisions import acknowledge
+from recording_archive.archiving.acknowledge import acknowledge
+from recording_archive.archiving.report import Summary
+from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.tables import coverage, events, recordings, runs, segments
 from recording_archive.errors import PermanentError, StoreError
-from recording_archive.ledger import newest, seal, unknown_segments
-from recording_archive.ledger_proof import Proof
+from recording_archive.fixity.verify import verify
+from recording_archive.ledger.proof import Proof
+from recording_archive.ledger.sealing import newest, seal, unknown_segments
 from recording_archive.model import Attributes, PartId
-from recording_archive.reindex import Indexed, Result, reindex
-from recording_archive.report import Summary
-from recording_archive.schema import coverage, events, recordings, runs, segments
+from recording_archive.recovery.reindex import Indexed, Result, reindex
+from recording_archive.reports import reading as stored_report
 from recording_archive.settings import Settings
-from recording_archive.verify import verify
 
 Run = Callable[..., Summary]
 NIGHT = datetime(2026, 11, 21, 1, tzinfo=UTC)

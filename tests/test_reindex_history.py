@@ -13,12 +13,12 @@ from rot import ALL, Verifying, damage, flip, rows
 from sqlalchemy import Table, select
 
 from genesys_sandbox import Fault, Sandbox
-from recording_archive import ledger
 from recording_archive.archive import Archive, open_archive
-from recording_archive.ledger_proof import Proof
-from recording_archive.reindex import Indexed, Result, reindex
-from recording_archive.schema import dispositions, fixity_runs, plans, readings
-from recording_archive.store import LocalStore
+from recording_archive.catalog.tables import dispositions, fixity_runs, plans, readings
+from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger.proof import Proof
+from recording_archive.recovery.reindex import Indexed, Result, reindex
+from recording_archive.store.base import LocalStore
 
 
 def dump(archive: Archive, table: Table, *without: str) -> list[dict[str, Any]]:

@@ -21,17 +21,19 @@ from runner import settings_below
 from sqlalchemy import Row, delete, update
 
 from genesys_sandbox import Fault, Sandbox
-from recording_archive import bgzf, inspection, repair, sidecar
 from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog.tables import recordings, work
 from recording_archive.errors import ConfigurationError, PermanentError, StoreError
-from recording_archive.fixity_report import FixityReport
+from recording_archive.fixity import repair
+from recording_archive.fixity import strays_and_ledger as inspection
+from recording_archive.fixity.refetch import Origin
+from recording_archive.fixity.report import FixityReport
+from recording_archive.fixity.verify import verify
 from recording_archive.model import PartId
-from recording_archive.origin import Origin
-from recording_archive.reindex import Result, reindex
-from recording_archive.replacement import rejected_of
-from recording_archive.schema import recordings, work
-from recording_archive.store import LocalStore
-from recording_archive.verify import verify
+from recording_archive.recovery.reindex import Result, reindex
+from recording_archive.store import bgzf, sidecar
+from recording_archive.store.base import LocalStore
+from recording_archive.store.sidecar import rejected_of
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 HEADER_TIME = 4  # a byte of the first member's header that no reader of audio looks at

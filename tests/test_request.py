@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from recording_archive.archiving.request import Request, read_request
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import Window
-from recording_archive.request import Request, read_request
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 30, 10, tzinfo=UTC)

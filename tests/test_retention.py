@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recording_archive.catalog.tables import recordings
 from recording_archive.model import State
-from recording_archive.retention import ATTRIBUTES, Action, Kept, Policy, Rule, Verdict, decide, judge, later
-from recording_archive.schema import recordings
+from recording_archive.retention.rules import ATTRIBUTES, Action, Kept, Policy, Rule, Verdict, decide, judge, later
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import subprocess
 import sys
-import textwrap
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -24,15 +24,17 @@ from sqlalchemy import func, insert, select, update
 from whole_run import DAY, NIGHT, Ended, Tasks, at, check_archive, check_books, objects, reported, sha256, sidecar_of
 
 from genesys_sandbox import Fault, Recording, Sandbox
-from recording_archive import bgzf, packing
 from recording_archive.archive import Archive, open_archive
-from recording_archive.decisions import acknowledge
+from recording_archive.archiving import compress as packing
+from recording_archive.archiving.acknowledge import acknowledge
+from recording_archive.archiving.report import close_left_open
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import Outcome, State, Window
-from recording_archive.report import close_left_open
-from recording_archive.request import Request
-from recording_archive.schema import events, recordings, runs, work
-from recording_archive.stored_report import read_rows
+from recording_archive.reports.reading import read_rows
+from recording_archive.store import bgzf
 
+ONE_RUN = Path(__file__).with_name("programs") / "one_run.py"
 A_DAY = timedelta(days=1)
 
 
@@ -111,37 +113,15 @@ def test_two_runs_at_once_archive_each_recording_once(tasks: Tasks, archive: Arc
         check_meeting(archive, tasks.cloud, list(pool.map(run, ("manual__1", "manual__2"))))
 
 
-ONE_RUN = """
-    import sys
-    from types import SimpleNamespace
-    from recording_archive.archive import open_archive
-    from recording_archive.request import Request
-    from recording_archive.settings import Settings
-    from whole_run import DAY, Tasks
-
-    run_id, settings, cloud = sys.argv[1], sys.argv[2], eval(sys.argv[3])
-    archive, tasks = open_archive(Settings.model_validate_json(settings)), Tasks(SimpleNamespace(**cloud))
-    batches = tasks.query(archive, run_id, Request(window=DAY))
-    for step in ("download", "gzip"):
-        print("ready", flush=True)
-        sys.stdin.readline()
-        for batch in batches:
-            getattr(tasks, step)(archive, run_id, batch.number)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(tasks.report(archive, run_id).summary.report_key)
-"""
-
-
 def test_two_processes_at_once_archive_each_recording_once(tasks: Tasks, archive: Archive) -> None:
     """The same with two processes, which share no lock but the catalog's and the file system's."""
     names = ("login_base", "api_base", "client_id", "client_secret", "media_host")
     cloud = {name: getattr(tasks.cloud, name) for name in names}
-    command = [sys.executable, "-c", textwrap.dedent(ONE_RUN)]
+    command = [sys.executable, ONE_RUN]
     both = [
         subprocess.Popen(
-            [*command, run_id, archive.settings.model_dump_json(), repr(cloud)],
-            cwd=Path(__file__).parent,
+            [*command, run_id, archive.settings.model_dump_json(), json.dumps(cloud)],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -17,9 +17,9 @@ from whole_run import DAY, NIGHT, Tasks, at, check_books, leaks, media_sha256, o
 
 from genesys_sandbox import Fault, Recording, Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving.request import Request
 from recording_archive.errors import AccessError, ArchiveError, ConfigurationError
 from recording_archive.model import Listing, PartId, Window, is_safe_id
-from recording_archive.request import Request
 from recording_archive.sources import Source
 
 PER_DAY = 6

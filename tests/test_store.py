@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 
 from recording_archive.errors import PermanentError, RunError, StoreError
-from recording_archive.store import LocalStore, Store
+from recording_archive.store.base import LocalStore, Store
 
 KEY = "recordings/org=default/year=2026/month=11/day=21/a~b~0.wav.gz"
+PROGRAMS = Path(__file__).with_name("programs")
 CREATED = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -293,34 +294,15 @@ def test_of_racing_processes_exactly_one_wins(local: LocalStore) -> None:
     assert local.read(KEY).decode() in {str(process.pid) for process in processes}
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from recording_archive.store import LocalStore
-
-steps_left = int(sys.argv[2])
-
-def die_in_time(event, args):
-    global steps_left
-    if event in {"open", "os.mkdir", "os.chmod", "os.link", "os.remove"}:
-        if not steps_left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        steps_left -= 1
-
-store = LocalStore(Path(sys.argv[1]))
-sys.addaudithook(die_in_time)
-store.put("d/e/f.json", b"x" * 100_000)
-os._exit(0)
-"""
-
-
 def test_killed_at_any_step_leaves_a_whole_object_or_none(tmp_path: Path) -> None:
     """SIGKILL before each system call leaves at most a temporary name, and an object only when it is whole."""
     step, killed = 0, True
     while killed:
         store = LocalStore(tmp_path / str(step))
         store.found("0" * 32, CREATED)
-        done = subprocess.run([sys.executable, "-c", KILLED, str(store.root), str(step)], check=False)
+        done = subprocess.run(
+            [sys.executable, PROGRAMS / "publish_and_die.py", str(store.root), str(step)], check=False
+        )
         killed = done.returncode != 0
         if store.size("d/e/f.json") is not None:
             assert store.read("d/e/f.json") == b"x" * 100_000
@@ -410,28 +392,10 @@ def test_only_regular_files_are_objects(local: LocalStore, tmp_path: Path, kind:
     assert list(local.list("")) == ["archive.json"]
 
 
-LIMITED = """
-import resource, sys
-from pathlib import Path
-from recording_archive.errors import StoreError
-from recording_archive.store import LocalStore
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-store = LocalStore(Path(sys.argv[1]))
-try:
-    with store.begin("d/x.gz") as draft:
-        for _ in range(int(sys.argv[2])):
-            draft.file.write(b"x" * int(sys.argv[3]))
-        draft.seal()
-        draft.publish()
-except StoreError as error:
-    print(error)
-"""
-
-
 @pytest.mark.parametrize(("writes", "size"), [(3, 50_000), (150, 1_000), (1, 200_000), (1, 100_001)])
 def test_write_that_does_not_fit_is_a_store_error(local: LocalStore, writes: int, size: int) -> None:
     """A limit met in any write, or only in the last buffered bytes, names file and remedy and leaves nothing."""
-    command = [sys.executable, "-c", LIMITED, str(local.root), str(writes), str(size)]
+    command = [sys.executable, PROGRAMS / "publish_under_a_limit.py", str(local.root), str(writes), str(size)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert str(local.root / "d/x.gz") in done.stdout
     assert "ulimit -f" in done.stdout

@@ -11,7 +11,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 import traceback
@@ -26,13 +25,15 @@ from typing import Any
 import pytest
 from scripted import Answer, Request, ScriptedHost, endless, ranged, raw, reply, sha256
 
-from recording_archive import partial, transfer
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, Stopped, StoreError, TransientError
-from recording_archive.hosts import MediaHosts
-from recording_archive.media_client import BUFFER_BYTES, Limits, MediaClient
 from recording_archive.model import Fetched
-from recording_archive.transfer import Order, Transfer
+from recording_archive.transfer import partial_file as partial
+from recording_archive.transfer import transfer
+from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.client import BUFFER_BYTES, Limits, MediaClient
+from recording_archive.transfer.transfer import Order, Transfer
 
+FETCH = Path(__file__).with_name("programs") / "fetch_one.py"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BODY = b"RIFF\x2c\x00\x00\x00WAVEfmt " + bytes(range(48))  # 64 bytes
 BIG = b"RIFF" + os.urandom(2**20) * 9  # over the 8 MiB from which a partial outlives its process
@@ -642,7 +643,7 @@ class TestDisk:
     def test_a_killed_process_leaves_a_partial_that_is_adopted(self, desk: Desk) -> None:
         """SIGKILL in the middle of a body costs only what was missing."""
         silent = desk.host(raw(_head(BIG) + BIG[:-1000], hang=True))
-        victim = subprocess.Popen([sys.executable, "-c", FETCH, silent.base, str(desk.target), "0"])
+        victim = subprocess.Popen([sys.executable, FETCH, silent.base, str(desk.target), "0"])
         _until(lambda: desk.part.exists() and desk.part.stat().st_size > 8 * 2**20 and desk.note.exists())
         victim.send_signal(signal.SIGKILL)
         victim.wait()
@@ -749,8 +750,7 @@ class TestDisk:
     def test_a_disk_that_refuses_is_a_store_error(self, desk: Desk) -> None:
         """A write that fails in the middle stops the run with its remedy and frees the space."""
         host = desk.host(reply(200, BIG))
-        limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n" + FETCH
-        command = [sys.executable, "-c", limited, host.base, str(desk.target), "0"]
+        command = ["prlimit", "--fsize=1000000", sys.executable, FETCH, host.base, str(desk.target), "0"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "StoreError" in done.stderr
         assert "RECORDING_ARCHIVE_STAGING_URL" in done.stderr
@@ -799,24 +799,8 @@ def _zeros(size: int) -> Answer:
     return answer
 
 
-FETCH = textwrap.dedent("""
-    import resource, sys, threading
-    from pathlib import Path
-    from urllib.parse import urlsplit
-    from recording_archive.hosts import MediaHosts
-    from recording_archive.media_client import Limits, MediaClient
-    from recording_archive.transfer import Order
-
-    base, target = sys.argv[1], Path(sys.argv[2])
-    hosts = MediaHosts([urlsplit(base).netloc], True)
-    client = MediaClient(hosts, Limits(free_space_reserve_bytes=int(sys.argv[3])), stop=threading.Event())
-    client.transfer(Order("i~r~0", base + "/m", target, None, lambda: base + "/m")).run()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-""")
-
-
 def _peak(desk: Desk, host: ScriptedHost) -> int:
-    command = [sys.executable, "-c", FETCH, host.base, str(desk.target), "0"]
+    command = [sys.executable, FETCH, host.base, str(desk.target), "0"]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

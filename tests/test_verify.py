@@ -11,13 +11,13 @@ from typing import Any, BinaryIO
 import pytest
 from sqlalchemy import insert, select, update
 
-from recording_archive import sidecar
 from recording_archive.archive import Archive
+from recording_archive.catalog.tables import events, recordings, work
 from recording_archive.errors import PermanentError, StoreError
+from recording_archive.fixity.verify import Verified, count, strays, verify
 from recording_archive.model import PartId
-from recording_archive.schema import events, recordings, work
-from recording_archive.store import LocalStore
-from recording_archive.verify import Verified, count, strays, verify
+from recording_archive.store import sidecar
+from recording_archive.store.base import LocalStore
 
 
 def rows(archive: Archive) -> list[Any]:

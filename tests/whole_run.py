@@ -19,16 +19,19 @@ from typing import Any
 import requests
 
 from genesys_sandbox import SIGNATURE_PREFIX, TOKEN_PREFIX, Recording, Sandbox
-from recording_archive import books, fetching, packing
-from recording_archive.archive import Archive, discover
+from recording_archive.archive import Archive
+from recording_archive.archiving import compress as packing
+from recording_archive.archiving import download as fetching
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.report import Summary, noted, report
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.rows import Batch
 from recording_archive.errors import ArchiveError, PermanentError, TransientError
-from recording_archive.hosts import MediaHosts
-from recording_archive.media_client import Limits, MediaClient
 from recording_archive.model import Window
-from recording_archive.report import Summary, noted, report
-from recording_archive.request import Request
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions import InteractionsSource
+from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.client import Limits, MediaClient
 
 DAY = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
 NIGHT = datetime(2026, 11, 21, 0, 5, tzinfo=UTC)
@@ -87,7 +90,7 @@ class Tasks:
             attempt(partial(self.gzip, archive, run_id, batch.number))
         return self.report(archive, run_id, raised)
 
-    def query(self, archive: Archive, run_id: str, request: Request = SCHEDULED) -> list[books.Batch]:
+    def query(self, archive: Archive, run_id: str, request: Request = SCHEDULED) -> list[Batch]:
         """What `query_recordings` does."""
         with noted(archive, run_id, ArchiveError):
             return discover(archive, self.source(), request, run_id)

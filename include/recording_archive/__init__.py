@@ -1,11 +1,25 @@
-"""An archive of interaction recordings that can be proved.
+"""The interaction recording archive that can be proved: one line for each room. docs/architecture.md has the arrows.
 
-Reading order: `archive` (the story and discover), `fetching` (download), `packing` (compress), `report`; then what they
-stand on: `books`, `wholes` and `coverage` (what a run must account for), `transfer` (one file over HTTP), `bgzf`
-(seekable gzip), `store` (write-once objects), `sidecar` (the commit record), `catalog` and `schema` (the SQL index),
-`sources/` (where recordings come from). How recordings are kept and let go: `ledger`, `retention`, `policies`, `holds`,
-`plan`, `disposition`, `deletion`, `erasure`, `fixity`, `repair`. At the edges `hooks` (Airflow) and `cli`. The values
-all of them share are in `model`, what can go wrong in `errors`.
+    archiving     the main job: discover, download, compress, report. Start reading here
+    disposition   how recordings leave: plan, approval, quarantine, purge, certificate, erasure
+    fixity        proof that bytes are unchanged: re-read, repair, report
+    recovery      a lost catalog rebuilt from the archive
+    retention     how long recordings are kept
+    holds         legal holds: what must stay, whatever its age
+    reports       reports as files of the archive
+    ledger        events sealed as a hash chain, and its proof
+    archive       root and catalog that belong together
+    sources       the APIs that recordings come from
+    transfer      one media file over HTTP
+    catalog       the SQL index
+    store         write-once objects in a folder or a bucket
+    web           the pages and the REST API inside the Airflow UI
+    cli           the command `recording-archive`
+    deploy        programs of a deployment with several machines
+    hooks         the functions that DAG files call; provider registers the connection type
+
+The ground: `settings`, `params` (what people write at trigger time), `model` (values that all rooms share),
+`phone_numbers`, `errors`.
 
 Words. *Interaction*: one contact. *Recording*: one recorded item of it. *Part*: one media file of a recording. *Batch*:
 parts that one mapped task handles. *Work*: what one run did with one part. *Staging*: where raw bytes wait. *Archive*:

@@ -20,39 +20,43 @@ from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from recording_archive import (
-    disposition,
-    erasure,
-    fetching,
-    fixity,
-    fixity_books,
-    fixity_report,
-    inspection,
-    packing,
-    plan,
-    plan_rows,
-    repair,
-    retention_report,
-    sweep,
-)
-from recording_archive import report as reports
-from recording_archive.archive import Archive, discover, open_archive
-from recording_archive.connection import CONN_ID, CONN_TYPE, Facts, facts_from_environment, not_defined, read_facts
+from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving import compress as packing
+from recording_archive.archiving import download as fetching
+from recording_archive.archiving import report as reports
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.request import read_request
+from recording_archive.disposition import erasure, plan
+from recording_archive.disposition import plan_table as plan_rows
+from recording_archive.disposition import quarantine as disposition
+from recording_archive.disposition import report as retention_report
+from recording_archive.disposition.approval_question import Question, question
+from recording_archive.disposition.request import read_retention_request
 from recording_archive.errors import ArchiveError, Stopped, TransientError
-from recording_archive.fixity_scope import read_scope
-from recording_archive.media_client import Limits, MediaClient
+from recording_archive.fixity import reading as fixity
+from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity import repair, sweep
+from recording_archive.fixity import report as fixity_report
+from recording_archive.fixity import strays_and_ledger as inspection
+from recording_archive.fixity.refetch import Origin
+from recording_archive.fixity.request import read_scope
 from recording_archive.model import Window
-from recording_archive.origin import Origin
-from recording_archive.question import Question, question
-from recording_archive.reindex import Result, reindex
-from recording_archive.request import read_request
-from recording_archive.retention_request import read_retention_request
+from recording_archive.recovery.reindex import Result, reindex
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
+from recording_archive.sources.connection import (
+    CONN_ID,
+    CONN_TYPE,
+    Facts,
+    facts_from_environment,
+    not_defined,
+    read_facts,
+)
 from recording_archive.sources.contracts import CONTRACTS
 from recording_archive.sources.conversations import ConversationsSource
 from recording_archive.sources.interactions import InteractionsSource
+from recording_archive.transfer.client import Limits, MediaClient
 
 log = logging.getLogger(__name__)
 
@@ -160,15 +164,6 @@ class GenesysCloudHook(HttpHook):
             return False, str(error)
         told = f"Connected to {probe.api_base}: token granted, recordings can be listed"
         return True, "; ".join([told, *(f"warning: {note}" for note in probe.notes)])
-
-
-def s3_client(conn_id: str) -> Any:
-    """boto3's client for an Airflow connection of type `aws`, its endpoint and region included."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - for those who have a bucket
-
-    from recording_archive.store_s3 import CONFIG  # noqa: PLC0415
-
-    return S3Hook(aws_conn_id=conn_id, config=CONFIG).get_conn()
 
 
 def list_recordings(

@@ -155,3 +155,17 @@ class Compressed:
     stored_sha256: str
     stored_bytes: int
     members: int
+
+
+FAILURES = (Outcome.FAILED, Outcome.CHECKSUM_MISMATCH)
+
+
+STORED = frozenset({State.ARCHIVED, State.QUARANTINED})  # states whose bytes lie in the archive
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one part: acknowledged, or why there was nothing to acknowledge."""
+
+    part: PartId
+    refused: str | None

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from botocore.config import Config
 
-from recording_archive.store_s3 import CONFIG
+from recording_archive.store.s3 import CONFIG
 
 _PATIENCE_S = 60
 

@@ -16,9 +16,9 @@ from alembic.runtime.migration import MigrationContext
 from services import Postgres
 from sqlalchemy import create_engine, inspect, select
 
-from recording_archive.catalog import Catalog, record
-from recording_archive.migrations import HEAD, VERSION_TABLE
-from recording_archive.schema import events, tables
+from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
+from recording_archive.catalog.tables import events, tables
 
 pytestmark = pytest.mark.cluster
 

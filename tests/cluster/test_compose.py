@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from recording_archive.watch import ALIVE
+from recording_archive.deploy.watch import ALIVE
 
 pytestmark = pytest.mark.cluster
 

@@ -11,8 +11,8 @@ from services import Bucket
 from test_store import CREATED, KEY, TestContract  # noqa: F401 - the suite runs here too
 
 from recording_archive.errors import StoreError, TransientError
-from recording_archive.staging import BucketStaging, LocalStaging
-from recording_archive.store_s3 import SINGLE_PUT_BYTES, S3Store
+from recording_archive.store.s3 import SINGLE_PUT_BYTES, S3Store
+from recording_archive.store.staging import BucketStaging, LocalStaging
 
 pytestmark = pytest.mark.cluster
 

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, select
 from world import KEEPER, PER_DAY, RUN_S, TODAY, World, day, eventually
 
 from genesys_sandbox.airflow import USER
-from recording_archive.schema import events, recordings
+from recording_archive.catalog.tables import events, recordings
 
 pytestmark = pytest.mark.airflow
 

@@ -18,14 +18,15 @@ from whole_run import DAY, Tasks
 
 from genesys_sandbox import Sandbox
 from genesys_sandbox.faults import Fault
-from recording_archive import holds, policies
+from recording_archive import holds
 from recording_archive.archive import Archive, open_archive
-from recording_archive.fixity_scope import Scope
+from recording_archive.archiving.request import Request
+from recording_archive.catalog.tables import events, recordings
+from recording_archive.disposition.plan import make_plan
+from recording_archive.fixity.request import Scope
 from recording_archive.holds import Criteria
 from recording_archive.model import Window
-from recording_archive.plan import make_plan
-from recording_archive.request import Request
-from recording_archive.schema import events, recordings
+from recording_archive.retention import policy_in_force as policies
 from recording_archive.settings import Settings
 
 RUN = "scheduled__2026-11-20T00:00:00+00:00"

@@ -22,9 +22,9 @@ from sqlalchemy import insert, select
 from genesys_sandbox.airflow import free_port
 from recording_archive import holds
 from recording_archive.archive import Archive
-from recording_archive.catalog import record
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId, State
-from recording_archive.schema import recordings
 from recording_archive.settings import Settings
 
 ROOT = Path(__file__).parents[2]

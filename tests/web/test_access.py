@@ -22,7 +22,7 @@ from sqlalchemy import Row, select
 from test_retrieve import events_of, first_row
 
 from recording_archive.archive import Archive
-from recording_archive.schema import events
+from recording_archive.catalog.tables import events
 from recording_archive.web.headers import SECURITY_HEADERS
 
 Sites = Callable[[str], Site]

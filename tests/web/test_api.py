@@ -15,12 +15,12 @@ from fastapi.testclient import TestClient
 from sites import Site
 from sqlalchemy import Row, insert, select, update
 
-from recording_archive import sidecar
 from recording_archive.archive import Archive
-from recording_archive.catalog import record
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import PartId, State
-from recording_archive.schema import events, recordings, runs, work
-from recording_archive.web.figures import kind_of
+from recording_archive.store import sidecar
+from recording_archive.web.read.figures import kind_of
 
 NOW = datetime.now(UTC)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from sites import ROOT, Site
 from sqlalchemy import update
 
-from recording_archive.schema import recordings
+from recording_archive.catalog.tables import recordings
 
 
 def test_the_documented_session_works(site: Site, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import func, select
 
 from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog.tables import events
 from recording_archive.errors import StoreError
 from recording_archive.model import PartId
-from recording_archive.schema import events
 from recording_archive.settings import read_settings
 from recording_archive.web import deps
 

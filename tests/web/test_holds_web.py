@@ -15,8 +15,8 @@ from test_retrieve import first_row
 
 from recording_archive import holds
 from recording_archive.archive import Archive
+from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import State
-from recording_archive.schema import events, recordings
 
 HTML = {"Accept": "text/html"}
 BAD = "\"'><img src=x onerror=hacked()><script>hacked()</script>{{7*7}}"

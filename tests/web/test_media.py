@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Row, insert, select, update
 
-from recording_archive import bgzf
 from recording_archive.archive import Archive
+from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import State
-from recording_archive.schema import events, recordings
-from recording_archive.store import LocalStore
+from recording_archive.store import bgzf
+from recording_archive.store.base import LocalStore
 from recording_archive.web.deps import get_archive
 
 

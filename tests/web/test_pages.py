@@ -11,9 +11,9 @@ from sqlalchemy import insert, select, update
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from recording_archive import sidecar
 from recording_archive.archive import Archive
-from recording_archive.schema import coverage, recordings
+from recording_archive.catalog.tables import coverage, recordings
+from recording_archive.store import sidecar
 
 PAGES = (
     *("", "runs", "failures", "holds", "holds/new", "retention", "fixity", "overview"),

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from recording_archive import sidecar
 from recording_archive.archive import Archive
+from recording_archive.catalog.tables import recordings
 from recording_archive.errors import StoreError
-from recording_archive.schema import recordings
-from recording_archive.store import Draft, LocalStore
-from recording_archive.verify import strays, verify
+from recording_archive.fixity.verify import strays, verify
+from recording_archive.store import sidecar
+from recording_archive.store.base import Draft, LocalStore
 from recording_archive.web.deps import get_archive
-from recording_archive.web.peaks import LOUDEST, MOST_BYTES, POINTS, draw
+from recording_archive.web.media.peaks import LOUDEST, MOST_BYTES, POINTS, draw
 
 
 def wav(samples: bytes, *, encoding: int = 1, channels: int = 1, width: int = 2, rate: int = 8000) -> bytes:

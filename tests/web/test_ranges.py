@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from recording_archive.web.ranges import Span, Unsatisfiable, parse_range, quote_tag, select
+from recording_archive.web.media.ranges import Span, Unsatisfiable, parse_range, quote_tag, select
 
 SIZES = st.integers(0, 40)
 NUMBERS = st.integers(0, 60)

@@ -17,12 +17,13 @@ from test_holds_web import BAD, HTML, make
 from test_pages import parse
 
 from genesys_sandbox import Sandbox
-from recording_archive import erasure, policies
 from recording_archive.archive import Archive
-from recording_archive.fixity_scope import Scope
-from recording_archive.plan import make_plan
-from recording_archive.web import outlook_chart
+from recording_archive.disposition import erasure
+from recording_archive.disposition.plan import make_plan
+from recording_archive.fixity.request import Scope
+from recording_archive.retention import policy_in_force as policies
 from recording_archive.web.deps import get_archive
+from recording_archive.web.pages import outlook_chart
 
 POLICY = """name: {name}
 defaultDays: {days}
@@ -266,7 +267,7 @@ def test_plans_tell_what_became_of_them_and_who_agreed(app_client: TestClient, a
 
 def test_the_rows_of_a_plan_come_in_pages(app_client: TestClient, archived: Archive, monkeypatch: Any) -> None:
     """Each recording of a plan once, page by page."""
-    from recording_archive.web import plan_history  # noqa: PLC0415 - after AIRFLOW_HOME was set
+    from recording_archive.web.read import plan_history  # noqa: PLC0415 - after AIRFLOW_HOME was set
 
     enforce(at(archived, EXPIRED), "retention__1")
     monkeypatch.setattr(plan_history, "PAGE", 4)
@@ -362,8 +363,12 @@ def test_markup_in_policies_plans_and_reasons_stays_text(app_client: TestClient,
 @pytest.mark.parametrize("rules", [0, 1, 6, 7, 40])
 def test_a_stacked_chart_stays_inside_and_adds_up(rules: int) -> None:
     """The columns of a month end at its sum; too many rules become one; nothing lies outside."""
-    from recording_archive.outlook import Amount, Month, Outlook  # noqa: PLC0415 - beside what it draws
-    from recording_archive.retention import Policy  # noqa: PLC0415
+    from recording_archive.retention.forecast_figures import (  # noqa: PLC0415 - beside what it draws
+        Amount,
+        Month,
+        Outlook,
+    )
+    from recording_archive.retention.rules import Policy  # noqa: PLC0415
 
     by_rule = {f"rule {number}": Amount(number + 1, 10) for number in range(rules)}
     months = (Month("2027-01", by_rule), Month("2027-02", {}))

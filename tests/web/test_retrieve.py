@@ -18,7 +18,7 @@ from sites import Client, Site, add_states
 from sqlalchemy import Row, func, select, text
 
 from recording_archive.archive import Archive
-from recording_archive.schema import events, recordings
+from recording_archive.catalog.tables import events, recordings
 
 
 def first_row(archive: Archive) -> Row[Any]:

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from recording_archive.catalog import Catalog
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.search import Filters, Position, export, search, unknown_ids
+from recording_archive.catalog.tables import recordings
 from recording_archive.model import State
-from recording_archive.schema import recordings
-from recording_archive.web.search import Filters, Position, export, search, unknown_ids
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AGENTS = ("Änne Weber", "anna miller", "Bo O'Hara", "Zoë")

@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from recording_archive.errors import PermanentError
-from recording_archive.web import streams
-from recording_archive.web.ranges import Selection, Span
+from recording_archive.web.media import streams
+from recording_archive.web.media.ranges import Selection, Span
 
 Message = MutableMapping[str, Any]
 SCOPE = {"type": "http", "asgi": {"spec_version": "2.4"}}

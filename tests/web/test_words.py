@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recording_archive.archive import Archive
-from recording_archive.report import CSV_COLUMNS
-from recording_archive.web import charts, wording
+from recording_archive.archiving.report import CSV_COLUMNS
+from recording_archive.web import wording
 from recording_archive.web.address import Address
-from recording_archive.web.entries import PAGE, read_entries
-from recording_archive.web.figure_rows import CoverageDay
+from recording_archive.web.pages import charts
+from recording_archive.web.read.entries import PAGE, read_entries
+from recording_archive.web.read.figure_rows import CoverageDay
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

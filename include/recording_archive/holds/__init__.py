@@ -5,7 +5,6 @@
     holding                       (matching)   who holds these few recordings
     Matcher                       (matcher)    who holds each recording of the archive
     effect                        (effect)     what a hold does now, counted
-    reindex_holds                 (reindex)    the catalog's holds from the archive's documents
 
 A hold is a query, so it covers recordings that arrive later; nothing is marked. `documents` has the form of its two
 documents, `rows` its rows in the catalog, `spans` which of many holds cover a date.
@@ -14,10 +13,9 @@ documents, `rows` its rows in the catalog, `spans` which of many holds cover a d
 from recording_archive.holds.criteria import COLUMNS, MOST_VALUES, Criteria
 from recording_archive.holds.documents import Hold
 from recording_archive.holds.effect import Effect, effect
-from recording_archive.holds.lives import create, find, read, release
+from recording_archive.holds.lifecycle import create, find, read, release
+from recording_archive.holds.lookup import holding
 from recording_archive.holds.matcher import Holding, Matcher
-from recording_archive.holds.matching import holding
-from recording_archive.holds.reindex import reindex_holds
 
 __all__ = [
     "COLUMNS",
@@ -32,6 +30,5 @@ __all__ = [
     "find",
     "holding",
     "read",
-    "reindex_holds",
     "release",
 ]

@@ -21,7 +21,7 @@ from typing import Any
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import is_safe_id
-from recording_archive.numbers import canonical
+from recording_archive.phone_numbers import canonical
 
 MOST_VALUES = 10_000
 """Values of one field: a longer list is several holds of one matter, and its document too large for some readers."""

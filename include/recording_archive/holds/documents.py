@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from recording_archive import documents
 from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.holds.criteria import Criteria, checked, is_storable
+from recording_archive.store import documents
 
 FORMAT_VERSION = 1
 FOLDER = "holds/"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select
 
 from recording_archive.archive import Archive
-from recording_archive.distinct import distinct
+from recording_archive.catalog.distinct import distinct
+from recording_archive.catalog.tables import recordings
 from recording_archive.holds.criteria import COLUMNS, Criteria, folded
 from recording_archive.holds.documents import Hold
 from recording_archive.holds.rows import listed
 from recording_archive.model import PartId, State
-from recording_archive.numbers import spellings
-from recording_archive.schema import recordings
+from recording_archive.phone_numbers import spellings
 
 _EXAMPLES = 10
 _c = recordings.c

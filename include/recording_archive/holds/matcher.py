@@ -19,11 +19,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from recording_archive.catalog.tables import holds
 from recording_archive.holds.criteria import COLUMNS, Criteria, spelling_of
+from recording_archive.holds.date_index import MOST_NAMED, Covering, Span, Spans
 from recording_archive.holds.rows import ACTIVE, listed
-from recording_archive.holds.spans import MOST_NAMED, Covering, Span, Spans
 from recording_archive.model import PartId
-from recording_archive.schema import holds
 
 _STREAMED = 1000  # holds read at once
 _MOST_KEYS = 16  # combinations of values, for each value, that a hold is entered under

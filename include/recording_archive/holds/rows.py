@@ -24,10 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-from recording_archive.catalog import record
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import hold_terms, holds
 from recording_archive.holds.criteria import Criteria
 from recording_archive.holds.documents import Hold, key_of, release_key_of
-from recording_archive.schema import hold_terms, holds
 
 ACTIVE = holds.c.released_at.is_(None)
 

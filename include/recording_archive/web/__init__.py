@@ -1,10 +1,14 @@
 """The archive inside the Airflow UI, and its REST API: one FastAPI app, mounted at ``/archive`` by the plugin.
 
-Reading order: `app` (what it is made of; `deferred` builds it at the first request), `access` (who may do what; the
-only module here that knows Airflow), `deps` (the archive, and the access log). Then the routes: `retrieve` (the stored
-file), `api`, `api_books`, `api_holds`, `api_retention` and `api_disposition` (JSON), `pages`, `run_pages`,
-`hold_pages`, `retention_pages` and `fixity_pages` (HTML, by `render`). Both show what `search` (with `filters` and
-`terms`), `details`, `standing`, `history`, `plan_history`, `fixity_history`, `hold_preview`, `failures`, `figures` and
-`days` find, as the documents of `rows`, `hold_rows` and `figure_rows`. Below them `media` and `peaks` (audio),
-`reports`, `streams` and `ranges` (bytes over HTTP), `problems` (errors); around everything `headers` and `unlogged`.
+    app, deferred               the app, and how the plugin registers it: built at the first request
+    access, grant               who may do what; the one module here that knows Airflow, and a command that grants it
+    deps                        what routes need: the archive, and the access log
+    api/                        JSON
+    pages/                      HTML, by `render` with the words of `wording` and the links of `address`
+    read/                       what both of them show
+    media/                      bytes: retrieve, audio, waveform
+    problem, problems, openapi  errors (RFC 9457), and the description of the API
+    headers, unlogged           around everything: security headers, and search text kept out of the access log
+
+Bytes reach a client only after the event that says who asked for them.
 """

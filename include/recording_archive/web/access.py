@@ -19,7 +19,7 @@ from fastapi import Depends, HTTPException, Request
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.web.deps import note_refusal
-from recording_archive.web.problems import Problem
+from recording_archive.web.problem import Problem
 
 log = logging.getLogger(__name__)
 

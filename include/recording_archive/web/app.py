@@ -6,18 +6,12 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from recording_archive.web import (
-    access,
-    api,
-    fixity_pages,
-    hold_pages,
-    pages,
-    problems,
-    render,
-    retention_pages,
-    retrieve,
-)
+from recording_archive.web import access, problems, render
+from recording_archive.web.api import recordings as api
 from recording_archive.web.headers import SecurityHeaders
+from recording_archive.web.media import retrieve
+from recording_archive.web.pages import fixity_pages, hold_pages, retention_pages
+from recording_archive.web.pages import search as pages
 from recording_archive.web.unlogged import SearchesUnlogged
 
 

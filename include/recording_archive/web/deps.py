@@ -12,12 +12,12 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection, select
 
 from recording_archive.archive import Archive, open_archive
-from recording_archive.catalog import record
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import events, recordings
 from recording_archive.errors import ArchiveError, StoreError
 from recording_archive.model import PartId, is_safe_id
-from recording_archive.places import store_at
-from recording_archive.schema import events, recordings
 from recording_archive.settings import Settings, read_settings
+from recording_archive.store.locate import store_at
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.openapi.utils import get_openapi
 
-from recording_archive.web.problems import CONTENT_TYPE
+from recording_archive.web.problem import CONTENT_TYPE
 
 _PROBLEM = {
     "type": "object",

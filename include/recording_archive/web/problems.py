@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,32 +12,12 @@ from starlette.exceptions import HTTPException
 from recording_archive.errors import ArchiveError, FixityError, RunError, TransientError
 from recording_archive.web import render
 from recording_archive.web.headers import SECURITY_HEADERS
+from recording_archive.web.problem import CONTENT_TYPE, Problem
 
 log = logging.getLogger(__name__)
 
-CONTENT_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 5
 _TITLES = {404: "There is nothing here", 405: "This method is not allowed here"}
-
-
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
-    """An answer that is not the wanted one: ``title`` says what it is, ``detail`` what to do.
-
-    ``members`` become further members of the JSON document, such as a certificate's number.
-    """
-
-    def __init__(
-        self, status: int, title: str, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: Any
-    ) -> None:
-        super().__init__(f"{status} {title}")
-        self.status, self.title, self.detail = status, title, detail
-        self.headers = dict(headers or {})
-        self.members = members
-
-    def to_json(self) -> dict[str, Any]:
-        """The document; its type is ``about:blank``: the status says it all."""
-        detail = {"detail": self.detail} if self.detail else {}
-        return {"type": "about:blank", "title": self.title, "status": self.status, **detail, **self.members}
 
 
 def install(app: FastAPI) -> None:

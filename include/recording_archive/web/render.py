@@ -18,9 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recording_archive.archive import Archive
 from recording_archive.model import is_safe_id
-from recording_archive.outlook import total
+from recording_archive.retention.forecast_figures import total
 from recording_archive.web import wording
-from recording_archive.web.failures import Failing, count_failures
+from recording_archive.web.read.failures import Failing, count_failures
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"

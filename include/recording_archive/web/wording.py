@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from recording_archive.web.rows import Happening
+from recording_archive.web.read.rows import Happening
 
 NONE = "–"
 _UNITS = ("kB", "MB", "GB", "TB", "PB")

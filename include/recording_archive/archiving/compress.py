@@ -1,0 +1,186 @@
+"""Compress: staged bytes of a batch become objects of the archive, in an order that survives a crash at any point.
+
+object written under a temporary name, synced, read back and compared
+→ published (write-once) → folder synced → sidecar published → folder synced
+→ recording, work row and event in one transaction → staged file dropped
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+from recording_archive.archive import Archive
+from recording_archive.archiving import work_table as books
+from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
+from recording_archive.model import Compressed, Fetched
+from recording_archive.sources import Source
+from recording_archive.store import bgzf, sidecar
+from recording_archive.store.stoppable import Stoppable
+
+log = logging.getLogger(__name__)
+
+GROUP_SIZE = 64  # objects whose folders are synced, and whose rows are written, together
+LARGE_BYTES = 8 * 2**20  # from here on one file is worth several cores
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """An object in its place, or why it is not; ``lost`` when the staged bytes must be fetched again."""
+
+    job: books.Work
+    key: str = ""
+    compressed: Compressed | None = None
+    error: ArchiveError | None = None
+    lost: bool = False
+
+
+def compress(archive: Archive, source: Source, run_id: str, batch: int, *, stop: threading.Event) -> int:
+    """Archive what is staged of a batch; return how many parts must be fetched again because staging lost them.
+
+    Raises only for what concerns all parts (store, catalog). What was archived by then stays archived.
+    """
+    with archive.catalog.read() as connection:
+        todo = books.open_work(connection, run_id, batch, staged=True)
+    group: list[_Packed] = []
+    lost = 0
+    for packed in _pack_all(archive, source, todo, stop=stop):
+        if isinstance(packed.error, Stopped):
+            log.info("%s: stopped, left for the next attempt", packed.job.part_id)
+            continue
+        group.append(packed)
+        if len(group) >= GROUP_SIZE:
+            lost += _settle(archive, source, group)
+            group = []
+    return lost + _settle(archive, source, group)
+
+
+def _pack_all(
+    archive: Archive, source: Source, todo: Sequence[books.Work], *, stop: threading.Event
+) -> Iterator[_Packed]:
+    workers = archive.settings.compressors
+    with ThreadPoolExecutor(workers, "compress") as files, ThreadPoolExecutor(workers, "blocks") as blocks:
+        # all at once, for a batch is bounded: the pool must not starve while a group is settled
+        pending = [files.submit(_pack, archive, source, job, blocks=blocks, stop=stop) for job in todo]
+        try:
+            yield from (future.result() for future in as_completed(pending))
+        finally:
+            files.shutdown(wait=False, cancel_futures=True)
+
+
+def _pack(archive: Archive, source: Source, job: books.Work, *, blocks: Executor, stop: threading.Event) -> _Packed:
+    """Put one part's object in its place; what goes wrong with this part stays with it."""
+    if stop.is_set():
+        return _Packed(job, error=Stopped("stopped"))
+    fetched = _staged(job)
+    key = sidecar.object_key(source.organization, job.part_id, job.interaction_date, fetched.format.extension)
+    try:
+        return _Packed(job, key, _write(archive, key, fetched, job, blocks=blocks, stop=stop))
+    except FileNotFoundError:
+        return _Packed(job, lost=True, error=PermanentError(f"{job.part_id}: staged bytes vanished"))
+    except FixityError as error:
+        return _Packed(job, lost=True, error=error)
+    except RunError:
+        raise
+    except ArchiveError as error:
+        return _Packed(job, error=error)
+
+
+def _write(
+    archive: Archive, key: str, fetched: Fetched, job: books.Work, *, blocks: Executor, stop: threading.Event
+) -> Compressed:
+    """Write, read back, compare, publish. Raise FixityError when what was staged is not what was downloaded."""
+    pool = blocks if fetched.size_bytes >= LARGE_BYTES else None
+    with archive.staging.opened(job.run_id, job.id) as raw, archive.store.begin(key) as draft:
+        bgzf.compress(Stoppable(raw, stop), draft.file, pool=pool)
+        draft.seal()
+        draft.file.seek(0)
+        compressed = bgzf.read_back(Stoppable(draft.file, stop), key, pool=pool)
+        if compressed.sha256 != fetched.sha256:
+            raise FixityError(f"staged bytes of {key}", expected=fetched.sha256, found=compressed.sha256)
+        return compressed if draft.publish() else _adopt(archive, key, fetched, stop)
+
+
+def _adopt(archive: Archive, key: str, fetched: Fetched, stop: threading.Event) -> Compressed:
+    """The key is taken: the same media is adopted as it lies there, any other is a conflict."""
+    with archive.store.open(key) as present:
+        compressed = bgzf.read_back(Stoppable(present, stop), key)
+    if compressed.sha256 != fetched.sha256:
+        raise PermanentError(
+            f"{key} already holds media with SHA-256 {compressed.sha256}, downloaded was {fetched.sha256}: "
+            "the archived object stays; find out which of the two is the recording"
+        )
+    return compressed
+
+
+def _settle(archive: Archive, source: Source, group: Sequence[_Packed]) -> int:
+    """Commit a group: sidecars, then rows, then staged files; return how many were lost."""
+    done = [packed for packed in group if packed.compressed]
+    archive.store.sync(packed.key for packed in done)
+    rows = {packed.job.id: _commit(archive, source, packed) for packed in done}
+    archive.store.sync(packed.key for packed in done)
+    if done and archive.store.identity() != archive.id:  # what a lost mount point took in is not archived
+        raise StoreError(f"{archive.store} no longer holds archive {archive.id}: is its volume still mounted?")
+    with archive.catalog.write() as connection:
+        books.unstage(connection, [packed.job for packed in group if packed.lost])
+        committed = [(packed.job, row) for packed in done if isinstance(row := rows[packed.job.id], dict)]
+        outcomes = books.succeed(connection, committed, at=archive.clock())
+        for packed in group:
+            if not packed.lost and packed.job.id not in outcomes:
+                why = rows.get(packed.job.id, packed.error)
+                books.fail(connection, packed.job, str(why), at=archive.clock())
+    for packed in group:
+        if packed.job.id in outcomes:
+            log.info("%s: %s as %s", packed.job.part_id, outcomes[packed.job.id], packed.key)
+        else:
+            log.warning("%s: %s", packed.job.part_id, rows.get(packed.job.id, packed.error))
+        archive.staging.remove(packed.job.run_id, packed.job.id)
+    return sum(packed.lost for packed in group)
+
+
+def _commit(archive: Archive, source: Source, packed: _Packed) -> dict[str, Any] | ArchiveError:
+    """Publish the sidecar, or take over the one that is there; return the catalog's columns, or what is wrong."""
+    job, compressed = packed.job, packed.compressed
+    if compressed is None:  # callers pass packed parts only
+        raise AssertionError(packed)
+    key = sidecar.beside(packed.key)
+    content = sidecar.compose(
+        archive_id=archive.id,
+        source=source.name,
+        part=job.part_id,
+        interaction_date=job.interaction_date,
+        listing=job.listing,
+        fetched=_staged(job),
+        compressed=compressed,
+        key=packed.key,
+        expected_sha256=job.expected_sha256,
+        run_id=job.run_id,
+        archived_at=archive.clock(),
+    )
+    with archive.store.begin(key) as draft:
+        draft.file.write(content)
+        draft.seal()
+        if draft.publish():
+            return sidecar.to_recording(content, key)
+    try:
+        row = sidecar.to_recording(archive.store.read(key), key)
+    except RunError:
+        raise
+    except ArchiveError as error:
+        return error
+    if row["stored_sha256"] != compressed.stored_sha256:
+        return PermanentError(
+            f"{key} tells of an object with SHA-256 {row['stored_sha256']}, {packed.key} has "
+            f"{compressed.stored_sha256}: compare both with a copy of the archive"
+        )
+    return row
+
+
+def _staged(job: books.Work) -> Fetched:
+    if job.fetched is None:  # open_work(staged=True) yields staged rows only
+        raise AssertionError(job)
+    return job.fetched

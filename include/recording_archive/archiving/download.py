@@ -1,0 +1,208 @@
+"""Download: a batch of parts through a pool of transfers into staging."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from recording_archive.archive import Archive
+from recording_archive.archiving import whole_interactions as wholes
+from recording_archive.archiving import work_table as books
+from recording_archive.catalog.tables import runs
+from recording_archive.errors import ArchiveError, FixityError, RunError, Stopped, StoreError
+from recording_archive.model import Fetched, Listing, Outcome
+from recording_archive.sources import Orderable, Source
+from recording_archive.store.staging import Staging
+from recording_archive.transfer.client import MediaClient
+from recording_archive.transfer.transfer import Order
+
+log = logging.getLogger(__name__)
+
+THRIFTY_FROM = 5000  # parts of a run: from here on a request for each of some of them would be felt
+GROUP_SIZE, GROUP_AGE_S = 64, 5.0  # results settled in one transaction
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """What came of one transfer."""
+
+    job: books.Work
+    requests: int
+    wire_bytes: int
+    listing: Listing | None = None
+    fetched: Fetched | None = None
+    error: Exception | None = None
+    deferred: str | None = None
+
+
+def download(
+    archive: Archive, source: Source, media: MediaClient, run_id: str, batch: int, *, stop: threading.Event
+) -> int:
+    """Fetch what is left of a batch into staging; return how many parts are staged now.
+
+    Returns when every row has an outcome or lies in staging. Raises only for what concerns all of them: store,
+    catalog, credentials. What was fetched by then stays fetched.
+    """
+    with archive.catalog.read() as connection:
+        todo = books.open_work(connection, run_id, batch, staged=False)
+    group: list[_Fetch] = []
+    staged, begun, failure, before = 0, time.monotonic(), None, source.requests
+    try:
+        for result in _fetch_all(archive, source, media, todo, stop=stop):
+            if isinstance(result.error, RunError) and failure is None:
+                failure = result.error
+                stop.set()
+                media.stop()
+            group.append(result)
+            if len(group) >= GROUP_SIZE or time.monotonic() - begun > GROUP_AGE_S:
+                done, group, begun = group, [], time.monotonic()
+                staged += _settle_fetched(archive, done, run_id)
+    finally:
+        staged += _settle_fetched(archive, group, run_id)
+        with suppress(StoreError), archive.catalog.write() as connection:  # a full disk already has its error
+            books.count_requests(connection, run_id, source.requests - before)
+    if failure is not None:
+        raise failure
+    return staged
+
+
+def _fetch_all(
+    archive: Archive,
+    source: Source,
+    media: MediaClient,
+    todo: Sequence[books.Work],
+    *,
+    stop: threading.Event,
+) -> Iterator[_Fetch]:
+    """Transfer through a pool, with the next chunk of URLs asked for while the pool is still busy."""
+    pending: set[Future[_Fetch]] = set()
+    failure: ArchiveError | None = None
+    transfers = archive.settings.transfers
+    with ThreadPoolExecutor(transfers, thread_name_prefix="transfer") as pool:
+        try:
+            for job, listing in _resolved(archive, source, todo, stop):
+                defect = "the source no longer lists it" if listing is None else listing.defect
+                if listing is None or defect is not None:
+                    yield _Fetch(job, 0, 0, error=ArchiveError(defect))
+                    continue
+                if listing.deferred is not None:
+                    yield _Fetch(job, 0, 0, deferred=listing.deferred)
+                    continue
+                pending.add(pool.submit(_fetch_one, source, media, job, listing, archive.staging))
+                while len(pending) >= 2 * transfers:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+        except ArchiveError as error:  # of the source; what is on its way still counts
+            failure = error
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    if failure is not None:
+        raise failure
+
+
+def _resolved(
+    archive: Archive, source: Source, todo: Sequence[books.Work], stop: threading.Event
+) -> Iterator[tuple[books.Work, Listing | None]]:
+    """Ask for the next chunk just before it is fetched; whole interactions become the parts that are listed of them."""
+    thrifty = bool(todo) and _is_large(archive, todo[0].run_id)
+    for start in range(0, len(todo), source.chunk):
+        if stop.is_set():
+            return
+        end = start + source.chunk
+        chunk, ahead = todo[start:end], todo[end : end + source.chunk]
+        listings = list(source.resolve([job.part_id for job in chunk], thrifty=thrifty))
+        if isinstance(source, Orderable) and ahead:
+            source.order([job.part_id for job in ahead])
+        if {listing.part_id for listing in listings} - {job.part_id for job in chunk} or _has_whole(chunk):
+            with archive.catalog.write() as connection:
+                pairs = wholes.expand(connection, chunk, listings, at=archive.clock())
+        else:
+            found = {listing.part_id: listing for listing in listings}
+            pairs = [(job, found.get(job.part_id)) for job in chunk]
+        yield from pairs
+
+
+def _is_large(archive: Archive, run_id: str) -> bool:
+    with archive.catalog.read() as connection:
+        asked = connection.execute(select(runs.c.asked).where(runs.c.run_id == run_id)).scalar()
+    return (asked or 0) > THRIFTY_FROM
+
+
+def _has_whole(chunk: Sequence[books.Work]) -> bool:
+    return any(job.part_id.is_whole for job in chunk)
+
+
+def _fetch_one(source: Source, media: MediaClient, job: books.Work, listing: Listing, staging: Staging) -> _Fetch:
+    """Transfer one part; whatever goes wrong with it stays with it."""
+    order = Order(
+        name=str(job.part_id),
+        url=listing.media_url or "",
+        target=staging.target(job.run_id, job.id),
+        expected_sha256=listing.expected_sha256,
+        renew=lambda: source.renew(job.part_id),
+    )
+    transfer = media.transfer(order)
+    try:
+        fetched = transfer.run()
+        staging.share(job.run_id, job.id)
+    except ArchiveError as error:
+        return _Fetch(job, transfer.requests, transfer.wire_bytes, listing=listing, error=error)
+    except Exception as error:  # one strange recording must not stop the others
+        log.exception("%s: unexpected error", job.part_id)
+        unexpected = ArchiveError(f"unexpected {type(error).__name__}: see the log of this task, and report it")
+        return _Fetch(job, transfer.requests, transfer.wire_bytes, listing=listing, error=unexpected)
+    return _Fetch(job, fetched.requests, fetched.wire_bytes, listing=listing, fetched=fetched)
+
+
+def _settle_fetched(archive: Archive, group: Sequence[_Fetch], run_id: str) -> int:
+    """Note a group of transfers: staged ones durable first, then all in one transaction."""
+    if not group:
+        return 0
+    at = archive.clock()
+    done = [(result.job, result.fetched, result.listing) for result in group if result.fetched and result.listing]
+    if done:
+        archive.staging.sync(run_id)
+    with archive.catalog.write() as connection:
+        books.stage(connection, done)
+        for result in group:
+            if result.fetched:
+                continue
+            if result.deferred is not None:
+                books.defer(connection, result.job, result.deferred, at=at)
+                continue
+            if not isinstance(result.error, Stopped | RunError):
+                books.fail(connection, result.job, at=at, **_failure(result))
+    for result in group:
+        _tell_fetched(result)
+    return len(done)
+
+
+def _failure(result: _Fetch) -> dict[str, Any]:
+    """The columns of a failed transfer."""
+    error = result.error or ArchiveError("no outcome")
+    facts: dict[str, Any] = {"error": str(error), "requests": result.requests, "wire_bytes": result.wire_bytes}
+    if isinstance(error, FixityError):
+        facts |= {"outcome": Outcome.CHECKSUM_MISMATCH}
+        facts |= {"expected_sha256": error.expected, "found_sha256": error.found}
+    return facts
+
+
+def _tell_fetched(result: _Fetch) -> None:
+    part, fetched = result.job.part_id, result.fetched
+    if fetched is not None:
+        log.info("%s: downloaded %d bytes in %d requests", part, fetched.size_bytes, fetched.requests)
+    elif result.deferred is not None:
+        log.info("%s: not yet: %s", part, result.deferred)
+    elif isinstance(result.error, Stopped):
+        log.info("%s: stopped, left for the next attempt", part)
+    else:
+        log.warning("%s: failed after %d requests: %s", part, result.requests, result.error)

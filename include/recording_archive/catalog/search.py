@@ -1,0 +1,164 @@
+"""Search the catalog: a page of recordings by any mix of filters, in the order of their dates, at any depth.
+
+Pages are cut by keyset: the next page begins after the position of the last row, so page 1,000 costs what page one
+does, and nothing is skipped or shown twice while recordings arrive. Recordings without a date come last.
+
+The narrowest filter drives (see `terms`): each of its terms fetches its own next rows through its index, and the union
+of these is cut to a page. All other filters are checked on what it fetches. So "agent or queue or number is X" costs as
+many short index walks as it has terms, where one OR would sort all it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_, literal, or_, select, tuple_, union
+from sqlalchemy.sql.operators import custom_op
+
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.search_terms import MOST_IDS, Filters, Term, choose_driver, groups, others
+from recording_archive.catalog.tables import recordings
+from recording_archive.model import PartId
+
+__all__ = ["MOST_IDS", "Filters", "Page", "Position", "export", "search", "unknown_ids"]
+
+_EXPORT_PAGE = 1000
+_c = recordings.c
+_KEY = (_c.interaction_date, _c.interaction_id, _c.recording_id, _c.part)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the date (None among the undated) and the part of its last row."""
+
+    date: datetime | None
+    part: PartId
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of `recordings` by column name, and where the next page begins (None after the last)."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    next: Position | None
+
+
+def search(
+    catalog: Catalog, filters: Filters, *, limit: int = 50, after: Position | None = None, oldest: bool = False
+) -> Page:
+    """The next ``limit`` recordings after ``after``, newest first unless ``oldest``."""
+    with catalog.read() as connection:
+        query = _Query(connection.dialect.name == "sqlite", filters, after, oldest, limit + 1)
+        rows = tuple(dict(row) for row in connection.execute(query.of(connection)).mappings())
+    return Page(rows[:limit], _position(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def export(catalog: Catalog, filters: Filters, *, oldest: bool = False) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Every recording, in pages, with no connection held between two of them."""
+    after: Position | None = None
+    while True:
+        page = search(catalog, filters, limit=_EXPORT_PAGE, after=after, oldest=oldest)
+        yield page.rows
+        if (after := page.next) is None:
+            return
+
+
+def unknown_ids(catalog: Catalog, ids: Sequence[str]) -> list[str]:
+    """Those of ``ids`` that are neither an interaction nor a recording of the catalog, in their order."""
+    with catalog.read() as connection:
+        known: set[str] = set()
+        for column in (_c.interaction_id, _c.recording_id):
+            known.update(connection.execute(select(column).where(column.in_(ids))).scalars())
+    return [each for each in dict.fromkeys(ids) if each not in known]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """One page as SQL: for each term of the driver, among the dated and the undated, the keys of its next rows.
+
+    On SQLite all that is not to choose the index is hidden from its planner. Without statistics it takes any index
+    that gives an order or an equality: the date's for a rare duration, ``state`` for an id.
+    """
+
+    sqlite: bool
+    filters: Filters
+    after: Position | None
+    oldest: bool
+    limit: int
+
+    def of(self, connection: Connection) -> Select[Any]:
+        found_groups = list(groups(connection, self.filters))
+        driver = choose_driver(connection, found_groups)
+        checked = [group.condition for group in found_groups if group is not driver]
+        sure = [self._hidden(condition) for condition in (*checked, *others(self.filters))]
+        picks = [pick for term in (driver.terms if driver else [None]) for pick in self._picks(term, sure)]
+        # UNION also drops what two terms found, such as an id that is interaction and recording
+        found = union(*(select(pick.subquery()) for pick in picks)).subquery()
+        same = and_(*(found.c[name] == _c[name] for name in PartId._fields))
+        order = (_c.interaction_date.is_(None), *self._order(_KEY))
+        return select(recordings).join(found, same).order_by(*order).limit(self.limit)
+
+    def _picks(self, term: Term | None, sure: Sequence[ColumnElement[bool]]) -> Iterator[Select[Any]]:
+        conditions = [*([term.condition] if term else []), *sure]
+        if term and not term.walks:
+            yield self._sorted(conditions)
+            return
+        dates = list(self._dates())
+        if self.after is None or self.after.date is not None:
+            yield self._dated(term, [*conditions, *(dates or [_c.interaction_date.is_not(None)])])
+        if not dates:
+            yield self._undated(term, [*conditions, _c.interaction_date.is_(None)])
+
+    def _sorted(self, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        """Rows that come in no order: all of them are read, and sorted."""
+        date, place = _c.interaction_date, list(self._dates())
+        if self.after is not None and self.after.date is not None:
+            place.append(or_(date.is_(None), self._beyond(_KEY, (self.after.date, *self.after.part))))
+        elif self.after is not None:
+            place.append(and_(date.is_(None), self._beyond(_KEY[1:], self.after.part)))
+        picked = select(*_KEY).where(*conditions, *map(self._hidden, place))
+        return picked.order_by(date.is_(None), *self._order(_KEY)).limit(self.limit)
+
+    def _dated(self, term: Term | None, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        """Rows with a date, in the order of the index; ties are sorted where the index ends with the date."""
+        beyond = [self._beyond(_KEY, (self.after.date, *self.after.part))] if self.after else []
+        key = (_KEY[0], *map(self._hidden, _KEY[1:])) if term else _KEY
+        return self._pick([*conditions, *beyond], key)
+
+    def _undated(self, term: Term | None, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        """Rows without a date have the order of their ids, which only a walk through all of them has in its index."""
+        among = self.after is not None and self.after.date is None
+        beyond = [self._beyond(_KEY[1:], self.after.part)] if self.after and among else []
+        if term is None:
+            return self._pick([*conditions, *beyond], _KEY[1:])
+        return self._pick([*conditions, *map(self._hidden, beyond)], map(self._hidden, _KEY[1:]))
+
+    def _dates(self) -> Iterator[ColumnElement[bool]]:
+        if self.filters.start:
+            yield _c.interaction_date >= self.filters.start
+        if self.filters.end:
+            yield _c.interaction_date < self.filters.end
+
+    def _pick(self, conditions: Sequence[ColumnElement[bool]], order: Iterable[ColumnElement[Any]]) -> Select[Any]:
+        return select(*_KEY).where(*conditions).order_by(*self._order(order)).limit(self.limit)
+
+    def _order(self, key: Iterable[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+        return [column.asc() if self.oldest else column.desc() for column in key]
+
+    def _beyond(self, key: Sequence[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+        columns = tuple_(*key)
+        position = tuple_(*(literal(value, column.type) for column, value in zip(key, values, strict=True)))
+        return columns > position if self.oldest else columns < position
+
+    def _hidden(self, expression: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The same to SQL, no reason to use an index to SQLite (https://sqlite.org/optoverview.html, 1)."""
+        if not self.sqlite:
+            return expression
+        return UnaryExpression(expression.self_group(), operator=custom_op("+"))
+
+
+def _position(row: Mapping[str, Any]) -> Position:
+    return Position(row["interaction_date"], PartId(*(row[name] for name in PartId._fields)))

@@ -1,0 +1,58 @@
+"""What commands share: the opened archive, who runs them, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recording_archive.errors import StoreError
+
+if TYPE_CHECKING:
+    from recording_archive.archive import Archive
+
+# ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
+
+BAD, IMPOSSIBLE = 1, 2
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@contextmanager
+def opened_archive() -> Iterator[Archive]:
+    """The archive, which must be there: only runs found one."""
+    from recording_archive.archive import open_archive
+    from recording_archive.settings import read_settings
+    from recording_archive.store.locate import store_at
+
+    settings = read_settings()
+    store = store_at(settings)
+    if store.identity() is None:
+        raise StoreError(
+            f"{store} holds no archive: is its volume mounted, and is RECORDING_ARCHIVE_URL right? "
+            "A new archive is founded by the first run of archive_recordings"
+        )
+    archive = open_archive(settings)
+    try:
+        yield archive
+    finally:
+        archive.catalog.close()
+
+
+def user() -> str:
+    """The operating system's name for who runs this; not the environment's, which anyone may set."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without an entry
+        return f"uid {os.getuid()}"
+
+
+def exit_bad_if(bad: bool) -> None:
+    """End with exit code 1 when something is bad."""
+    if bad:
+        raise typer.Exit(BAD)

@@ -1,0 +1,239 @@
+"""The probes of `recording-archive check`, in order: each tells what it found, or what is wrong and how to mend it.
+
+Nothing is founded or made here: what the first run will make is said to be missing yet.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import column, make_url, select, table
+from sqlalchemy.exc import ArgumentError
+
+from recording_archive.archive import open_archive
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.migrations import VERSION_TABLE
+from recording_archive.errors import ArchiveError, StoreError, TransientError
+from recording_archive.settings import Settings, read_settings
+from recording_archive.sources import Source
+from recording_archive.sources.connection import CONN_ID, Facts, facts_from_environment
+from recording_archive.store.locate import staging_at, store_at
+
+_GB = 10**9
+
+
+class Verdict(StrEnum):
+    """How a probe ended; skipped when one it needs has not passed."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one probe found."""
+
+    probe: str
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection, where it was found, and the source it leads to."""
+
+    facts: Facts
+    origin: str
+    source: Source
+
+
+Connect = Callable[[Settings], Connected]
+
+
+def check(connect: Connect | None = None) -> Iterator[Finding]:
+    """Run every probe; those that need one that did not pass are skipped. ``connect`` is `connect_by_airflow`."""
+    trial, not_passed = _Trial(connect or connect_by_airflow), set[str]()
+    for name, (run, needs) in trial.probes().items():
+        lacking = [need for need in needs if need in not_passed]
+        skipped = Finding(name, Verdict.SKIPPED, f"needs: {', '.join(lacking)}")
+        finding = skipped if lacking else _try(name, run)
+        if finding.verdict is not Verdict.OK:
+            not_passed.add(name)
+        yield finding
+
+
+def connect_by_airflow(settings: Settings) -> Connected:
+    """The connection as every task finds it. Importing Airflow takes seconds, so it is done only here."""
+    # Without it a plain process does not see connections that were defined in Airflow's pages.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from recording_archive.hooks import GenesysCloudHook  # noqa: PLC0415 - see above
+
+    hook = GenesysCloudHook()
+    facts = hook.facts()
+    variable = f"AIRFLOW_CONN_{CONN_ID.upper()}"
+    if variable in os.environ:
+        origin = f"environment variable {variable}"
+    elif facts == facts_from_environment():
+        origin = "GENESYS_* environment variables"
+    else:
+        origin = f"Airflow connection {CONN_ID}"
+    return Connected(facts, origin, hook.source(settings))
+
+
+def _try(name: str, run: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, Verdict.OK, run())
+    except ArchiveError as error:
+        return Finding(name, Verdict.FAILED, str(error))
+    except ImportError as error:  # a database driver, or a provider of Airflow
+        return Finding(name, Verdict.FAILED, f"{error}: install the package it comes with")
+
+
+class _Trial:
+    """What earlier probes found, for later ones; a probe runs only when those it needs have set it."""
+
+    settings: Settings
+    connected: Connected
+    catalog: Catalog | None
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    def probes(self) -> dict[str, tuple[Callable[[], str], tuple[str, ...]]]:
+        """Each probe by name with the names of those it needs."""
+        return {
+            "settings": (self._settings, ()),
+            "storage": (self._storage, ("settings",)),
+            "staging": (self._staging, ("settings",)),
+            "catalog": (self._catalog, ("settings",)),
+            "archive id": (self._archive_id, ("storage", "catalog")),
+            "connection": (self._connection, ("settings",)),
+            "token": (self._token, ("connection",)),
+            "media hosts": (self._media_hosts, ("connection",)),
+        }
+
+    def _settings(self) -> str:
+        self.settings = read_settings()
+        return f"a run's day is one of {self.settings.timezone}"
+
+    def _storage(self) -> str:
+        if self.settings.bucket:
+            return store_at(self.settings).probe()
+        root = self.settings.root
+        if not root.exists():
+            _try_writing(_existing(root), "RECORDING_ARCHIVE_URL")
+            return f"{root} is made by the first run"
+        return store_at(self.settings).probe()
+
+    def _staging(self) -> str:
+        place, reserve = _existing(self.settings.staging), self.settings.free_space_reserve_bytes
+        _try_writing(place, "RECORDING_ARCHIVE_STAGING_URL")
+        free = shutil.disk_usage(place).free
+        if free < reserve:
+            raise StoreError(
+                f"{place} has {free / _GB:.1f} GB free, and {reserve / _GB:.1f} GB are left untouched: free space "
+                "there, or lower RECORDING_ARCHIVE_FREE_SPACE_RESERVE_BYTES"
+            )
+        if self.settings.staging_bucket:
+            return (
+                f"{staging_at(self.settings).probe()}; files grow in {self.settings.staging}, {free / _GB:.1f} GB free"
+            )
+        made = "is writable" if place == self.settings.staging else "is made by the first run"
+        return f"{self.settings.staging} {made}, {free / _GB:.1f} GB free"
+
+    def _catalog(self) -> str:
+        self.catalog = None
+        url = self.settings.catalog
+        if (file := _sqlite_file(url)) and not file.exists():
+            _try_writing(_existing(file.parent), "RECORDING_ARCHIVE_CATALOG_URL")
+            return f"{file} is made by the first run"
+        self.catalog = Catalog(url)
+        with self.catalog.read() as connection:
+            schema = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
+        return f"{make_url(url).render_as_string(hide_password=True)}, schema {schema}"
+
+    def _archive_id(self) -> str:
+        store = store_at(self.settings)
+        in_store, in_catalog = store.identity(), self.catalog and self.catalog.archive_id()
+        if in_store and self.catalog is None:
+            raise StoreError(
+                f"{store} holds archive {in_store}, and there is no catalog: set RECORDING_ARCHIVE_CATALOG_URL to the "
+                "one it has, or run `recording-archive reindex`"
+            )
+        if in_store or in_catalog:
+            open_archive(self.settings).catalog.close()  # founds nothing where either is known
+            return f"{in_store}, the same in root and catalog"
+        if next(iter(store.list("")), None) is not None:
+            raise StoreError(f"{store} holds files but no archive.json: choose an empty folder for a new archive")
+        return "none yet: the first run of archive_recordings founds the archive"
+
+    def _connection(self) -> str:
+        self.connected = self._connect(self.settings)
+        extra = self.connected.facts.extra
+        return f"{self.connected.origin}: api {extra.api}, organization {extra.organization}"
+
+    def _token(self) -> str:
+        probe = self.connected.source.probe()
+        scopes = "not named" if probe.scopes is None else " ".join(sorted(probe.scopes))
+        listed = "recordings" if probe.listed else "no recordings"
+        told = f"granted, scopes {scopes}; {probe.api_base} lists {listed} of the last day"
+        return "; ".join([told, *(f"warning: {note}" for note in probe.notes)])
+
+    def _media_hosts(self) -> str:
+        facts = self.connected.facts
+        domain = facts.endpoints.domain
+        patterns = facts.extra.media_hosts or [f"api-downloads.{domain}", f"*.{domain}"]
+        plain = [pattern for pattern in patterns if not pattern.startswith("*.")]
+        if facts.extra.proxies:
+            return f"{', '.join(patterns)}; not tried, a proxy reaches them"
+        for pattern in plain:
+            self._reach(facts, pattern)
+        reached = f"reached {', '.join(plain)}" if plain else "none has a plain name to try"
+        return f"{', '.join(patterns)}; {reached}"
+
+    def _reach(self, facts: Facts, pattern: str) -> None:
+        """Connect to a permitted host as a transfer would, but for TLS."""
+        bare_v6 = pattern.count(":") > 1 and not pattern.startswith("[")
+        place = facts.media_hosts.check(f"https://{f'[{pattern}]' if bare_v6 else pattern}/")
+        try:
+            socket.create_connection((place.address, place.port), self.settings.connect_timeout_s).close()
+        except OSError as error:
+            raise TransientError(
+                f"Media host {pattern} cannot be reached at {place.address}:{place.port} ({error}): let the firewall "
+                f"permit it, or correct `media_hosts` of the connection {CONN_ID}"
+            ) from error
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, or its nearest ancestor that is there."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _try_writing(folder: Path, setting: str) -> None:
+    """Write a file without a name into ``folder``; raise StoreError that names the remedy."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"check")
+            file.flush()
+    except OSError as error:
+        raise StoreError(
+            f"{folder} cannot be written ({error.strerror}): give the user that runs Airflow write permission, or "
+            f"set {setting} to another place"
+        ) from error
+
+
+def _sqlite_file(url: str) -> Path | None:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None  # Catalog tells what is wrong with it
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(parsed.database) if is_file and parsed.database else None

@@ -1,0 +1,117 @@
+"""`recording-archive restore` and `erase`: take a recording out of quarantine, and erase what is of a person."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recording_archive.cli import terminal
+from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
+
+if TYPE_CHECKING:
+    from recording_archive.disposition.erasure import Erasure, Found
+
+# ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
+
+
+def restore(
+    interaction: Annotated[str, typer.Argument(metavar="ID", help="Interaction id.")],
+    reason: Annotated[str, typer.Option(help="Why it is taken back; kept for good.")],
+    recording: Annotated[str | None, typer.Option(help="Only this recording of the interaction.")] = None,
+    part: Annotated[int | None, typer.Option(help="Only this part, counted from 0.")] = None,
+    json: Json = False,
+) -> None:
+    """Take a recording out of quarantine.
+
+    It is left alone for as long as a quarantine lasts; then it is due again, unless a hold or a policy keeps it.
+    """
+    from recording_archive.disposition.quarantine import restore as bring_back
+
+    with opened_archive() as archive:
+        decisions = bring_back(archive, interaction, reason=reason, actor=user(), recording=recording, part=part)
+    done = [str(decision.part) for decision in decisions if not decision.refused]
+    refused = [{"part": str(decision.part), "problem": decision.refused} for decision in decisions if decision.refused]
+    if not decisions:
+        refused = [{"part": interaction, "problem": "no such recording is in the catalog"}]
+    if json:
+        terminal.document({"restored": done, "refused": refused})
+    else:
+        for name in done:
+            terminal.say(f"restored: {name}")
+        for each in refused:
+            terminal.say(f"not restored: {each['part']}: {each['problem']}")
+    exit_bad_if(not done)
+
+
+def erase(  # noqa: PLR0917 - options, which are given by name
+    reason: Annotated[str, typer.Option(help="Why, without naming the person; kept for good.")],
+    numbers: Annotated[list[str] | None, typer.Option("--number", help="Of either party, in any spelling.")] = None,
+    contacts: Annotated[list[str] | None, typer.Option("--contact", help="External contact id.")] = None,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="Interaction or recording id.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Erase all recordings of a number, contact or id, now and whatever their age.
+
+    Lists what it found, and asks before it acts. What is held stays, and the answer names the holds.
+    """
+    from recording_archive.disposition.erasure import Subject, find
+    from recording_archive.disposition.erasure import erase as carry_out
+
+    subject = Subject(tuple(numbers or ()), tuple(contacts or ()), tuple(ids or ()))
+    with opened_archive() as archive:
+        found = list(find(archive, subject))
+        if not json:
+            terminal.table("Found", ("part", "state", "date", "kept"), map(_cells, found))
+        ended = None
+        if found and (yes or _confirmed(found)):
+            ended = carry_out(archive, subject, reason=reason, actor=user())
+    if json:
+        terminal.document({"found": [_to_json(each) for each in found], **_outcome(ended)})
+    else:
+        _tell(found, ended)
+    exit_bad_if(ended is None or bool(ended.refused))
+
+
+def _confirmed(found: list[Found]) -> bool:
+    """Ask who sits at a terminal; nobody else can say yes."""
+    if not sys.stdin.isatty():
+        return False
+    count = sum(each.held is None for each in found)
+    return typer.confirm(f"Erase {count} recordings for good?", err=True)
+
+
+def _tell(found: list[Found], ended: Erasure | None) -> None:
+    if not found:
+        terminal.say("nothing found, nothing erased")
+    elif ended is None:
+        terminal.say("nothing erased: give --yes, or answer yes on a terminal")
+    else:
+        for refusal in ended.refused:
+            terminal.say(f"not erased: {refusal.part}: {refusal.why}")
+        terminal.say(f"{ended.erased} recordings erased, {len(ended.refused)} not")
+        for number in ended.certificates:
+            terminal.say(f"certificate: {number}")
+        terminal.say(f"report: {ended.report_key}")
+
+
+def _outcome(ended: Erasure | None) -> dict[str, Any]:
+    if ended is None:
+        return {"erased": 0, "refused": [], "certificates": [], "report": None}
+    return {
+        "erased": ended.erased,
+        "refused": [{"part": str(refusal.part), "problem": refusal.why} for refusal in ended.refused],
+        "certificates": list(ended.certificates),
+        "report": ended.report_key,
+    }
+
+
+def _cells(found: Found) -> tuple[Any, ...]:
+    return found.part, found.state, found.interaction_date, found.held
+
+
+def _to_json(found: Found) -> dict[str, Any]:
+    date = found.interaction_date and found.interaction_date.isoformat()
+    return {"part": str(found.part), "state": found.state, "interactionDate": date, "held": found.held}

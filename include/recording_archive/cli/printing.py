@@ -1,0 +1,105 @@
+"""How a compliance report and a time line read on a terminal or in a pipe."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.timeline import Timeline
+from recording_archive.cli import terminal
+from recording_archive.model import Outcome, State, is_safe_id
+from recording_archive.reports.reading import StoredReport, read_rows
+
+SHOWN_FAILURES = 20
+_COUNTS = (
+    *("totalProcessed", "successful", "failed", "checksumErrors", "asked", "alreadyArchived", "excluded", "missing"),
+    *("carriedOver", "deferred", "checksumUnavailable", "apiRequests", "bytesDownloaded", "bytesStored"),
+)
+_BAD = (Outcome.FAILED, Outcome.CHECKSUM_MISMATCH, Outcome.MISSING)
+
+
+def print_report(archive: Archive, report: StoredReport) -> None:
+    """Print totals, problems and the first failures, and where all of it lies."""
+    counted: Counter[str] = Counter()
+    shown: list[tuple[str, str, str]] = []
+    for row in read_rows(archive.store, report.key):
+        counted["missing"] += row["status"] == Outcome.MISSING
+        counted["carriedOver"] += row["carriedOver"] == "true"
+        if row["status"] in _BAD:
+            counted["bad"] += 1
+            if len(shown) < SHOWN_FAILURES:
+                shown.append((row["interactionId"], row["status"], row["error"]))
+    totals = {"missing": counted["missing"], "carriedOver": counted["carriedOver"], **report.totals}
+    verdict = "failed" if report.problems else "success"
+    terminal.facts(f"Run {report.run_id}: {verdict}", _heading(report) | {name: totals.get(name) for name in _COUNTS})
+    for problem in report.problems:
+        terminal.say(f"problem: {problem}")
+    if shown:
+        terminal.table("Failures", ("interaction", "status", "error"), shown)
+    path = f"{archive.store}/{report.key}"
+    if more := counted["bad"] - len(shown):
+        terminal.say(f"… and {more} more: see {path.removesuffix('json')}csv")
+    terminal.say(path)
+
+
+def _heading(report: StoredReport) -> dict[str, Any]:
+    window = report.window
+    return {
+        "source": report.source,
+        "kind": report.kind,
+        "range": f"{window.start.isoformat()} to {window.end.isoformat()}" if window else None,
+        "started": report.started_at,
+        "closed": report.closed_at,
+    }
+
+
+def print_timeline(found: Timeline) -> None:
+    """Print the parts, what happened and what each run did; for an interaction never seen, what that means."""
+    if not found.known:
+        terminal.say(f"{found.interaction_id}: never seen: the source has listed no recording of it")
+    for part in found.parts:
+        terminal.facts(f"{part['interaction_id']}~{part['recording_id']}~{part['part']}", dict(_part(part)))
+    if found.events:
+        terminal.table(
+            "Time line (UTC)", ("when", "what", "part", "run or person", "detail"), map(_event, found.events)
+        )
+    if found.work:
+        terminal.table("Runs", ("run", "part", "outcome", "requests", "error"), map(_work, found.work))
+    if not found.known:
+        _print_absence(found)
+
+
+def _part(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The columns that say something; those of a failure only while there is one."""
+    failed = row["state"] == State.DISCOVERED
+    failure = ("failed_since", "failures", "retry_at", "last_error", "acknowledged_at")
+    hidden = {"interaction_id", "recording_id", "part", *(() if failed and row["failures"] else failure)}
+    return ((name.replace("_", " "), value) for name, value in row.items() if name not in hidden)
+
+
+def _event(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    part = f"{row['recording_id']}~{row['part']}"
+    return row["at"], row["kind"], part, row["run_id"] or row["actor"], row["detail"]
+
+
+def _work(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    part = f"{row['recording_id']}~{row['part']}" if row["recording_id"] else None
+    return row["run_id"], part, row["outcome"] or "open", row["requests"], row["error"]
+
+
+def _print_absence(found: Timeline) -> None:
+    """Against which ranges the absence holds, and how to ask the source for this interaction alone."""
+    if found.covered:
+        spans = ((span.source, span.window.start, span.window.end) for span in found.covered)
+        terminal.table("Ranges whose recordings are all in the books (UTC)", ("source", "from", "to"), spans)
+    else:
+        terminal.say("No range of time has been archived completely yet: its absence means nothing")
+    if not is_safe_id(found.interaction_id):
+        terminal.say("It is no id that can be archived: letters, digits, dots, dashes and underscores, at most 100")
+        return
+    conf = shlex.quote(json.dumps({"interactionId": found.interaction_id}))
+    terminal.say(f"To ask the source for it: airflow dags trigger archive_recordings --conf {conf}")

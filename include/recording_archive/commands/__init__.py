@@ -1,1 +1,0 @@
-"""The commands of `recording-archive` about retention, holds and the ledger; `cli` has the others."""

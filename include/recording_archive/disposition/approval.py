@@ -1,0 +1,89 @@
+"""Who agrees to a plan, and which plans may be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.database import record
+from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.tables import holds, plans
+from recording_archive.disposition.plan_table import LAPSED, RETENTION, Plan, read_plan
+from recording_archive.errors import PermanentError, StoreError, TransientError
+from recording_archive.ledger import sealing as ledger
+
+
+def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> None:
+    """Note that ``actor`` agrees to the plan of this hash; raise PermanentError when it cannot be agreed to."""
+    at = archive.clock()
+    with archive.catalog.write() as connection:
+        plan = connection.execute(select(plans).where(plans.c.run_id == run_id).with_for_update()).one_or_none()
+        if refusal := _refusal(plan, plan_sha256, actor, archive.settings.approving):
+            raise PermanentError(f"The plan of run {run_id} cannot be approved: {refusal}")
+        if plan is not None and plan.approved_by == actor:  # the answer came twice
+            return
+        values = {"approved_by": actor, "approved_at": at}
+        connection.execute(update(plans).where(plans.c.run_id == run_id).values(**values))
+        record(connection, "approved", None, at=at, run_id=run_id, actor=actor, detail={"plan": plan_sha256})
+    ledger.seal(archive)
+
+
+def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | None:
+    """The run's plan, None for a dry run; raise PermanentError when it may not be carried out."""
+    plan = read_plan(archive, run_id)
+    if plan is None or plan.sha256 is None or plan.kind != kind:
+        raise PermanentError(f"Run {run_id} has no finished plan of kind {kind}: plan first")
+    if plan.dry_run:
+        return None
+    if plan.status is not None:
+        why = "a newer plan took its place" if plan.status == LAPSED else "its report is written"
+        raise PermanentError(f"The plan of run {run_id} may not be carried out any more: {why}; trigger a new run")
+    if plan.needs_approval and plan.approved_by is None:
+        raise PermanentError(f"The plan of run {run_id} needs approval and has none: {'; '.join(plan.caps)}")
+    require_current(archive)
+    return plan
+
+
+def require_current(archive: Archive) -> None:
+    """Raise StoreError when the archive knows what the catalog does not: a hold may be among it."""
+    if unknown := ledger.unknown_segments(archive):
+        raise StoreError(
+            f"{archive.store} has {len(unknown)} ledger segments that the catalog lacks (the first is {unknown[0]}): "
+            "the catalog is older than the archive; run `recording-archive reindex`, then this again"
+        )
+    names = (key.rpartition("/")[2] for key in archive.store.list("holds/"))
+    ids = (name.removesuffix(".json") for name in names if name.endswith(".json") and ".released." not in name)
+    while page := list(islice(ids, PAGE)):
+        with archive.catalog.read() as connection:
+            known = connection.execute(select(holds.c.id).where(holds.c.id.in_(page))).scalars().all()
+        if lacking := set(page).difference(known):
+            raise TransientError(  # someone may be making it at this moment
+                f"{archive.store} has the hold {min(lacking)} that the catalog lacks: run `recording-archive reindex`"
+            )
+
+
+def _refusal(  # noqa: PLR0911 - one for each reason
+    plan: Row[Any] | None, plan_sha256: str, actor: str, approving: Collection[str]
+) -> str | None:
+    """Why ``actor`` cannot agree to the plan of this hash."""
+    if plan is None or plan.sha256 is None:
+        return "it is not made yet"
+    if plan.status is not None or plan.closed_at is not None:
+        return "it lapsed: a newer plan took its place, or its report is written"
+    if plan.dry_run:
+        return "it is a dry run, which does nothing"
+    if plan.sha256 != plan_sha256:
+        return f"its hash is {plan.sha256}, the approval names {plan_sha256}: look at the plan again"
+    if not plan.caps:
+        return "it exceeds no limit and needs no approval"
+    if actor.casefold() == (plan.triggered_by or "").casefold():
+        return f"{actor} triggered it; somebody else must approve"
+    if approving and actor.casefold() not in approving:
+        return f"{actor} is not among RECORDING_ARCHIVE_APPROVERS"
+    if plan.approved_by not in (None, actor):
+        return f"{plan.approved_by} approved it before"
+    return None

@@ -1,0 +1,126 @@
+"""The question put to the person who must approve a plan: what goes, how much, by which rules, and its hash.
+
+It is read from the catalog when it is put, so that it can only be about the plan that would be carried out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import dispositions
+from recording_archive.disposition.plan_table import Plan, read_plan
+from recording_archive.errors import PermanentError
+
+_WORDS = {
+    "quarantine": "to quarantine",
+    "purge": "to delete for good",
+    "erase": "to erase for good",
+    "restore": "back from quarantine",
+}
+_RULES = 20  # named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Subject and body in Markdown; an answer to it is about the plan of this hash and about no other.
+
+    ``approved`` says that it was answered with yes before, which need not be asked twice.
+    """
+
+    plan_sha256: str
+    approved: bool
+    subject: str
+    body: str
+
+
+def question(archive: Archive, run_id: str, *, link: str | None = None) -> Question:
+    """The question about the plan of a run; ``link`` leads to the page that lists its recordings.
+
+    Raise PermanentError for a plan that was refused already: a no is not asked again.
+    """
+    plan = read_plan(archive, run_id)
+    if plan is None or plan.sha256 is None:
+        raise PermanentError(f"Run {run_id} has no finished plan to approve: trigger a new run")
+    if plan.problem:
+        raise PermanentError(f"The plan of run {run_id} is not put to approval: {plan.problem}")
+    lines = [
+        *_facts(plan),
+        *_approvers(archive.settings.approvers),
+        "",
+        *_amounts(plan),
+        "",
+        *_caps(plan),
+        *_by_rule(archive, plan),
+        *_look(plan, link),
+    ]
+    return Question(plan.sha256, plan.approved_by is not None, _subject(plan), "\n".join(lines))
+
+
+def _subject(plan: Plan) -> str:
+    counts = ((plan.counts[action], words) for action, words in _WORDS.items())
+    parts = [f"{count:,} recording{'s' * (count != 1)} {words}" for count, words in counts if count]
+    return f"Approve: {', '.join(parts) or 'nothing to do'}?"
+
+
+def _facts(plan: Plan) -> Iterator[str]:
+    who = f"{_code(plan.triggered_by)}, who cannot approve it" if plan.triggered_by else "the schedule"
+    yield f"Run {_code(plan.run_id)} was started by {who}. It decides as of {plan.as_of:%Y-%m-%d %H:%M} UTC."
+    if plan.reason:
+        yield f"Reason: {_code(plan.reason)}."
+
+
+def _approvers(named: str) -> Iterator[str]:
+    if named.strip():
+        yield f"It may be approved by {_code(named)}."
+
+
+def _amounts(plan: Plan) -> Iterator[str]:
+    yield "| | Recordings | Stored bytes |"
+    yield "|---|--:|--:|"
+    for action, words in _WORDS.items():
+        if plan.counts[action]:
+            yield f"| {words} | {plan.counts[action]:,} | {plan.sizes[action]:,} |"
+    for why, count in sorted(plan.kept.items()):
+        yield f"| kept: {why.replace('_', ' ')} | {count:,} | |"
+
+
+def _caps(plan: Plan) -> Iterator[str]:
+    """Why somebody is asked."""
+    yield "It needs approval because of:"
+    yield ""
+    yield from (f"- {cap}" for cap in plan.caps)
+    yield ""
+
+
+def _by_rule(archive: Archive, plan: Plan) -> Iterator[str]:
+    """How many of them each rule lets go, the most first."""
+    rule, action, count = dispositions.c.rule, dispositions.c.action, func.count()
+    mine = select(rule, action, count).where(dispositions.c.run_id == plan.run_id, rule.is_not(None))
+    with archive.catalog.read() as connection:
+        found = connection.execute(mine.group_by(rule, action).order_by(count.desc(), rule).limit(_RULES + 1)).all()
+    if plan.policy is None or not found:
+        return
+    yield f"By rule of policy {_code(plan.policy)}:"
+    yield ""
+    yield from (f"- {_code(name)}: {number:,} {_WORDS[what]}" for name, what, number in found[:_RULES])
+    if len(found) > _RULES:
+        yield "- … and more"
+    yield ""
+
+
+def _look(plan: Plan, link: str | None) -> Iterator[str]:
+    where = f"[the plan's page]({link})" if link else "the plan's page in *Recordings*, *Retention*"
+    yield f"Each recording is listed on {where}."
+    yield ""
+    yield f"Plan {_code(plan.sha256)}. Your approval counts for this plan alone; without an answer nothing is done."
+
+
+def _code(text: str | None) -> str:
+    """Text of others as it is, without a meaning in Markdown."""
+    plain = re.sub(r"[`\s]+", " ", text or "").strip()
+    return f"`{plain}`"

@@ -1,0 +1,205 @@
+"""Plans and their rows in the catalog: what each plan does with each part, and what came of it.
+
+A row's outcome is None while it is to be done; then `done`, `kept` (with why), `pending` (its bytes are locked until a
+date, or its deletion is not finished) or `failed`. A plan's status is None while it may act, `lapsed` when a newer one
+took its place, and how its report ended once it is closed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.tables import dispositions, plans
+from recording_archive.errors import ArchiveError, PermanentError, StoreError
+from recording_archive.model import PartId
+from recording_archive.retention.rules import Action
+
+RETENTION, ERASURE = "retention", "erasure"  # kinds of plans
+RESTORE = "restore"  # an action that no rule asks for: back from quarantine
+DONE, KEPT, PENDING, FAILED = "done", "kept", "pending", "failed"
+LAPSED = "lapsed"
+ACTIONS = (Action.QUARANTINE, Action.PURGE, Action.ERASE, RESTORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan as the catalog has it; ``counts`` and ``sizes`` (stored bytes) are those of its rows, by action.
+
+    ``sha256`` is None while it is being made. ``caps`` says, a sentence each, what exceeds which limit; ``kept`` counts
+    what stays, by reason.
+    """
+
+    run_id: str
+    kind: str
+    started_at: datetime
+    as_of: datetime
+    dry_run: bool
+    policy: str | None
+    reason: str | None
+    triggered_by: str | None
+    sha256: str | None
+    caps: tuple[str, ...]
+    kept: Mapping[str, int]
+    counts: Mapping[str, int]
+    sizes: Mapping[str, int]
+    approved_by: str | None
+    approved_at: datetime | None
+    problem: str | None
+    status: str | None
+    report_key: str | None
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a person must agree before anything is done; a dry run does nothing to agree to."""
+        return bool(self.caps) and not self.dry_run
+
+
+def begin(connection: Connection, run_id: str, kind: str, *, at: datetime, as_of: datetime, **facts: Any) -> None:
+    """Open a plan, or open it anew when its run was cleared: what was not done yet is planned once more."""
+    known = connection.execute(select(plans.c.kind, plans.c.sha256).where(plans.c.run_id == run_id)).one_or_none()
+    if known is not None and known.sha256 is not None and known.kind != kind:
+        raise PermanentError(f"Run {run_id} has a plan of kind {known.kind}, not {kind}: trigger a new run")
+    undone = or_(dispositions.c.outcome.is_(None), dispositions.c.outcome.in_((KEPT, FAILED)))
+    connection.execute(delete(dispositions).where(dispositions.c.run_id == run_id, undone))
+    fresh = dict.fromkeys(
+        ("sha256", "caps", "kept", "approved_by", "approved_at", "problem", "closed_at", "report_key", "status")
+    )
+    values = {**fresh, "kind": kind, "started_at": at, "as_of": as_of, **facts}
+    if known is None:
+        connection.execute(insert(plans).values(run_id=run_id, **values))
+    else:
+        connection.execute(update(plans).where(plans.c.run_id == run_id).values(**values))
+
+
+def lapse_others(connection: Connection, run_id: str) -> None:
+    """Let every other retention plan lapse that could still act; its open rows are kept."""
+    lapsing = and_(
+        plans.c.kind == RETENTION, plans.c.run_id != run_id, plans.c.status.is_(None), plans.c.dry_run.is_(False)
+    )
+    others = select(plans.c.run_id).where(lapsing)
+    abandon(connection, dispositions.c.run_id.in_(others), why=f"the plan lapsed: run {run_id} made a newer one")
+    connection.execute(update(plans).where(lapsing).values(status=LAPSED))
+
+
+def abandon(connection: Connection, *where: Any, why: str) -> None:
+    """Close open rows: what they name stays."""
+    still = update(dispositions).where(dispositions.c.outcome.is_(None), *where)
+    connection.execute(still.values(outcome=KEPT, why=why))
+
+
+def enter(connection: Connection, run_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Enter rows of a plan; a part that the plan has already keeps its row."""
+    if rows:
+        dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")  # loaded by the engine already
+        adding = dialect.insert(dispositions).on_conflict_do_nothing()
+        connection.execute(adding, [{"run_id": run_id, "outcome": None, "why": None, **row} for row in rows])
+
+
+def planned_row(row: Row[Any], action: str, rule: str | None, due_at: datetime | None) -> dict[str, Any]:
+    """What a plan notes of a row of `recordings`."""
+    names = (*PartId._fields, "interaction_date", "sha256", "stored_sha256", "stored_bytes")
+    return {**{name: getattr(row, name) for name in names}, "action": str(action), "rule": rule, "due_at": due_at}
+
+
+def has_settled(connection: Connection, run_id: str) -> bool:
+    """Whether the run has done something already."""
+    done = select(dispositions.c.id).where(dispositions.c.run_id == run_id, dispositions.c.outcome.is_not(None))
+    return connection.execute(done.limit(1)).first() is not None
+
+
+def settled(connection: Connection, run_id: str, interaction_ids: Iterable[str]) -> set[PartId]:
+    """Parts of these interactions with which the run has done something already."""
+    same = (dispositions.c.run_id == run_id, dispositions.c.interaction_id.in_(set(interaction_ids)))
+    columns = (dispositions.c[name] for name in PartId._fields)
+    found = connection.execute(select(*columns).where(*same, dispositions.c.outcome.is_not(None)))
+    return {PartId(*row) for row in found}
+
+
+def rows_of(archive: Archive, run_id: str, *where: Any, size: int = PAGE) -> Iterator[Sequence[Row[Any]]]:
+    """The rows of a plan in its order, a page at a time, so that the caller may change them on the way."""
+    last = 0
+    while True:
+        wanted = (dispositions.c.run_id == run_id, dispositions.c.id > last, *where)
+        with archive.catalog.read() as connection:
+            page = connection.execute(select(dispositions).where(*wanted).order_by(dispositions.c.id).limit(size)).all()
+        if not page:
+            return
+        yield page
+        last = page[-1].id
+
+
+def to_do(archive: Archive, run_id: str, *actions: str, size: int = PAGE) -> Iterator[Sequence[Row[Any]]]:
+    """The rows that are still to be done, of some actions."""
+    yield from rows_of(archive, run_id, dispositions.c.outcome.is_(None), dispositions.c.action.in_(actions), size=size)
+
+
+def note(connection: Connection, run_id: str, part: PartId, outcome: str, why: str | None = None, **more: Any) -> None:
+    """Write down what came of a part in a run, unless another attempt has done it meanwhile."""
+    same = and_(*(dispositions.c[name] == value for name, value in part._asdict().items()))
+    still = or_(dispositions.c.outcome.is_(None), dispositions.c.outcome != DONE)
+    values = {"outcome": outcome, "why": why, **more}
+    connection.execute(update(dispositions).where(dispositions.c.run_id == run_id, same, still).values(**values))
+
+
+def part_of(row: Row[Any]) -> PartId:
+    """The part that a row of `recordings` or of `dispositions` is about."""
+    return PartId(row.interaction_id, row.recording_id, row.part)
+
+
+def read_plan(archive: Archive, run_id: str) -> Plan | None:
+    """The plan of a run; None when it made none."""
+    with archive.catalog.read() as connection:
+        row = connection.execute(select(plans).where(plans.c.run_id == run_id)).one_or_none()
+        if row is None:
+            return None
+        totals = connection.execute(
+            select(dispositions.c.action, func.count(), func.coalesce(func.sum(dispositions.c.stored_bytes), 0))
+            .where(dispositions.c.run_id == run_id)
+            .group_by(dispositions.c.action)
+        ).all()
+    counts, sizes = Counter[str](), Counter[str]()
+    for action, count, size in totals:
+        counts[action], sizes[action] = count, int(size)
+    names = ("kind", "started_at", "as_of", "dry_run", "policy", "reason", "triggered_by", "sha256")
+    more = ("approved_by", "approved_at", "problem", "status", "report_key")
+    return Plan(
+        run_id,
+        **{name: getattr(row, name) for name in (*names, *more)},
+        caps=tuple(row.caps or ()),
+        kept=dict(row.kept or {}),
+        counts={str(action): counts[action] for action in ACTIONS},
+        sizes={str(action): sizes[action] for action in ACTIONS},
+    )
+
+
+@contextmanager
+def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentError) -> Iterator[None]:
+    """Write what ends a task for good into its plan, so that the report names the cause."""
+    try:
+        yield
+    except kind as error:
+        with suppress(StoreError):  # the disk that is full may hold the catalog as well: the first error is the cause
+            note_problem(archive, run_id, str(error))
+        raise
+
+
+def note_problem(archive: Archive, run_id: str, problem: str) -> None:
+    """Write down what stopped a run; one that never came to a plan gets an empty one."""
+    at = archive.clock()
+    with archive.catalog.write() as connection:
+        row = connection.execute(select(plans.c.problem).where(plans.c.run_id == run_id)).one_or_none()
+        if row is None:
+            begin(connection, run_id, RETENTION, at=at, as_of=at, dry_run=False, problem=problem)
+        elif problem not in (row.problem or ""):
+            both = "; ".join(text for text in (row.problem, problem) if text)
+            connection.execute(update(plans).where(plans.c.run_id == run_id).values(problem=both))

@@ -1,0 +1,79 @@
+"""Whether a part may go, asked in the transaction that lets it go.
+
+A plan may be a day old, and a hold a second. What is asked here is what `plan` asked, of the row as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select, text
+
+from recording_archive import holds
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import recordings, work
+from recording_archive.disposition.plan_table import part_of
+from recording_archive.model import PartId, State
+from recording_archive.retention.rules import Action, Holding, Kept, Policy, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Asks under ``policy``, at ``as_of``; an erasure asks no policy, and may come without one."""
+
+    archive: Archive
+    policy: Policy | None
+    as_of: datetime
+
+    def __call__(self, connection: Connection, row: Row[Any], facts: Mapping[str, Any]) -> str | None:
+        """Why ``row`` stays, or None when it may go; ``facts`` are those of its deletion."""
+        holding = holds.holding(connection, [row]).get(part_of(row))
+        if why := held_by(holding):
+            return why
+        if facts["action"] == Action.PURGE and (why := self._why_not_purged(row, facts, holding)):
+            return why
+        return _at_work(connection, row)
+
+    def _why_not_purged(self, row: Row[Any], facts: Mapping[str, Any], holding: Holding | None) -> str | None:
+        if row.state != State.QUARANTINED:
+            return f"it is {row.state}, not quarantined"
+        if row.stored_sha256 != facts["storedSha256"]:
+            return f"its stored SHA-256 is {row.stored_sha256}, the plan has {facts['storedSha256']}"
+        if self.policy is None:
+            return "there is no policy to purge it by"
+        days = self.archive.settings.quarantine_days
+        verdict = judge(row, self.policy, as_of=self.as_of, quarantine_days=days, holding=holding)
+        if verdict.action is not Action.PURGE:
+            return str(verdict.kept or verdict.action)
+        if (size := self.archive.store.size(row.key)) != row.stored_bytes:
+            return f"its object has {size} bytes, the catalog has {row.stored_bytes}: verify it"
+        return None
+
+
+def held_by(holding: Holding | None) -> str | None:
+    """Which holds keep a recording, in words; None when there is none."""
+    if not holding or not (holding.held or holding.possibly):
+        return None
+    sure = f"{Kept.HELD} by {', '.join(holding.held)}" if holding.held else ""
+    return sure or f"{Kept.POSSIBLY_HELD} by {', '.join(holding.possibly)}"
+
+
+def lock_part(connection: Connection, part: PartId) -> Row[Any]:
+    """The row of a part, which nobody else changes before this transaction ends; nor does a hold come in between.
+
+    On SQLite there is one writer. On PostgreSQL a hold that is being made is waited for, and a new one waits.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE holds IN SHARE MODE"))
+    same = and_(*(recordings.c[name] == value for name, value in part._asdict().items()))
+    return connection.execute(select(recordings).where(same).with_for_update()).one()
+
+
+def _at_work(connection: Connection, row: Row[Any]) -> str | None:
+    """A run that is archiving a part would publish it again after it was deleted."""
+    same = and_(*(work.c[name] == value for name, value in part_of(row)._asdict().items()))
+    run_id = connection.execute(select(work.c.run_id).where(same, work.c.outcome.is_(None)).limit(1)).scalar()
+    return f"run {run_id} of archive_recordings is at work on it" if run_id else None

@@ -1,0 +1,80 @@
+"""Whom an erasure was about, as keyed hashes: shown by who has the key and the number, and by nobody else.
+
+HMAC-SHA256 over the kind and the value in the one spelling that stands for all others, such as ``number:12025550100``.
+Telephone numbers are so few that a hash without a key would tell them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from recording_archive.errors import ConfigurationError, StoreError
+from recording_archive.phone_numbers import canonical
+from recording_archive.settings import Settings
+
+KEY_FILE = "erasure.key"
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
+_KINDS = {"ani": "number", "dnis": "number", "contact_id": "contact"}
+
+
+def hashes(settings: Settings, row: Any) -> list[str]:
+    """The keyed hashes of the parties of a row of `recordings`, sorted: they do not tell who called whom."""
+    values = {(kind, getattr(row, column)) for column, kind in _KINDS.items() if getattr(row, column)}
+    if not values:
+        return []
+    key = read_key(settings)
+    return sorted({keyed_hash(key, kind, value) for kind, value in values})
+
+
+def keyed_hash(key: bytes, kind: str, value: str) -> str:
+    """The hash of one ``number`` or ``contact``."""
+    spelled = canonical(value).casefold() if kind == "number" else value.strip()
+    return hmac.new(key, f"{kind}:{spelled}".encode(), "sha256").hexdigest()
+
+
+def read_key(settings: Settings) -> bytes:
+    """The key of the settings, or of the file beside the root, which is made once; never inside the archive."""
+    if settings.erasure_key:
+        return _parsed(settings.erasure_key, "RECORDING_ARCHIVE_ERASURE_KEY")
+    path = settings.beside / KEY_FILE
+    try:
+        if not path.exists():
+            _make(path)
+        return _parsed(path.read_text().strip(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{path} cannot be read or made ({error}): let the user that runs this read and write it, or set "
+            "RECORDING_ARCHIVE_ERASURE_KEY"
+        ) from error
+
+
+def _make(path: Path) -> None:
+    """Write a new key, whole and durable before it has its name; the first of two attempts wins."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        draft.unlink()
+
+
+def _parsed(text: str, where: str) -> bytes:
+    if not _KEY.fullmatch(text):
+        raise ConfigurationError(f"{where} is no key: 64 hex digits, such as `openssl rand -hex 32` prints")
+    return bytes.fromhex(text)

@@ -1,0 +1,105 @@
+"""Tombstones: for each part that was deleted, a document that says so for good, and holds nothing personal.
+
+It is a function of the row and its intent, so that an attempt after a crash writes the same again. What tells of a
+person (names, numbers) is not in it: for an erasure it has keyed hashes instead (`subjects`). `reindex_tombstones`
+brings back to a catalog what it must never forget: that these parts are gone.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Row
+
+from recording_archive.archive import Archive
+from recording_archive.disposition import certificate
+from recording_archive.disposition import subject_hashes as subjects
+from recording_archive.disposition.plan_table import part_of
+from recording_archive.errors import PermanentError
+from recording_archive.model import PartId
+from recording_archive.retention.rules import Action
+from recording_archive.store import documents
+
+FORMAT_VERSION = 1
+_FACTS = ("run", "plan", "policy", "rule", "due", "by", "approvedBy", "approvedAt")
+_COLUMNS = {  # of `recordings`, by their names in the document
+    "key": "key",
+    "mimeType": "mime_type",
+    "sha256": "sha256",
+    "bytes": "size_bytes",
+    "storedSha256": "stored_sha256",
+    "storedBytes": "stored_bytes",
+    "sidecarSha256": "sidecar_sha256",
+    "sourceChecksum": "source_checksum",
+    "archivedBy": "archived_by",
+}
+_MOMENTS = {
+    "interactionDate": "interaction_date",
+    "archivedAt": "archived_at",
+    "quarantinedAt": "quarantined_at",
+    "deletedAt": "deleting_at",
+}
+
+
+def publish(archive: Archive, row: Row[Any]) -> tuple[str, str]:
+    """Store the tombstone of a part, durable on return; return its key and SHA-256.
+
+    One that is there already is taken over when it tells of the same bytes; raise PermanentError otherwise.
+    """
+    key = key_of(part_of(row), row.deleting_at)
+    content = compose(archive, row)
+    if not archive.store.put(key, content):
+        content = archive.store.read(key)
+        told = to_recording(content, key)
+        if any(told[name] != getattr(row, name) for name in (*PartId._fields, "stored_sha256")):
+            raise PermanentError(f"{key} tells of other bytes than {row.stored_sha256}: find out who put it there")
+    return key, sha256(content).hexdigest()
+
+
+def key_of(part: PartId, deleting_at: datetime) -> str:
+    """The key of a tombstone, by the year of the deletion."""
+    return f"tombstones/{deleting_at.year}/{part}.json"
+
+
+def compose(archive: Archive, row: Row[Any]) -> bytes:
+    """The tombstone of a part whose intent is written."""
+    facts, erased = row.deletion, row.deletion["action"] == Action.ERASE
+    moments = {name: getattr(row, column) for name, column in _MOMENTS.items()}
+    if erased:
+        moments["interactionDate"] = certificate.day_of(row.interaction_date)
+    return documents.compose(
+        {
+            "formatVersion": FORMAT_VERSION,
+            "archiveId": archive.id,
+            "interactionId": row.interaction_id,
+            "recordingId": row.recording_id,
+            "part": row.part,
+            "action": facts["action"],
+            **{name: moment and moment.isoformat() for name, moment in moments.items()},
+            **{name: getattr(row, column) for name, column in _COLUMNS.items()},
+            **{name: facts.get(name) for name in _FACTS},
+            "subjects": subjects.hashes(archive.settings, row) if erased else [],
+        }
+    )
+
+
+def to_recording(content: bytes, key: str) -> dict[str, Any]:
+    """The columns of `recordings` as a tombstone tells them, its deletion begun; PermanentError when it is damaged."""
+    try:
+        told = json.loads(content)
+        facts = {name: told[name] for name in _FACTS} | {"storedSha256": told["storedSha256"]}
+        return {
+            "interaction_id": told["interactionId"],
+            "recording_id": told["recordingId"],
+            "part": told["part"],
+            **{column: told[name] for name, column in _COLUMNS.items()},
+            **{column: told[name] and datetime.fromisoformat(told[name]) for name, column in _MOMENTS.items()},
+            "deletion": {"action": str(Action(told["action"])), **facts},
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise PermanentError(
+            f"The tombstone {key} is damaged ({type(error).__name__}: {error}): restore it from a copy of the archive"
+        ) from error

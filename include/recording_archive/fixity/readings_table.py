@@ -1,0 +1,156 @@
+"""The books of a run of `verify_archive`: a row per part to re-read, and what its tasks found beside.
+
+`fixity_runs` has a row per run, `readings` one per part. The rows of sound recordings are dropped when the run closes:
+the recordings themselves carry when they were verified. One run is open at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.rows import MOST_BATCHES, PAGE, Batch
+from recording_archive.catalog.tables import fixity_runs, readings
+from recording_archive.errors import PermanentError, StoreError
+
+WHOLE = ("due", "everything")  # kinds of runs that are about the archive, not about named recordings or left-overs
+
+
+class Finding(StrEnum):
+    """What a run found of one part or file."""
+
+    SOUND = "sound"
+    BAD = "bad"
+    REPAIRED = "repaired"
+    GONE = "gone"  # left the archive after the plan was made
+    ABSENT = "absent"  # asked for by id, and not in the archive
+    STRAY = "stray"  # a file that the catalog does not know
+
+
+def begin(archive: Archive, run_id: str, kind: str, **facts: Any) -> None:
+    """Open the run's books, anew when it was cleared, and close those that a stopped run left open."""
+    at = archive.clock()
+    with archive.catalog.write() as connection:
+        left = connection.execute(select(fixity_runs.c.run_id).where(fixity_runs.c.closed_at.is_(None))).scalars()
+        over = [other for other in left if other != run_id]
+        ended = {"closed_at": at, "status": "failed", "problem": "the run ended before its report"}
+        connection.execute(update(fixity_runs).where(fixity_runs.c.run_id.in_(over)).values(ended))
+        connection.execute(delete(readings).where(readings.c.run_id == run_id))
+        connection.execute(delete(fixity_runs).where(fixity_runs.c.run_id == run_id))
+        _open(connection, run_id, kind, at=at, facts=facts)
+    for other in over:
+        drop_sound(archive, other)
+
+
+def enter(archive: Archive, run_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Enter rows of `readings`, a page at a time; all have the same columns."""
+    rest = ({"run_id": run_id, **row} for row in rows)
+    while page := list(islice(rest, PAGE)):
+        with archive.catalog.write() as connection:
+            connection.execute(insert(readings), page)
+
+
+def cut(archive: Archive, run_id: str) -> list[Batch]:
+    """Number the rows to read into batches by count and bytes; make them larger rather than too many."""
+    settings, batches, places = archive.settings, list[Batch](), list[dict[str, int]]()
+    with archive.catalog.read() as connection:
+        size = func.coalesce(func.sum(readings.c.stored_bytes), 0)
+        parts, size_bytes = connection.execute(select(func.count(), size).where(*to_read(run_id))).one()
+        most_parts = max(settings.batch_parts, -(-2 * parts // MOST_BATCHES))
+        most_bytes = max(settings.batch_bytes, -(-2 * int(size_bytes) // MOST_BATCHES))
+        query = select(readings.c.id, readings.c.stored_bytes).where(*to_read(run_id)).order_by(readings.c.id)
+        for row in connection.execution_options(yield_per=PAGE).execute(query):
+            last = batches[-1] if batches else Batch(0, most_parts, 0)
+            if last.parts < most_parts and last.expected_bytes + row.stored_bytes <= most_bytes:
+                batches[-1] = Batch(last.number, last.parts + 1, last.expected_bytes + row.stored_bytes)
+            else:
+                batches.append(Batch(last.number + 1, 1, row.stored_bytes))
+            places.append({"row": row.id, "number": batches[-1].number})
+            if len(places) == PAGE:
+                _place(archive, places)
+                places = []
+    _place(archive, places)
+    with archive.catalog.write() as connection:
+        connection.execute(update(fixity_runs).where(fixity_runs.c.run_id == run_id).values(planned=parts))
+    return batches
+
+
+def to_read(run_id: str) -> tuple[Any, ...]:
+    """The condition of rows that still are to be read."""
+    return readings.c.run_id == run_id, readings.c.outcome.is_(None)
+
+
+def mark(connection: Connection, reading: int, **found: Any) -> None:
+    """Write into a row what was found."""
+    connection.execute(update(readings).where(readings.c.id == reading).values(found))
+
+
+def kind_of(archive: Archive, run_id: str) -> str | None:
+    """What the run is about, as its scope calls it; None when it has no books."""
+    with archive.catalog.read() as connection:
+        return connection.execute(select(fixity_runs.c.kind).where(fixity_runs.c.run_id == run_id)).scalar()
+
+
+def note_facts(archive: Archive, run_id: str, **facts: Any) -> None:
+    """Write down what a task of the run found beside its readings, for the report to tell."""
+    with archive.catalog.write() as connection:
+        row = read_run(connection, run_id)
+        if row is not None:
+            both = {**row.facts, **facts}
+            connection.execute(update(fixity_runs).where(fixity_runs.c.run_id == run_id).values(facts=both))
+
+
+def note_problem(archive: Archive, run_id: str, problem: str) -> None:
+    """Write down what makes the run failed whatever it read; a run that never came to its plan begins with it."""
+    with archive.catalog.write() as connection:
+        row = read_run(connection, run_id)
+        if row is None:
+            _open(connection, run_id, "due", at=archive.clock(), problem=problem)
+        elif problem not in (row.problem or ""):
+            both = "; ".join(text for text in (row.problem, problem) if text)
+            connection.execute(update(fixity_runs).where(fixity_runs.c.run_id == run_id).values(problem=both))
+
+
+@contextmanager
+def noted(archive: Archive, run_id: str) -> Iterator[None]:
+    """Write what ends a task for good into the run's books, so that the report names the cause."""
+    try:
+        yield
+    except PermanentError as error:
+        with suppress(StoreError):  # the disk that is full may hold the catalog as well: the first error is the cause
+            note_problem(archive, run_id, str(error))
+        raise
+
+
+def read_run(connection: Connection, run_id: str) -> Row[Any] | None:
+    """The run's row, locked for the transaction; None when the run has no books."""
+    return connection.execute(select(fixity_runs).where(fixity_runs.c.run_id == run_id).with_for_update()).one_or_none()
+
+
+def drop_sound(archive: Archive, run_id: str) -> None:
+    """Forget the rows of a closed run that name nothing wrong."""
+    harmless = or_(readings.c.outcome.is_(None), readings.c.outcome.in_((Finding.SOUND, Finding.GONE)))
+    some = select(readings.c.id).where(readings.c.run_id == run_id, harmless).limit(10 * PAGE).scalar_subquery()
+    dropped = 1
+    while dropped:
+        with archive.catalog.write() as connection:
+            dropped = connection.execute(delete(readings).where(readings.c.id.in_(some))).rowcount
+
+
+def _open(connection: Connection, run_id: str, kind: str, *, at: datetime, **known: Any) -> None:
+    blank = {"run_id": run_id, "kind": kind, "started_at": at, "facts": {}}
+    connection.execute(insert(fixity_runs).values({**blank, **known}))
+
+
+def _place(archive: Archive, places: list[dict[str, int]]) -> None:
+    if places:
+        with archive.catalog.write() as connection:
+            place = update(readings).where(readings.c.id == bindparam("row")).values(batch=bindparam("number"))
+            connection.execute(place, places)

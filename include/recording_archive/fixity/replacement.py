@@ -1,0 +1,134 @@
+"""A mended object or sidecar gets its key; the bad one that had it is kept as ``rejected/{date}/{key}``.
+
+All of it happens in one transaction on the recording's row, so that no disposition comes between: what is purged or
+erased at this moment does not come back. A crash in the middle leaves bytes that the next run finds and goes on with.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select, update
+
+from recording_archive.archive import Archive, require_root
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import recordings
+from recording_archive.errors import ArchiveError
+from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity.examine import Flaws
+from recording_archive.fixity.readings_table import Finding
+from recording_archive.model import Compressed, PartId
+from recording_archive.store import sidecar
+from recording_archive.store.base import Draft, Store
+
+log = logging.getLogger(__name__)
+
+_HASHES = ("sha256", "stored_sha256", "sidecar_sha256")
+
+
+class BeyondRepairError(ArchiveError):
+    """A recording cannot be made whole here and now; the message says why."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One bad recording: its row of the catalog, with the id of its ``reading``, and what is wrong with it."""
+
+    archive: Archive
+    run_id: str
+    row: Row[Any]
+    flaws: Flaws
+    stop: threading.Event
+
+    @property
+    def part(self) -> PartId:
+        """Which recording it is."""
+        return PartId(self.row.interaction_id, self.row.recording_id, self.row.part)
+
+    @property
+    def sidecar_key(self) -> str:
+        """Where its sidecar lies."""
+        return sidecar.beside(self.row.key)
+
+
+def put_in_place(
+    job: Job, drafts: Mapping[str, Draft], found: Compressed, content: bytes | None, *, media_from: str
+) -> None:
+    """Put sealed drafts under their keys, and write it down: the object ``found``, the sidecar's ``content``.
+
+    Without ``content`` the sidecar stays damaged, and the recording bad. Raises BeyondRepairError, before anything is
+    touched, when the row is no longer the one that was looked at.
+    """
+    archive, row, at = job.archive, job.row, job.archive.clock()
+    lost = {key: _digest(archive.store, key) for key in drafts}
+    facts = {"stored_sha256": found.stored_sha256, "stored_bytes": found.stored_bytes}
+    facts["sidecar_sha256"] = sha256(content).hexdigest() if content else row.sidecar_sha256
+    verdict = {"verified_at": at, "verified_ok": True} if content else {}
+    require_root(archive)
+    with archive.catalog.write() as connection:
+        _require_as_it_was(connection, job)
+        kept = {_put(archive.store, draft, key, str(at.date())): lost[key] for key, draft in drafts.items()}
+        rejected = {key: digest for key, digest in kept.items() if key}
+        connection.execute(update(recordings).where(_same(job)).values(**facts, **verdict))
+        detail = {**_detail(job, facts, drafts, rejected), "mediaFrom": media_from}
+        record(connection, "repaired", job.part, at=at, run_id=job.run_id, detail=detail)
+        if content:
+            told = {"ok": True, "stored_sha256": found.stored_sha256}  # it was read back before it got its key
+            record(connection, "verified", job.part, at=at, run_id=job.run_id, detail=told)
+            fixity_books.mark(connection, row.reading, outcome=Finding.REPAIRED)
+    log.warning("%s: repaired %s; what was there is kept as %s", job.part, ", ".join(drafts), ", ".join(rejected))
+
+
+def _require_as_it_was(connection: Connection, job: Job) -> None:
+    """Raise unless the row still is the bad one that was looked at: not going, and not repaired by another attempt."""
+    now = connection.execute(select(recordings).where(_same(job)).with_for_update()).one()
+    same = all(getattr(now, name) == getattr(job.row, name) for name in ("state", "deleting_at", *_HASHES))
+    if not same or now.verified_ok:
+        raise BeyondRepairError("its row changed while it was repaired; the next run reads it again")
+
+
+def _put(store: Store, draft: Draft, key: str, day: str) -> str | None:
+    """Give a draft its key, durably; return where what had it is kept, None when nothing had."""
+    if store.size(key) is None and draft.publish():
+        store.sync([key])
+        return None
+    folders = (f"rejected/{day}{f'.{number}' if number > 1 else ''}" for number in count(1))
+    return next(kept for folder in folders if draft.replace(kept := f"{folder}/{key}"))
+
+
+def _detail(
+    job: Job, facts: Mapping[str, Any], made: Collection[str], rejected: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """What the event tells: hashes of what lies there now, and of what was rejected as far as it could be read."""
+    files = {job.row.key: facts["stored_sha256"], job.sidecar_key: facts["sidecar_sha256"], **rejected}
+    return {
+        "key": job.row.key,
+        "sha256": job.row.sha256,
+        "stored_sha256": facts["stored_sha256"],
+        "sidecar_sha256": facts["sidecar_sha256"],
+        "before": {name: getattr(job.row, name) for name in _HASHES},
+        "rejected": list(rejected),
+        "files": {key: digest for key, digest in files.items() if digest and key in {*made, *rejected}},
+    }
+
+
+def _digest(store: Store, key: str) -> str | None:
+    """SHA-256 of what is about to be rejected; None when it cannot be read to its end."""
+    digest = sha256()
+    try:
+        with store.open(key) as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+    except ArchiveError:
+        return None
+    return digest.hexdigest()
+
+
+def _same(job: Job) -> Any:
+    return and_(*(recordings.c[name] == value for name, value in job.part._asdict().items()))

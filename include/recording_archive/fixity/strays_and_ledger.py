@@ -1,0 +1,59 @@
+"""What a run of `verify_archive` looks at beside the recordings: files that nobody knows, and the ledger."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sqlalchemy import delete
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import readings
+from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity.readings_table import Finding
+from recording_archive.fixity.verify import Stray, strays
+from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger.proof import Proof
+from recording_archive.model import PartId
+
+log = logging.getLogger(__name__)
+
+MOST_TOLD = 1000  # files or flaws that a report names; all are counted
+
+
+def look_for_strays(archive: Archive, run_id: str) -> int:
+    """Enter files that the catalog does not know in the run's books; return how many there are."""
+    with archive.catalog.write() as connection:  # of an attempt before this one
+        mine = (readings.c.run_id == run_id, readings.c.outcome == Finding.STRAY)
+        connection.execute(delete(readings).where(*mine))
+    number, sidecars, told = 0, 0, list[dict[str, Any]]()
+    for stray in strays(archive):
+        number += 1
+        sidecars += stray.part is not None
+        if number <= MOST_TOLD:
+            told.append(_reading(stray))
+            log.warning("%s: %s", stray.key, stray.problem)
+    fixity_books.enter(archive, run_id, told)
+    fixity_books.note_facts(archive, run_id, strays=number, unknownSidecars=sidecars)
+    return number
+
+
+def verify_ledger(archive: Archive, run_id: str) -> int:
+    """Check the whole ledger, and that it vouches for every document; return how many flaws it has."""
+    head = ledger.seal(archive)
+    proof = Proof(archive.store, now=archive.clock(), expected=str(head) if head else None)
+    number, told = 0, list[dict[str, str]]()
+    for flaw in proof.flaws():
+        if flaw.tampered:
+            number += 1
+            log.error("%s: %s", flaw.place, flaw.problem)
+            if number <= MOST_TOLD:
+                told.append({"place": flaw.place, "problem": flaw.problem})
+    fixity_books.note_facts(archive, run_id, ledgerEvents=proof.events, ledgerFlaws=told, ledgerFlawed=number)
+    log.info("ledger: %d events, %d documents, %d flaws, head %s", proof.events, proof.documents, number, proof.head)
+    return number
+
+
+def _reading(stray: Stray) -> dict[str, Any]:
+    part = stray.part._asdict() if stray.part else dict.fromkeys(PartId._fields)
+    return {**part, "key": stray.key, "outcome": Finding.STRAY, "problem": stray.problem}

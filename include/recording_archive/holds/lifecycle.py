@@ -1,0 +1,149 @@
+"""The life of a hold: made, told, released.
+
+    document in the archive → rows of the catalog and event, in one transaction → sealed into the ledger → confirmed
+
+A crash after the document leaves a hold, or a release, nobody was told of; `recording-archive reindex` takes it up.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from hashlib import sha256
+from secrets import token_hex
+
+from sqlalchemy import literal, select, tuple_
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import holds
+from recording_archive.errors import ArchiveError, ConfigurationError, TransientError
+from recording_archive.holds import rows
+from recording_archive.holds.criteria import Criteria, checked, is_storable
+from recording_archive.holds.documents import (
+    Hold,
+    compose,
+    compose_release,
+    is_hold_id,
+    key_of,
+    parse_release,
+    release_key_of,
+)
+from recording_archive.holds.effect import Effect, effect
+from recording_archive.ledger.sealing import seal
+from recording_archive.store.documents import publish
+
+log = logging.getLogger(__name__)
+
+LONGEST_MATTER, LONGEST_REASON = 200, 2000
+
+
+def create(archive: Archive, *, matter: str, reason: str, criteria: Criteria, actor: str) -> tuple[Hold, Effect]:
+    """Put on hold what is there and what is still to come; on return the hold's document lies in the archive.
+
+    Raises ConfigurationError for what no hold can be of. What it matches is counted after it holds, so that nothing
+    counted as held is deleted.
+    """
+    texts = _checked_text("matter", matter, LONGEST_MATTER), _checked_text("reason", reason, LONGEST_REASON)
+    wanted = checked(criteria)
+    made = Hold(_new_id(archive), *texts, actor, archive.clock(), wanted, None, None, None)
+    digest = publish(archive.store, key_of(made.id), compose(archive.id, made))
+    try:
+        with archive.catalog.write() as connection:
+            rows.enter(connection, made, digest)
+    except ArchiveError as error:
+        raise TransientError(_unknown_to_catalog(key_of(made.id), error)) from error
+    _seal(archive)
+    try:
+        return made, effect(archive, made)
+    except ArchiveError as error:
+        raise TransientError(f"Hold {made.id} holds, but what it matches could not be counted: {error}") from error
+
+
+def release(archive: Archive, hold_id: str, *, reason: str, actor: str) -> Hold:
+    """End a hold: what no other hold holds is subject to the policy again.
+
+    Raises ConfigurationError when there is no such hold or it was released before.
+    """
+    why = _checked_text("reason", reason, LONGEST_REASON)
+    hold = _unreleased(read(archive, hold_id))
+    ended = replace(hold, released_at=archive.clock(), released_by=actor, release_reason=why)
+    key, content = release_key_of(hold.id), compose_release(archive.id, ended)
+    first = archive.store.put(key, content)
+    if not first:  # another release was faster, or ended between archive and catalog: it is the one that counts
+        content = archive.store.read(key)
+        ended = parse_release(content, hold, archive.id)
+    try:
+        with archive.catalog.write() as connection:
+            rows.end(connection, ended, sha256(content).hexdigest())
+    except ArchiveError as error:
+        raise TransientError(_unknown_to_catalog(key, error)) from error
+    _seal(archive)
+    return ended if first else _unreleased(ended)
+
+
+def read(archive: Archive, hold_id: str) -> Hold:
+    """One hold, released or not; raise ConfigurationError when the catalog has none of this id."""
+    row = None
+    if is_hold_id(hold_id):
+        with archive.catalog.read() as connection:
+            row = connection.execute(select(holds).where(holds.c.id == hold_id)).one_or_none()
+    if row is None:
+        raise ConfigurationError(
+            f"There is no hold {hold_id!r}: `recording-archive hold list --all` names those there are; "
+            "a catalog that was lost or restored gets back the archive's by `recording-archive reindex`"
+        )
+    return rows.to_hold(row)
+
+
+def find(archive: Archive, *, active: bool = False, limit: int = 50, after: Hold | None = None) -> list[Hold]:
+    """Holds, newest first; ``active`` leaves out those released, ``after`` is the last of the page before."""
+    key = (holds.c.created_at, holds.c.id)
+    query = select(holds).order_by(*(column.desc() for column in key)).limit(limit)
+    if active:
+        query = query.where(rows.ACTIVE)
+    if after:
+        place = (literal(after.created_at, holds.c.created_at.type), literal(after.id))
+        query = query.where(tuple_(*key) < tuple_(*place))
+    with archive.catalog.read() as connection:
+        return [rows.to_hold(row) for row in connection.execute(query)]
+
+
+def _new_id(archive: Archive) -> str:
+    """An id that sorts by day and has no document; where two get the same at one moment, the second is refused."""
+    while True:
+        hold_id = f"H-{archive.clock():%Y%m%d}-{token_hex(3)}"
+        if archive.store.size(key_of(hold_id)) is None:
+            return hold_id
+
+
+def _checked_text(name: str, text: str, longest: int) -> str:
+    stripped = text.strip()
+    if not stripped:
+        raise ConfigurationError(f"{name} is empty: it is kept for good, and tells later why the recordings were held")
+    if len(stripped) > longest or not is_storable(stripped):
+        raise ConfigurationError(f"{name} is longer than {longest} characters or no text")
+    return stripped
+
+
+def _unreleased(hold: Hold) -> Hold:
+    if hold.released_at is not None:
+        when = f"{hold.released_at:%Y-%m-%d %H:%M} UTC"
+        raise ConfigurationError(
+            f"Hold {hold.id} was released already, by {hold.released_by} at {when}; to hold again, create a new one"
+        )
+    return hold
+
+
+def _seal(archive: Archive) -> None:
+    """Seal at once. The hold holds already, so what cannot be sealed now is left to the next run."""
+    try:
+        seal(archive)
+    except ArchiveError as error:
+        log.warning("the event of a hold is not sealed yet: %s", error)
+
+
+def _unknown_to_catalog(key: str, error: ArchiveError) -> str:
+    return (
+        f"{key} lies in the archive, but the catalog did not take it ({error}): it counts once "
+        "`recording-archive reindex` was run; do not give it in again"
+    )

@@ -1,0 +1,119 @@
+"""The catalog's holds from the archive's documents; what is there and differs is named and left as it is.
+
+Events come first: what they tell of a document must be so. One that they do not tell of was left by a crash, and gets
+its event now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from hashlib import sha256
+from itertools import islice
+
+from sqlalchemy import Connection, select
+
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.tables import holds
+from recording_archive.errors import PermanentError, RunError, StoreError
+from recording_archive.holds import rows
+from recording_archive.holds.documents import FOLDER, Hold, parse, parse_release, read_key, release_key_of
+from recording_archive.recovery.from_events import told_files
+from recording_archive.recovery.result import Indexed, Result
+from recording_archive.store.base import Store
+
+_PAGE = 100  # documents of one transaction
+_RELEASE = frozenset({"released_at", "released_by", "release_reason"})
+
+
+def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
+    """Enter every hold of the archive, and end those released; one result for each document.
+
+    A release that cannot be read, or whose hold is missing, is bad: the hold goes on holding.
+    """
+    if (archive_id := store.identity()) is None:
+        raise StoreError(f"{store} holds no archive.json: is its volume mounted, and is RECORDING_ARCHIVE_URL right?")
+    hashes, keys = told_files(catalog, "held") | told_files(catalog, "released"), store.list(FOLDER)
+    while page := list(islice(keys, _PAGE)):
+        contents = {key: _read(store, key) for key in page}
+        found = []
+        with catalog.write() as connection:
+            for key, content in contents.items():
+                problem, added = None, False
+                try:
+                    added = _take_up(connection, archive_id, key, content, hashes.pop(key, None))
+                    _require_release(connection, store, key)
+                except PermanentError as error:
+                    problem = str(error)
+                result = Result.BAD if problem else Result.ADDED if added else Result.KNOWN
+                found.append(Indexed("holds", key, result, problem))
+        yield from found
+    for key in sorted(hashes):
+        yield Indexed("holds", key, Result.BAD, "the ledger tells of it, and it is gone: restore it from a copy")
+
+
+def _read(store: Store, key: str) -> bytes | PermanentError:
+    """A document, or why it cannot be read."""
+    try:
+        read_key(key)
+        return store.read(key)
+    except RunError:
+        raise
+    except PermanentError as error:
+        return error
+
+
+def _take_up(
+    connection: Connection, archive_id: str, key: str, content: bytes | PermanentError, told: str | None
+) -> bool:
+    """Enter what one document tells; False when the catalog knew. A hold comes before its release, by their keys.
+
+    ``told`` is the hash that the events have of it, None when they have none.
+    """
+    if isinstance(content, PermanentError):
+        raise content
+    digest = sha256(content).hexdigest()
+    if told not in (None, digest):
+        raise PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {told}; restore it")
+    hold_id, ends = read_key(key)
+    known = _known(connection, hold_id)
+    if not ends:
+        return _enter(connection, known, parse(content, hold_id, archive_id), digest, tell=told is None)
+    if known is None:
+        raise PermanentError(f"{key} releases a hold of which the archive has no sound document: restore that")
+    return _end(connection, known, parse_release(content, known, archive_id), digest, tell=told is None)
+
+
+def _enter(connection: Connection, known: Hold | None, hold: Hold, digest: str, *, tell: bool) -> bool:
+    if known is None:
+        rows.enter(connection, hold, digest, tell=tell)
+    else:
+        _compare(known, hold, without=_RELEASE)
+    return known is None
+
+
+def _end(connection: Connection, known: Hold, ended: Hold, digest: str, *, tell: bool) -> bool:
+    if known.released_at is not None:
+        _compare(known, ended)
+    return rows.end(connection, ended, digest, tell=tell)
+
+
+def _known(connection: Connection, hold_id: str) -> Hold | None:
+    row = connection.execute(select(holds).where(holds.c.id == hold_id)).one_or_none()
+    return None if row is None else rows.to_hold(row)
+
+
+def _compare(known: Hold, told: Hold, without: frozenset[str] = frozenset()) -> None:
+    names = [field.name for field in fields(Hold) if field.name not in without]
+    if differing := [name for name in names if getattr(known, name) != getattr(told, name)]:
+        raise PermanentError(f"the catalog has another {', '.join(differing)} of hold {told.id}; it was left as it is")
+
+
+def _require_release(connection: Connection, store: Store, key: str) -> None:
+    """Raise PermanentError when the catalog ended a hold that the archive has not ended."""
+    hold_id, ends = read_key(key)
+    known = None if ends else _known(connection, hold_id)
+    if known and known.released_at is not None and store.size(release_key_of(hold_id)) is None:
+        raise PermanentError(
+            f"the catalog has hold {hold_id} released, the archive has no document of it: find out who changed which"
+        )

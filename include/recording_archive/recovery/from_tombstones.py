@@ -1,0 +1,172 @@
+"""What is gone, brought back to a lost catalog from tombstones and certificates."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, select, update
+
+from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.rows import NO_FAILURE
+from recording_archive.catalog.tables import events, recordings
+from recording_archive.disposition import certificate
+from recording_archive.disposition.plan_table import part_of
+from recording_archive.disposition.tombstone import key_of, to_recording
+from recording_archive.errors import PermanentError, RunError, StoreError
+from recording_archive.model import PartId, State, is_safe_id
+from recording_archive.recovery.result import Indexed, Result
+from recording_archive.retention.rules import Action
+from recording_archive.store import sidecar
+from recording_archive.store.base import Store
+
+
+def reindex_tombstones(store: Store, catalog: Catalog) -> Iterator[Indexed]:
+    """Enter what is gone, with its certificate; what has a tombstone and no certificate is left for the next run.
+
+    A recording that lies in the archive in spite of its tombstone is bad, and left as it is: someone put it back.
+    """
+    if (archive_id := store.identity()) is None:
+        raise StoreError(f"{store} holds no archive.json: is its volume mounted, and is RECORDING_ARCHIVE_URL right?")
+    for what, enter in (("tombstones", _enter_tombstone), ("certificates", _enter_certificate)):
+        keys = store.list(f"{what}/")
+        while page := list(islice(keys, _PAGE)):
+            told = {key: _read(store, key) for key in page}
+            found = []
+            with catalog.write() as connection:
+                for key, content in told.items():
+                    try:
+                        added = enter(connection, store, archive_id, key, content)
+                        found.append(Indexed(what, key, Result.ADDED if added else Result.KNOWN))
+                    except PermanentError as error:
+                        found.append(Indexed(what, key, Result.BAD, str(error)))
+            yield from found
+
+
+_PAGE = 100  # documents of one transaction
+
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def _read(store: Store, key: str) -> bytes | PermanentError:
+    """A document, or why it cannot be read."""
+    try:
+        return store.read(key)
+    except RunError:
+        raise
+    except PermanentError as error:
+        return error
+
+
+def _enter_tombstone(
+    connection: Connection, store: Store, archive_id: str, key: str, content: bytes | PermanentError
+) -> bool:
+    """Make the row of a part that is gone, its deletion not finished; False when the catalog knew that it goes."""
+    if isinstance(content, PermanentError):
+        raise content
+    told = to_recording(content, key)
+    _require_sound(told, json.loads(content)["archiveId"], archive_id, key)
+    part = PartId(told["interaction_id"], told["recording_id"], told["part"])
+    known = connection.execute(select(recordings).where(_same(recordings, part))).one_or_none()
+    if known is not None and (known.deleting_at or known.certificate):
+        if known.stored_sha256 != told["stored_sha256"]:
+            raise PermanentError(f"{key} tells of {told['stored_sha256']}, the catalog of {known.stored_sha256}")
+        return False
+    if lying := [each for each in _files(told, known) if store.size(each) is not None]:
+        raise PermanentError(
+            f"{key} says that {part} was deleted, and {', '.join(lying)} lies in the archive: find out who put it back"
+        )
+    state = State.ERASED if told["key"] is None else State.QUARANTINED
+    values = {**told, "state": state, "deletion": told["deletion"] | {"tombstone": sha256(content).hexdigest()}}
+    if known is None:
+        connection.execute(insert(recordings).values(**values))
+    else:
+        connection.execute(update(recordings).where(_same(recordings, part)).values(**values, **NO_FAILURE))
+    return True
+
+
+def _files(*rows: Any) -> Iterator[str]:
+    """Keys of the objects and sidecars that rows, or columns, name."""
+    named = (row["key"] if isinstance(row, dict) else row and row.key for row in rows)
+    for key in {key for key in named if key}:
+        yield from (key, sidecar.beside(key))
+
+
+def _require_sound(told: Mapping[str, Any], archive_id: str, expected: str, key: str) -> None:
+    """Raise PermanentError unless a tombstone is this archive's, in its place, and safe to make keys of."""
+    part = PartId(told["interaction_id"], told["recording_id"], told["part"])
+    hashes = (told["sha256"], told["stored_sha256"], told["sidecar_sha256"])
+    moments = (told["deleting_at"], told["interaction_date"], told["archived_at"], told["quarantined_at"])
+    sound = (
+        is_safe_id(part.interaction_id)
+        and is_safe_id(part.recording_id)
+        and type(part.part) is int
+        and all(each is None or (isinstance(each, str) and _HASH.fullmatch(each)) for each in hashes)
+        and all(each is None or each.tzinfo for each in moments)
+        and told["deleting_at"] is not None
+    )
+    if not sound:
+        raise PermanentError(f"The tombstone {key} is damaged: restore it from a copy of the archive")
+    if archive_id != expected or key != key_of(part, told["deleting_at"]):
+        raise PermanentError(f"{key} is a tombstone of {part} in archive {archive_id}: it was moved; put it back")
+
+
+def _enter_certificate(
+    connection: Connection, store: Store, archive_id: str, key: str, content: bytes | PermanentError
+) -> bool:
+    """Finish the rows that a certificate lists; False when all of them were."""
+    if isinstance(content, PermanentError):
+        raise content
+    listed, number = certificate.listed(content), key.rpartition("/")[2].removesuffix(".json")
+    if not listed or json.loads(content).get("archiveId") != archive_id or certificate.key_of(number) != key:
+        raise PermanentError(f"The certificate {key} is damaged or not this archive's: restore it from a copy")
+    rows = {part_of(row): row for row in _rows(connection, list(listed))}
+    added, lacking = False, []
+    for part, digest in listed.items():
+        row = rows.get(part)
+        if row is None or not (row.deleting_at or row.certificate) or not _agree(store, row, digest):
+            lacking.append(part)
+        elif row.deleting_at:
+            certificate.finish(connection, row, number)
+            _tell(connection, row, number, {key: sha256(content).hexdigest(), key_of(part, row.deleting_at): digest})
+            added = True
+    if lacking:
+        raise PermanentError(f"{key} lists {lacking[0]} and {len(lacking) - 1} others that have no such tombstone")
+    return added
+
+
+def _agree(store: Store, row: Row[Any], digest: str) -> bool:
+    """Whether a part is gone as its certificate says; a row that is finished is believed."""
+    if row.certificate:
+        return True
+    known = row.deletion.get("tombstone")
+    if known is None:  # the catalog saw the intent, and a crash kept it from the end
+        return not any(store.size(each) is not None for each in _files(row))
+    return bool(known == digest)
+
+
+def _tell(connection: Connection, row: Row[Any], number: str, files: Mapping[str, str]) -> None:
+    """Write the event that the ledger would have, unless it has it."""
+    kind = "erased" if row.deletion["action"] == Action.ERASE else "purged"
+    told = select(events.c.id).where(_same(events, part_of(row)), events.c.kind == kind).limit(1)
+    if connection.execute(told).first() is None:
+        facts = {name: row.deletion.get(name) for name in ("plan", "policy", "rule")}
+        detail = {"certificate": number, "storedSha256": row.stored_sha256, **facts, "files": dict(files)}
+        run_id, by = row.deletion["run"], row.deletion.get("by")
+        record(connection, kind, part_of(row), at=row.deleting_at, run_id=run_id, actor=by, detail=detail)
+
+
+def _rows(connection: Connection, parts: Sequence[PartId]) -> Sequence[Row[Any]]:
+    interactions = {part.interaction_id for part in parts}
+    wanted = set(parts)
+    rows = connection.execute(select(recordings).where(recordings.c.interaction_id.in_(interactions))).all()
+    return [row for row in rows if part_of(row) in wanted]
+
+
+def _same(table: Any, part: PartId) -> Any:
+    return and_(*(table.c[name] == value for name, value in part._asdict().items()))

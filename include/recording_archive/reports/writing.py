@@ -1,0 +1,130 @@
+"""The files of a report: written once, as they stream, and told of by an event even when an attempt was cut short.
+
+Each attempt writes under a number of its own. The checksums come last: a report without them was never finished.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import events
+from recording_archive.errors import PermanentError
+from recording_archive.reports.reading import hash_of
+from recording_archive.store import staging
+
+ENDINGS = ("csv", "json", "sha256")
+
+
+def publish(
+    archive: Archive,
+    *,
+    day: str,
+    run_id: str,
+    name: str,
+    table: Callable[[], Iterable[str]],
+    document: Iterable[str],
+    manifest: Iterable[str] | None = None,
+) -> tuple[str, dict[str, str]]:
+    """Write a report's CSV, JSON, manifest and checksums under the next free number; return the JSON's key, and hashes.
+
+    Who gets the CSV's name has the number, so two attempts at once write two reports. Among the hashes, which are by
+    key, are those of files that an attempt of this run left behind before it could tell of them.
+    """
+    run, number = staging.safe_name(run_id), 1
+    while archive.store.size(f"reports/{day}/{run}/{number}/{name}.csv") is not None or not (
+        digest := _write(archive, f"reports/{day}/{run}/{number}/{name}.csv", table())
+    ):
+        number += 1
+    stem = f"reports/{day}/{run}/{number}/{name}"
+    hashes = {f"{stem}.csv": digest, f"{stem}.json": _write_new(archive, f"{stem}.json", document)}
+    lines = [f"{digest}  {key.rpartition('/')[2]}\n" for key, digest in hashes.items()]
+    if manifest is not None:
+        key = manifest_key(day, run, number)
+        hashes[key] = _write_new(archive, key, manifest)
+    hashes[f"{stem}.sha256"] = _write_new(archive, f"{stem}.sha256", lines)
+    left = _left_over(archive, run_id, (key for n in range(1, number) for key in _keys(day, run, n, name)))
+    return f"{stem}.json", {**left, **hashes}
+
+
+def manifest_key(day: str, run: str, number: int | str) -> str:
+    """Where the manifest lies that belongs to a report."""
+    return f"manifests/{day}/{run}.{number}/manifest-sha256.txt"
+
+
+def as_json(top: Mapping[str, Any], **lists: Iterable[Any]) -> Iterator[str]:
+    """A JSON document with long lists at its end, a line for each entry."""
+    yield json.dumps(top, indent=1, ensure_ascii=False).removesuffix("\n}")
+    for name, entries in lists.items():
+        yield f',\n "{name}": ['
+        for number, entry in enumerate(entries):
+            yield (",\n  " if number else "\n  ") + json.dumps(entry, ensure_ascii=False)
+        yield "]"
+    yield "\n}\n"
+
+
+def as_csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The same entries as a table in which no cell is taken for a formula."""
+    line = io.StringIO()
+    writer = csv.DictWriter(line, columns, lineterminator="\r\n")  # as RFC 4180; else "\r" in a cell is not quoted
+    writer.writeheader()
+    for entry in entries:
+        writer.writerow({name: spreadsheet_cell(entry.get(name)) for name in columns})
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+    yield line.getvalue()
+
+
+def spreadsheet_cell(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def _write_new(archive: Archive, key: str, lines: Iterable[str]) -> str:
+    """Write a document whose name nobody else has; return its SHA-256."""
+    digest = _write(archive, key, lines)
+    if digest is None:
+        raise PermanentError(f"{key} in {archive.store} is there already: find out who put it there")
+    return digest
+
+
+def _write(archive: Archive, key: str, lines: Iterable[str]) -> str | None:
+    """Write a text document, durable on return; return its SHA-256, None when the key is taken."""
+    digest = hashlib.sha256()
+    with archive.store.begin(key) as draft:
+        for line in lines:
+            content = line.encode()
+            digest.update(content)
+            draft.file.write(content)
+        draft.seal()
+        published = draft.publish()
+    archive.store.sync([key])
+    return digest.hexdigest() if published else None
+
+
+def _keys(day: str, run: str, number: int, name: str) -> Iterator[str]:
+    """The files that an attempt may have written."""
+    yield from (f"reports/{day}/{run}/{number}/{name}.{ending}" for ending in ENDINGS)
+    yield manifest_key(day, run, number)
+
+
+def _left_over(archive: Archive, run_id: str, keys: Iterable[str]) -> dict[str, str]:
+    there = [key for key in keys if archive.store.size(key) is not None]
+    if not there:
+        return {}
+    # by the absent interaction first: of that there is an index
+    own = (events.c.interaction_id.is_(None), events.c.kind == "reported", events.c.run_id == run_id)
+    with archive.catalog.read() as connection:
+        details = connection.execute(select(events.c.detail).where(*own)).scalars().all()
+    told = {key for detail in details for key in detail["files"]}
+    return {key: hash_of(archive.store, key) for key in there if key not in told}

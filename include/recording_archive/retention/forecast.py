@@ -1,0 +1,121 @@
+"""What will expire when, by month and rule; and what another policy would change before it is put to use.
+
+Recordings that are alike in all that the policies ask about are counted by the database, a lot at a time, so that a
+million take seconds. What has expired already is looked at one by one only where it may be held, or was restored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection, Date, Row, Time, cast, false, func, literal, select, tuple_
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import holds, recordings
+from recording_archive.holds import COLUMNS, Matcher, holding
+from recording_archive.model import PartId, State
+from recording_archive.retention import policy_in_force as policies
+from recording_archive.retention.forecast_counting import Count, Lot, Place
+from recording_archive.retention.forecast_figures import Amount, Forecast
+from recording_archive.retention.rules import ATTRIBUTES, Policy, restored_until
+
+PAGE = 1000  # rows in memory at once
+_MOST_ASKED = 20_000  # recordings whose holds are asked for a page at a time
+_STORED = (State.ARCHIVED, State.QUARANTINED)
+_c = recordings.c
+_ORDER = (_c.interaction_date, _c.interaction_id, _c.recording_id, _c.part)
+_NAMES = {"state", "verified_ok", "stored_bytes", "deletion", *ATTRIBUTES.values(), *chain(*COLUMNS.values())}
+_KEY = ("interaction_id", "recording_id", "part", "interaction_date")
+_LOOKED_AT = tuple(_c[name] for name in (*_KEY, *sorted(_NAMES - {*_KEY})))  # all columns would take twice as long
+
+
+def forecast(
+    archive: Archive, policy: Policy | None = None, *, months: int = 24, as_of: datetime | None = None
+) -> Forecast:
+    """Say what the policy in force does at ``as_of``, by default now, and in ``months`` months, that one included.
+
+    With ``policy`` also what that one would do instead. Nothing is changed.
+    """
+    at = (as_of or archive.clock()).astimezone(UTC)
+    compared = [each for each in (policies.in_force(archive), policy) if each]
+    count = Count(compared, at, months)
+    with archive.catalog.read() as connection:
+        for lot in _lots(connection, count, at):
+            count.add(lot)
+        if count.due() and (count.restored or _any_hold(connection)):
+            for lot, place in _staying(connection, count, at):
+                count.add(lot, times=-1)
+                count.add(lot, place)
+    return count.forecast(at, archive.settings.quarantine_days)
+
+
+def _lots(connection: Connection, count: Count, at: datetime) -> Iterator[Lot]:
+    """Everything that lies in the archive: counted by the database, and joined where the same rules govern it."""
+    day, early = _by_the_clock(connection.dialect.name, at)
+    alike = {"state": _c.state, "verified": func.coalesce(_c.verified_ok, false()), "day": day, "early": early}
+    keys = [column.label(name) for name, column in alike.items()]
+    keys += [_c[name].label(f"asked_{name}") for name in count.columns]
+    sums = func.count(), func.coalesce(func.sum(_c.stored_bytes), 0), func.count(_c.deletion)
+    # Grouped by label: with parameters in them, PostgreSQL takes an expression and its repetition for two.
+    query = select(*sums, *keys).where(_c.state.in_(_STORED)).group_by(*(key.name for key in keys))
+    joined: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in connection.execute(query, execution_options={"yield_per": PAGE}):
+        sizes = joined[(*row[3:7], count.govern(tuple(row[7:])))]
+        for number in range(3):
+            sizes[number] += int(row[number])
+    for (state, verified, when, before, governed), (number, stored_bytes, restored) in joined.items():
+        midnight = None if when is None else datetime.fromisoformat(str(when)).replace(tzinfo=UTC)
+        amount = Amount(number, stored_bytes)
+        yield Lot(state, bool(verified), midnight, bool(before), governed, amount, restored)
+
+
+def _by_the_clock(dialect: str, at: datetime) -> tuple[Any, Any]:
+    """The day of the interaction in UTC, and whether its time of day is not after that of ``at``."""
+    if dialect == "sqlite":  # keeps dates as text: 2026-11-20 16:57:55.000000
+        return func.substr(_c.interaction_date, 1, 10), func.substr(_c.interaction_date, 12) <= f"{at:%H:%M:%S.%f}"
+    moment = func.timezone("UTC", _c.interaction_date)
+    return cast(moment, Date), cast(moment, Time) <= at.time()
+
+
+def _any_hold(connection: Connection) -> bool:
+    return connection.execute(select(holds.c.id).where(holds.c.released_at.is_(None)).limit(1)).first() is not None
+
+
+def _staying(connection: Connection, count: Count, at: datetime) -> Iterator[tuple[Lot, Place]]:
+    """What would be due but is held, possibly held or lately restored, one by one."""
+    # A matcher reads all holds once; asking for a page reads those that its recordings may meet.
+    holding_of = Matcher(connection).of if count.due() > _MOST_ASKED else partial(holding, connection)
+    for page in _pages(connection, count.days_until_due(), at):
+        stored = {PartId(*tuple(row)[:3]): row for row in page if row.state in _STORED}
+        lots = {part: _lot_of(row, count, at) for part, row in stored.items()}
+        due = [row for part, row in stored.items() if count.is_due(lots[part])]
+        for part, held_by in (holding_of(due) if due else {}).items():
+            if held_by:
+                yield lots[part], Place.HELD if held_by.held else Place.POSSIBLY_HELD
+            elif (until := restored_until(stored[part])) and until > at:
+                yield lots[part], Place.RESTORED
+
+
+def _pages(connection: Connection, days: int, at: datetime) -> Iterator[Sequence[Row[Any]]]:
+    """Recordings of that many days ago and older ones. By date alone: another condition would take another index."""
+    expired = _c.interaction_date <= at - timedelta(days=days)
+    query = select(*_LOOKED_AT).where(expired).order_by(*_ORDER).limit(PAGE)
+    page = connection.execute(query).all()
+    while page:
+        yield page
+        last = [literal(getattr(page[-1], column.name), column.type) for column in _ORDER]
+        beyond = (_ORDER[0] >= last[0], tuple_(*_ORDER) > tuple_(*last))  # the first is what an index can search
+        page = connection.execute(query.where(*beyond)).all()
+
+
+def _lot_of(row: Row[Any], count: Count, at: datetime) -> Lot:
+    when: datetime = row.interaction_date
+    midnight = when.replace(hour=0, minute=0, second=0, microsecond=0)
+    governed = count.govern(tuple(getattr(row, name) for name in count.columns))
+    early = when.time() <= at.time()
+    return Lot(row.state, row.verified_ok is True, midnight, early, governed, Amount(1, row.stored_bytes or 0))

@@ -1,0 +1,156 @@
+"""Recordings counted by lots: what a policy does with each lot, and where two policies part."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import lru_cache
+from types import SimpleNamespace
+
+from recording_archive.model import State
+from recording_archive.retention.forecast_figures import Amount, ByRule, Forecast, Month, Outlook
+from recording_archive.retention.rules import DEFAULT, Policy, decide, later
+
+Governed = tuple[str, int]
+_MOST_DECISIONS = 10_000  # remembered
+
+
+class Place(StrEnum):
+    """Where a recording counts in an outlook."""
+
+    DUE = "due"
+    HELD = "held"
+    POSSIBLY_HELD = "possibly held"
+    UNVERIFIED = "unverified"
+    RESTORED = "restored"
+    EXPIRING = "expiring"
+    BEYOND = "beyond"
+    UNDATED = "undated"
+    QUARANTINED = "quarantined"
+    RESTORABLE = "restorable"
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Recordings alike in all that decides about them, and the rules that govern them."""
+
+    state: str
+    verified: bool
+    day: datetime | None  # midnight in UTC before the interaction
+    early: bool  # its time of day is not after that of the forecast
+    governed: tuple[Governed, ...]  # by the name and days of a rule of each policy
+    amount: Amount
+    restored: int = 0  # how many of them a person took out of quarantine, lately or long ago
+
+
+class Side:
+    """One policy, and what it does with everything counted so far."""
+
+    def __init__(self, policy: Policy, at: datetime, months: int) -> None:
+        self.policy = policy
+        self._today = at.date()
+        self._months = [_month(_nth_month(self._today, number)) for number in range(months)]
+        self._amounts: defaultdict[tuple[Place, str, str], Amount] = defaultdict(Amount)
+
+    def place(self, lot: Lot, governed: Governed, stays: Place | None = None) -> tuple[Place, str, str]:
+        """Where ``lot`` counts, in which month, and by which rule; when it is due and ``stays``, there."""
+        rule, days = governed
+        if lot.day is None:
+            return Place.UNDATED, "", rule
+        expires = later(lot.day, days).date()
+        expired = expires < self._today or (expires == self._today and lot.early)
+        if lot.state == State.QUARANTINED:
+            return Place.QUARANTINED if expired else Place.RESTORABLE, "", rule
+        if not expired:
+            month = _month(expires)
+            return (Place.EXPIRING, month, rule) if month <= self._months[-1] else (Place.BEYOND, "", rule)
+        return (stays or Place.DUE) if lot.verified else Place.UNVERIFIED, "", rule
+
+    def add(self, place: tuple[Place, str, str], amount: Amount) -> None:
+        """Count ``amount`` there."""
+        self._amounts[place] += amount
+
+    def outlook(self) -> Outlook:
+        """Everything that was counted."""
+        governing = {rule for (_, _, rule), amount in self._amounts.items() if amount.recordings}
+        return Outlook(
+            policy=self.policy,
+            due=self._by_rule(Place.DUE),
+            held=self._total(Place.HELD),
+            possibly_held=self._total(Place.POSSIBLY_HELD),
+            unverified=self._total(Place.UNVERIFIED),
+            months=tuple(Month(month, self._by_rule(Place.EXPIRING, month)) for month in self._months),
+            beyond=self._by_rule(Place.BEYOND),
+            undated=self._total(Place.UNDATED),
+            quarantined=self._total(Place.QUARANTINED),
+            restorable=self._total(Place.RESTORABLE),
+            restored=self._total(Place.RESTORED),
+            idle_rules=tuple(rule.name for rule in self.policy.rules if rule.name not in governing),
+        )
+
+    def _by_rule(self, place: Place, month: str = "") -> ByRule:
+        """The rules that govern any of it, in the order of the policy."""
+        names = (*(rule.name for rule in self.policy.rules), DEFAULT)
+        amounts = {name: self._amounts.get((place, month, name), Amount()) for name in names}
+        return {name: amount for name, amount in amounts.items() if amount.recordings}
+
+    def _total(self, place: Place) -> Amount:
+        return sum((amount for key, amount in self._amounts.items() if key[0] is place), Amount())
+
+
+class Count:
+    """The same recordings under one policy or two, and where the two part."""
+
+    def __init__(self, policies: Sequence[Policy], at: datetime, months: int) -> None:
+        self._sides = [Side(policy, at, months) for policy in policies]
+        self._due: defaultdict[tuple[bool, ...], Amount] = defaultdict(Amount)
+        self.columns = sorted({column for policy in policies for column in policy.columns})
+        self.govern = lru_cache(maxsize=_MOST_DECISIONS)(self._govern)
+        """What governs recordings with such values in `columns`, under each policy; remembered, as few differ."""
+        self.restored = 0
+
+    def add(self, lot: Lot, stays: Place | None = None, *, times: int = 1) -> None:
+        """Count a lot in; with ``times`` -1 count it out again."""
+        amount = Amount(times * lot.amount.recordings, times * lot.amount.stored_bytes)
+        places = self._places(lot, stays)
+        for side, place in zip(self._sides, places, strict=True):
+            side.add(place, amount)
+        self._due[tuple(place[0] is Place.DUE for place in places)] += amount
+        self.restored += times * lot.restored
+
+    def is_due(self, lot: Lot) -> bool:
+        """Whether a lot is due under any of the policies, unless something else lets it stay."""
+        return any(place[0] is Place.DUE for place in self._places(lot))
+
+    def due(self) -> int:
+        """How many recordings are, so far."""
+        return sum(amount.recordings for due, amount in self._due.items() if any(due))
+
+    def days_until_due(self) -> int:
+        """No recording younger than this many days is due."""
+        return min(side.policy.shortest_days for side in self._sides)
+
+    def forecast(self, at: datetime, quarantine_days: int) -> Forecast:
+        """What was counted."""
+        in_force, *proposed = (side.outlook() for side in self._sides)
+        sooner, spared = self._due[False, True], self._due[True, False]
+        return Forecast(at, quarantine_days, in_force, proposed[0] if proposed else None, sooner, spared)
+
+    def _places(self, lot: Lot, stays: Place | None = None) -> list[tuple[Place, str, str]]:
+        return [side.place(lot, governed, stays) for side, governed in zip(self._sides, lot.governed, strict=True)]
+
+    def _govern(self, asked: tuple[str | None, ...]) -> tuple[Governed, ...]:
+        alike = SimpleNamespace(**dict(zip(self.columns, asked, strict=True)))
+        return tuple(decide(alike, side.policy) for side in self._sides)
+
+
+def _nth_month(first: date, number: int) -> date:
+    years, month = divmod(first.month - 1 + number, 12)
+    return date(first.year + years, month + 1, 1)
+
+
+def _month(day: date) -> str:
+    return f"{day:%Y-%m}"

@@ -1,0 +1,239 @@
+"""Which recordings may go: rules without any I/O, so that all of them can be tried at once.
+
+Age counts from the interaction's date, in UTC: a recording has expired from ``interaction_date + days`` on. Rules
+replace the default; the longest that matches wins, but one with ``maximum`` beats longer ones. No rule beats a hold,
+and nothing goes that has no date or whose bytes were not found intact at the last reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from recording_archive.model import State
+
+DEFAULT = "default"  # what a verdict calls the days that apply where no rule matches
+ATTRIBUTES = {  # what a rule may ask for, by the name in a policy document, and its column
+    "agentId": "agent_id",
+    "agentName": "agent_name",
+    "contactId": "contact_id",
+    "direction": "direction",
+    "division": "division",
+    "mediaType": "media_type",
+    "queueId": "queue_id",
+    "queueName": "queue_name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Days for the recordings that match: any of the values of a field, and every field that has values.
+
+    Text is compared without regard to case; a recording that lacks a field does not match it. ``attributes`` has the
+    names of `ATTRIBUTES`. Raise ValueError for a rule that asks for nothing, which would match everything.
+    """
+
+    name: str
+    days: int
+    maximum: bool = False
+    queues: tuple[str, ...] = ()  # id or name
+    media_types: tuple[str, ...] = ()
+    divisions: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _asked: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fields = [
+            (("queue_id", "queue_name"), self.queues),
+            (("media_type",), self.media_types),
+            (("division",), self.divisions),
+            (("direction",), self.directions),
+            *(((ATTRIBUTES[name],), values) for name, values in self.attributes.items()),
+        ]
+        asked = tuple((columns, frozenset(map(str.casefold, values))) for columns, values in fields if values)
+        object.__setattr__(self, "_asked", asked)
+        if not asked or any("" in wanted for _, wanted in asked):
+            raise ValueError(f"rule {self.name!r} must ask for something, and not for empty text")
+        _require_days(self.name, self.days)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of `recordings` that it looks at."""
+        return frozenset(column for columns, _ in self._asked for column in columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule as a policy document has it."""
+        asked = {
+            "queues": list(self.queues),
+            "mediaTypes": list(self.media_types),
+            "divisions": list(self.divisions),
+            "directions": list(self.directions),
+            "attributes": {name: list(values) for name, values in self.attributes.items()},
+        }
+        whole = {"name": self.name, "days": self.days, "maximum": self.maximum}
+        return whole | {name: values for name, values in asked.items() if values}
+
+    def matches(self, row: Any) -> bool:
+        """Whether ``row`` has what the rule asks for."""
+        return all(
+            any((getattr(row, column) or "").casefold() in wanted for column in columns)
+            for columns, wanted in self._asked
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Default days and rules; ``version`` is the SHA-256 of the document, which was read from ``origin``."""
+
+    version: str
+    name: str
+    default_days: int
+    rules: tuple[Rule, ...] = ()
+    origin: str = field(default="", compare=False)
+    document: bytes = field(default=b"", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _require_days(DEFAULT, self.default_days)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of `recordings` that any rule looks at."""
+        return frozenset[str]().union(*(rule.columns for rule in self.rules))
+
+    @property
+    def shortest_days(self) -> int:
+        """No recording younger than this many days expires under it."""
+        return min((self.default_days, *(rule.days for rule in self.rules)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The policy as commands and pages show it."""
+        return {
+            "version": self.version,
+            "name": self.name,
+            "origin": self.origin,
+            "defaultDays": self.default_days,
+            "rules": [rule.to_json() for rule in self.rules],
+        }
+
+
+class Action(StrEnum):
+    """What is to be done with a recording. Rules never ask for an erasure: a person does."""
+
+    QUARANTINE = "quarantine"
+    PURGE = "purge"
+    ERASE = "erase"
+
+
+class Kept(StrEnum):
+    """Why a recording stays; where several apply, the first of this order."""
+
+    NOT_STORED = "not_stored"
+    UNDATED = "undated"
+    TOO_YOUNG = "too_young"
+    UNVERIFIED = "unverified"
+    HELD = "held"
+    POSSIBLY_HELD = "possibly_held"
+    WAITING = "waiting"  # in quarantine, not long enough
+
+
+class Holding(Protocol):
+    """The ids of the holds on a recording, as `holds.Holding` has them."""
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Holds that match it."""
+
+    @property
+    def possibly(self) -> tuple[str, ...]:
+        """Holds that ask for an attribute it lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be done with a recording, or why it stays, and by which rule; one of the first two is None."""
+
+    action: Action | None
+    kept: Kept | None
+    rule: str
+    days: int
+    expires_at: datetime | None
+
+    @property
+    def may_go(self) -> bool:
+        """Whether it goes, now or when its quarantine is over, unless a hold keeps it."""
+        return self.kept is None or self.kept is Kept.WAITING
+
+
+def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, holding: Holding | None) -> Verdict:
+    """Say what ``policy`` does at ``as_of`` with ``row``, which has the columns of `recordings` as attributes.
+
+    A quarantined recording that has not expired, because the policy changed, is kept as too young. With time alone a
+    recording only ever goes from kept to quarantine to purge.
+    """
+    rule, days = decide(row, policy)
+    expires_at = None if row.interaction_date is None else later(row.interaction_date, days)
+    kept = _why_kept(row, expires_at, as_of)
+    action = Action.PURGE if row.state == State.QUARANTINED else Action.QUARANTINE
+    if kept is None and action is Action.PURGE and not _has_waited(row, as_of, quarantine_days):
+        kept = Kept.WAITING
+    return heed(Verdict(None if kept else action, kept, rule, days, expires_at), holding)
+
+
+def heed(verdict: Verdict, holding: Holding | None) -> Verdict:
+    """The verdict in the light of holds, which keep what would go now or later."""
+    if holding is None or not verdict.may_go or not (holding.held or holding.possibly):
+        return verdict
+    kept = Kept.HELD if holding.held else Kept.POSSIBLY_HELD
+    return Verdict(None, kept, verdict.rule, verdict.days, verdict.expires_at)
+
+
+def decide(row: Any, policy: Policy) -> tuple[str, int]:
+    """The name and the days of the rule that governs ``row``; the first of equals."""
+    matching = [rule for rule in policy.rules if rule.matches(row)]
+    if not matching:
+        return DEFAULT, policy.default_days
+    limits = [rule for rule in matching if rule.maximum]
+    rule = min(limits, key=_days) if limits else max(matching, key=_days)
+    return rule.name, rule.days
+
+
+def later(moment: datetime, days: int) -> datetime:
+    """``moment`` and so many times 24 hours; the last moment there is when that lies beyond it."""
+    try:
+        return moment + timedelta(days=days)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _why_kept(row: Any, expires_at: datetime | None, as_of: datetime) -> Kept | None:
+    """Why a recording stays, holds and quarantine aside."""
+    if row.state not in (State.ARCHIVED, State.QUARANTINED):
+        return Kept.NOT_STORED
+    if expires_at is None:
+        return Kept.UNDATED
+    if expires_at > as_of:
+        return Kept.TOO_YOUNG
+    return None if row.verified_ok is True else Kept.UNVERIFIED
+
+
+def _has_waited(row: Any, as_of: datetime, quarantine_days: int) -> bool:
+    return row.quarantined_at is not None and later(row.quarantined_at, quarantine_days) <= as_of
+
+
+def _days(rule: Rule) -> int:
+    return rule.days
+
+
+def _require_days(name: str, days: int) -> None:
+    if days < 1:
+        raise ValueError(f"{name!r}: {days} days would let recordings go on the day they come")
+
+
+def restored_until(row: Any) -> datetime | None:
+    """Until when a recording that a person restored is left alone."""
+    text = (row.deletion or {}).get("restoredUntil")
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,104 @@
+"""A Genesys Cloud connection as plain facts, wherever it was defined: in Airflow or in ``GENESYS_*`` variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from recording_archive.errors import ConfigurationError
+from recording_archive.model import is_safe_id
+from recording_archive.sources.regions import Endpoints, hosts_of
+from recording_archive.transfer.allowed_hosts import MediaHosts
+
+CONN_ID = "genesys_cloud_default"
+CONN_TYPE = "genesys_cloud"
+
+
+def _listed(given: Any) -> Any:
+    return [entry.strip() for entry in given.split(",") if entry.strip()] if isinstance(given, str) else given
+
+
+class Extra(BaseModel):
+    """The connection's extra; empty form fields arrive as null and mean the default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    api: Literal["interactions", "conversations"]
+    api_base: str = ""
+    login_base: str = ""
+    media_hosts: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
+    allow_private_hosts: bool = False
+    organization: str = "default"
+    recording_metadata: bool = False
+    participant_attributes: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
+    proxies: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is needed to talk to one organization."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    endpoints: Endpoints
+    extra: Extra
+
+    @property
+    def media_hosts(self) -> MediaHosts:
+        """The hosts media may come from; by default those of the region."""
+        domain = self.endpoints.domain
+        patterns = self.extra.media_hosts or [f"api-downloads.{domain}", f"*.{domain}"]
+        return MediaHosts(patterns, allow_private=self.extra.allow_private_hosts)
+
+
+def read_facts(
+    name: str, *, login: str | None, password: str | None, host: str | None, extra: Mapping[str, Any]
+) -> Facts:
+    """Check a connection; raise ConfigurationError that names the field and what belongs there."""
+    if not login or not password:
+        raise ConfigurationError(f"{name}: login (OAuth client id) and password (client secret) must both be set")
+    given = {key: value for key, value in extra.items() if value not in (None, "")}
+    if "api" not in given:
+        raise ConfigurationError(
+            f'{name}: extra needs "api": "conversations" (the public platform API) or "interactions"'
+        )
+    try:
+        checked = Extra.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(f"extra.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(f"{name}: {problems}") from None
+    if not is_safe_id(checked.organization):
+        raise ConfigurationError(
+            f"{name}: extra.organization may hold letters, digits, dots, dashes and underscores only"
+        )
+    endpoints = hosts_of(
+        host or "",
+        api_base=checked.api_base or None,
+        login_base=checked.login_base or None,
+        allow_private_hosts=checked.allow_private_hosts,
+    )
+    return Facts(login, password, endpoints, checked)
+
+
+def facts_from_environment() -> Facts | None:
+    """The connection that ``GENESYS_CLIENT_ID``, ``…_SECRET`` and ``GENESYS_REGION`` describe, or None without them."""
+    login, password = os.environ.get("GENESYS_CLIENT_ID"), os.environ.get("GENESYS_CLIENT_SECRET")
+    if not login and not password:
+        return None
+    extra = {"api": "interactions", "media_hosts": os.environ.get("GENESYS_MEDIA_HOSTS", "")}
+    host = os.environ.get("GENESYS_REGION")
+    if not host:
+        raise ConfigurationError("GENESYS_REGION is not set: give a region (us-east-1) or a domain (mypurecloud.ie)")
+    return read_facts("GENESYS_* variables", login=login, password=password, host=host, extra=extra)
+
+
+def not_defined(conn_id: str) -> ConfigurationError:
+    """The error for a connection that is nowhere."""
+    return ConfigurationError(
+        f"Connection {conn_id} is not defined: add it in Airflow (Admin > Connections, type Genesys Cloud), or set "
+        "GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION in the environment of every Airflow component"
+    )

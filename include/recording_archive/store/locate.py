@@ -1,0 +1,43 @@
+"""Where the archive and its staging lie, as the settings say: a folder, or ``s3://bucket/prefix``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recording_archive.errors import ConfigurationError
+from recording_archive.settings import PREFIX, Settings
+from recording_archive.store.base import LocalStore, Store
+from recording_archive.store.staging import BucketStaging, LocalStaging, Staging
+
+
+def store_at(settings: Settings) -> Store:
+    """The archive's store; nothing is read or made yet."""
+    bucket = settings.bucket
+    return _bucket(settings, *bucket, kms_key=settings.s3_kms_key) if bucket else LocalStore(settings.root)
+
+
+def staging_at(settings: Settings) -> Staging:
+    """Where raw bytes wait; files grow in a local folder either way."""
+    bucket, local = settings.staging_bucket, LocalStaging(settings.staging)
+    return BucketStaging(_bucket(settings, *bucket), local) if bucket else local
+
+
+def _bucket(settings: Settings, name: str, prefix: str, *, kms_key: str = "") -> Store:
+    try:
+        from recording_archive.store.s3 import S3Store  # noqa: PLC0415 - boto3 is for those who have a bucket
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"s3://{name} needs boto3: pip install 'recording-archive[cluster]', or set {PREFIX}URL to a folder"
+        ) from error
+    return S3Store(s3_client(settings), name, prefix, kms_key=kms_key)
+
+
+def s3_client(settings: Settings) -> Any:
+    """boto3's client: from Airflow's connection where one is named, else as the environment says."""
+    if settings.s3_conn_id:
+        from recording_archive.store import airflow_s3  # noqa: PLC0415 - Airflow, for those who keep the key there
+
+        return airflow_s3.s3_client(settings.s3_conn_id)
+    from recording_archive.store.s3 import client_from_environment  # noqa: PLC0415
+
+    return client_from_environment()

@@ -1,0 +1,433 @@
+"""Write-once objects in a bucket of S3 or of a store that speaks its language.
+
+A draft is a local file until it is sealed and read back. It is published by one conditional PUT, or by a conditional
+completion of a multipart upload, with the SHA-256 of what was read back, so that the bucket takes those bytes or none.
+Where a delete marker hides a key the condition does not see what lies below it: nothing here ever makes one, and
+`remove` deletes by version.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recording_archive.errors import ArchiveError, PermanentError, StoreError, TransientError
+from recording_archive.store.base import AbsentError, Draft, Store, check_key
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["CONFIG", "S3Store", "client_from_environment"]
+
+CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 8},  # together over a minute, which a restart of the store takes
+    connect_timeout=10,
+    read_timeout=60,
+    max_pool_connections=64,
+)
+"""How patient a client is; slow-down answers are waited for with jitter."""
+
+PART_BYTES = 16 * 2**20
+SINGLE_PUT_BYTES = 4 * PART_BYTES  # a larger object goes up in parts, each with its checksum and its own retries
+_READ_AHEAD_BYTES = 128 * 1024  # what one request fetches at least: a seek costs a request
+_CONFLICTS = 5  # tries when the store itself cannot say yet who of two writers won
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
+_LOST_RACE = frozenset({"412", "PreconditionFailed"})
+_REMEDIES = {
+    "NoSuchBucket": "make it, or correct RECORDING_ARCHIVE_URL",
+    "AccessDenied": "give its user GetObject, PutObject, ListBucket, ListBucketVersions and DeleteObjectVersion",
+    "403": "give its user GetObject, PutObject, ListBucket, ListBucketVersions and DeleteObjectVersion",
+    "InvalidAccessKeyId": "correct the access key of the connection",
+    "SignatureDoesNotMatch": "correct the secret key of the connection, or this machine's clock",
+    "QuotaExceeded": "raise the quota of the bucket",
+    "BadDigest": "what arrived is not what was sent: check the network, then run again",
+    "KMS.DisabledException": "enable the key, or name another in RECORDING_ARCHIVE_S3_KMS_KEY",
+}
+
+
+def client_from_environment() -> Any:
+    """boto3's client for the ``AWS_*`` variables, profiles or roles of this machine."""
+    return boto3.Session().client("s3", config=CONFIG)
+
+
+class S3Store(Store):
+    """Objects of one bucket below ``prefix``. ``client`` is boto3's; it retries and throttles by its own configuration.
+
+    ``kms_key`` encrypts every object with that key of KMS, whatever the bucket's default is.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "", *, kms_key: str = "") -> None:
+        self._client, self._bucket, self._prefix = client, bucket, f"{prefix.strip('/')}/".removeprefix("/")
+        self._extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+        self._bucket_seen = False
+
+    def __str__(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    @contextmanager
+    def begin(self, key: str) -> Iterator[Draft]:
+        """Start an object in a local file without a name, which no crash can leave behind."""
+        check_key(key)
+        draft = _S3Draft(self, key)
+        try:
+            yield draft
+        finally:
+            draft.discard()
+
+    def sync(self, keys: Iterable[str]) -> None:
+        """What the bucket has answered for is durable."""
+        for key in keys:
+            check_key(key)
+
+    def open(self, key: str) -> BinaryIO:
+        """Open the object as it is now for reading by ranges; one that is replaced meanwhile is an error."""
+        check_key(key)
+        with self._explained(key):
+            try:
+                found = self._client.head_object(**self.at(key))
+            except ClientError as error:
+                raise self._absent(key, error) from error
+        return io.BufferedReader(_S3File(self, key, found["ContentLength"], found["ETag"]), _READ_AHEAD_BYTES)
+
+    def size(self, key: str) -> int | None:
+        """The object's length in bytes; None when the bucket is there and the object is not."""
+        check_key(key)
+        with self._explained(key):
+            try:
+                return int(self._client.head_object(**self.at(key))["ContentLength"])
+            except ClientError as error:
+                if _code(error) not in _MISSING:
+                    raise
+            self._require_bucket()
+            return None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Keys by pages of a thousand, in the order of their bytes."""
+        with self._explained(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                yield from (each["Key"].removeprefix(self._prefix) for each in page.get("Contents", ()))
+
+    def remove(self, key: str) -> datetime | None:
+        """Delete every version and every delete marker, and look whether anything is left."""
+        check_key(key)
+        locked = [until for version in self._versions(key) if (until := self._remove_version(key, version))]
+        if locked:
+            return max(locked)
+        if any(self._versions(key)):
+            raise StoreError(f"{self}/{key}: versions are left after all were deleted: is someone writing it?")
+        return None
+
+    def sweep(self, older_than: datetime) -> int:
+        """Abort multipart uploads begun before ``older_than``; killed writers leave nothing else."""
+        with self._explained(""):
+            begun = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            stale = [each for page in begun for each in page.get("Uploads", ()) if each["Initiated"] < older_than]
+            for each in stale:
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=each["Key"], UploadId=each["UploadId"])
+        return len(stale)
+
+    def free_bytes(self) -> None:
+        """A bucket has no such limit."""
+
+    def probe(self) -> str:
+        """Begin an upload and abort it, which needs the permission and the key to write; tell of versions and keys."""
+        with self._explained("check"):
+            self._require_bucket()
+            begun = self._client.create_multipart_upload(**self.at("check"), **self._extra)
+            self._client.abort_multipart_upload(**self.at("check"), UploadId=begun["UploadId"])
+            versions = self._client.get_bucket_versioning(Bucket=self._bucket).get("Status", "off")
+        return f"{self} is writable, versioning {versions.lower()}, {self._encryption()}"
+
+    def _encryption(self) -> str:
+        if self._extra:
+            return "every object encrypted by the key RECORDING_ARCHIVE_S3_KMS_KEY names"
+        try:
+            told = self._client.get_bucket_encryption(Bucket=self._bucket)["ServerSideEncryptionConfiguration"]
+            return f"encrypted by default ({told['Rules'][0]['ApplyServerSideEncryptionByDefault']['SSEAlgorithm']})"
+        except (ClientError, LookupError):
+            return "NOT encrypted by default: set default encryption on the bucket, or RECORDING_ARCHIVE_S3_KMS_KEY"
+
+    def at(self, key: str) -> dict[str, str]:
+        """Bucket and full key as boto3 wants them."""
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
+
+    def keep(self, key: str, kept: str) -> str | None:
+        """Copy an object to ``kept``, byte for byte; return its ETag, None when other bytes have that key."""
+        check_key(kept)
+        with self._explained(key):
+            try:
+                etag = str(self._client.head_object(**self.at(key))["ETag"])
+            except ClientError as error:
+                raise self._absent(key, error) from error
+        with self.open(key) as old, self.begin(kept) as copy:
+            shutil.copyfileobj(old, copy.file, PART_BYTES)
+            if copy.publish() or _digest(self, kept) == _digest(self, key):
+                return etag
+        return None
+
+    def fetch(self, key: str, start: int, etag: str) -> Any:
+        """The body of the object from ``start`` on, as long as it is the one with ``etag``."""
+        with self._explained(key):
+            return self._client.get_object(**self.at(key), Range=f"bytes={start}-", IfMatch=etag)["Body"]
+
+    def upload(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> bool:
+        """Put a local file in its place; False when the ``condition`` of the request does not hold."""
+        size = os.fstat(file.fileno()).st_size
+        send = self._put if size <= SINGLE_PUT_BYTES else self._put_parts
+        with self._explained(key):
+            self._require_bucket()  # some servers make a bucket of any name that is written to
+            for attempt in range(1, _CONFLICTS + 1):
+                file.seek(0)
+                try:
+                    send(key, file, condition)
+                except ClientError as error:
+                    if _code(error) in _LOST_RACE:
+                        return False
+                    if _code(error) != "ConditionalRequestConflict" or attempt == _CONFLICTS:
+                        raise
+                else:
+                    return True
+        return False
+
+    def _put(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> None:
+        hashed = hashlib.sha256()
+        for part in _parts(file):
+            hashed.update(part)
+        file.seek(0)
+        self._client.put_object(
+            **self.at(key), Body=file, ChecksumSHA256=_base64(hashed.digest()), **condition, **self._extra
+        )
+
+    def _put_parts(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> None:
+        upload = self._client.create_multipart_upload(**self.at(key), ChecksumAlgorithm="SHA256", **self._extra)
+        name = {**self.at(key), "UploadId": upload["UploadId"]}
+        try:
+            parts = [self._put_part(name, number, part) for number, part in enumerate(_parts(file), 1)]
+            self._client.complete_multipart_upload(**name, MultipartUpload={"Parts": parts}, **condition)
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):  # `sweep` finds what stays
+                self._client.abort_multipart_upload(**name)
+            raise
+
+    def _put_part(self, name: dict[str, str], number: int, part: bytes) -> dict[str, Any]:
+        digest = _base64(hashlib.sha256(part).digest())
+        told = self._client.upload_part(**name, PartNumber=number, Body=part, ChecksumSHA256=digest)
+        return {"PartNumber": number, "ETag": told["ETag"], "ChecksumSHA256": digest}
+
+    def _versions(self, key: str) -> Iterator[str]:
+        """Ids of all versions and delete markers of a key; a bucket without versions calls its one ``null``."""
+        full = self._prefix + key
+        with self._explained(key):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=full)
+            for page in pages:
+                found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+                yield from (each["VersionId"] for each in found if each["Key"] == full)
+
+    def _remove_version(self, key: str, version: str) -> datetime | None:
+        """Delete one version; when its lock forbids it, return when the lock ends."""
+        with self._explained(key):
+            try:
+                self._client.delete_object(**self.at(key), VersionId=version)
+            except ClientError as error:
+                until = self._locked_until(key, version) if _code(error) in {"AccessDenied", "403"} else None
+                if until is None:
+                    raise
+                return until
+        return None
+
+    def _locked_until(self, key: str, version: str) -> datetime | None:
+        try:
+            held = self._client.get_object_legal_hold(**self.at(key), VersionId=version)
+            if held.get("LegalHold", {}).get("Status") == "ON":
+                raise StoreError(f"{self}/{key}: the bucket has a legal hold on it: release it there first")
+        except ClientError:
+            pass
+        try:
+            found = self._client.get_object_retention(**self.at(key), VersionId=version)
+        except ClientError:
+            return None
+        until: datetime | None = found.get("Retention", {}).get("RetainUntilDate")
+        return until.astimezone(UTC) if until else None
+
+    def _require_bucket(self) -> None:
+        """Raise StoreError when the bucket itself is missing; asked once."""
+        if self._bucket_seen:
+            return
+        try:  # HEAD of an object answers 404 for a missing bucket too
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if _code(error) in _MISSING | {"NoSuchBucket"}:
+                raise StoreError(f"The bucket {self._bucket} does not exist: {_REMEDIES['NoSuchBucket']}") from error
+            raise
+        self._bucket_seen = True
+
+    def _absent(self, key: str, error: Any) -> Any:
+        if _code(error) not in _MISSING:
+            return error
+        self._require_bucket()
+        return AbsentError(f"{self}/{key} is not there: restore it from a copy or the source")
+
+    @contextmanager
+    def _explained(self, key: str) -> Iterator[None]:
+        """Sort what the bucket answers: an unusable place is a StoreError with its remedy, anything else may pass."""
+        try:
+            yield
+        except ArchiveError:
+            raise
+        except ClientError as error:
+            raise self._translated(key, error) from error
+        except (BotoCoreError, OSError) as error:
+            raise TransientError(f"{self}/{key}: the bucket does not answer ({type(error).__name__})") from error
+
+    def _translated(self, key: str, error: ClientError) -> ArchiveError:
+        code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in {"PreconditionFailed", "412"}:
+            return PermanentError(f"{self}/{key} was replaced while it was read: find out who writes there")
+        if code in _MISSING:
+            return AbsentError(f"{self}/{key} is not there: restore it from a copy or the source")
+        if code in _REMEDIES:
+            return StoreError(f"{self}/{key}: {code}: {_REMEDIES[code]}")
+        if status >= 500 or status == 429 or code in {"SlowDown", "ConditionalRequestConflict", "RequestTimeout"}:
+            return TransientError(f"{self}/{key}: the bucket answers {code}")
+        return StoreError(f"{self}/{key}: the bucket answers {code} ({status}): check the bucket and the connection")
+
+
+class _S3Draft:
+    """A local file without a name until it is published."""
+
+    def __init__(self, store: S3Store, key: str) -> None:
+        self._store, self._key = store, key
+        with _local(key):
+            self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by discard
+
+    def seal(self) -> None:
+        with _local(self._key):
+            self.file.flush()
+            reopened = os.open(f"/proc/self/fd/{self.file.fileno()}", os.O_RDONLY)
+            self.file.close()
+        self.file = os.fdopen(reopened, "rb")
+
+    def publish(self) -> bool:
+        if self.file.writable():
+            self.seal()
+        return self._store.upload(self._key, self.file, {"IfNoneMatch": "*"})
+
+    def replace(self, kept: str) -> bool:
+        if self.file.writable():
+            self.seal()
+        etag = self._store.keep(self._key, kept)
+        if etag is None:
+            return False
+        if not self._store.upload(self._key, self.file, {"IfMatch": etag}):
+            raise PermanentError(f"{self._store}/{self._key} was replaced meanwhile: find out who writes there")
+        return True
+
+    def discard(self) -> None:
+        with suppress(OSError):
+            self.file.close()
+
+
+class _S3File(io.RawIOBase):
+    """An object read by ranges: one request as long as reading goes on, another after a seek or a cut."""
+
+    def __init__(self, store: S3Store, key: str, size: int, etag: str) -> None:
+        super().__init__()
+        self._store, self._key, self._size, self._etag = store, key, size, etag
+        self._position = 0
+        self._body: Any = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + offset != self._position:
+            self._drop()
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        wanted = min(memoryview(buffer).nbytes, self._size - self._position)
+        if wanted <= 0:
+            return 0
+        chunk = self._next(wanted)
+        memoryview(buffer).cast("B")[: len(chunk)] = chunk
+        self._position += len(chunk)
+        return len(chunk)
+
+    def close(self) -> None:
+        self._drop()
+        super().close()
+
+    def _next(self, wanted: int) -> bytes:
+        """Some bytes from here on; a body that was cut is asked for once more from where it ended."""
+        for last in (False, True):
+            try:
+                if self._body is None:
+                    self._body = self._store.fetch(self._key, self._position, self._etag)
+                if chunk := self._body.read(wanted):
+                    return bytes(chunk)
+            except (BotoCoreError, OSError) as error:
+                if last:
+                    raise TransientError(f"{self._store}/{self._key}: the bucket stopped answering") from error
+            self._drop()
+        raise TransientError(f"{self._store}/{self._key}: the body ended at byte {self._position} of {self._size}")
+
+    def _drop(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+
+def _digest(store: Store, key: str) -> str:
+    hashed = hashlib.sha256()
+    with store.open(key) as file:
+        for part in _parts(file):
+            hashed.update(part)
+    return hashed.hexdigest()
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    while part := file.read(PART_BYTES):
+        yield part
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def _local(key: str) -> Iterator[None]:
+    """Errors of the local disk that a draft waits on."""
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.gettempdir()
+        raise StoreError(f"{key} cannot be written to {place} ({error.strerror}): free space, or set TMPDIR") from error

@@ -1,0 +1,145 @@
+"""The JSON beside each object: its commit record, and all that a rebuilt catalog needs to know of it.
+
+It is written once, after the object, and holds only what never changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any
+
+from recording_archive.errors import PermanentError
+from recording_archive.model import Attributes, Compressed, Fetched, PartId, SourceChecksum, State
+from recording_archive.store.base import Store
+
+FORMAT_VERSION = 1
+_CAMEL = {
+    "agent_id": "agentId",
+    "agent_name": "agentName",
+    "queue_id": "queueId",
+    "queue_name": "queueName",
+    "ani": "ani",
+    "dnis": "dnis",
+    "direction": "direction",
+    "media_type": "mediaType",
+    "duration_ms": "durationMs",
+    "division": "division",
+    "contact_id": "contactId",
+}
+assert set(_CAMEL) == set(Attributes.__dataclass_fields__)  # noqa: S101 - a field without a name here would be lost
+
+
+def object_key(organization: str, part: PartId, interaction_date: datetime | None, extension: str) -> str:
+    """The key of a part's object; partitioned by interaction date in UTC."""
+    day = interaction_date.strftime("year=%Y/month=%m/day=%d") if interaction_date else "undated"
+    return f"recordings/org={organization}/{day}/{part}.{extension}.gz"
+
+
+def beside(key: str) -> str:
+    """The key of the sidecar of the object at ``key``: ids hold dots, so both endings are cut from the right."""
+    return key.removesuffix(".gz").rpartition(".")[0] + ".json"
+
+
+def peaks_beside(key: str) -> str:
+    """The key of the waveform of the object at ``key``: made when someone first looks at it, and never evidence."""
+    return key.removesuffix(".gz").rpartition(".")[0] + ".peaks"
+
+
+def compose(
+    *,
+    archive_id: str,
+    source: str,
+    part: PartId,
+    interaction_date: datetime | None,
+    listing: Mapping[str, Any],
+    fetched: Fetched,
+    compressed: Compressed,
+    key: str,
+    expected_sha256: str | None,
+    run_id: str,
+    archived_at: datetime,
+) -> bytes:
+    """The sidecar's bytes."""
+    attributes = listing.get("attributes", {})
+    document = {
+        "formatVersion": FORMAT_VERSION,
+        "archiveId": archive_id,
+        "source": source,
+        "interactionId": part.interaction_id,
+        "recordingId": part.recording_id,
+        "part": part.part,
+        "interactionDate": _text(interaction_date),
+        "attributes": {camel: attributes.get(name) for name, camel in _CAMEL.items()},
+        "sourceFields": listing.get("fields", {}),
+        "media": {"mimeType": fetched.format.mime_type, "sha256": compressed.sha256, "bytes": compressed.size_bytes},
+        "object": {
+            "key": key,
+            "sha256": compressed.stored_sha256,
+            "bytes": compressed.stored_bytes,
+            "compression": "bgzf",
+            "members": compressed.members,
+        },
+        "checksum": {
+            "givenBySource": expected_sha256,
+            "result": SourceChecksum.MATCHED if expected_sha256 else SourceChecksum.NOT_GIVEN,
+        },
+        "fetched": {
+            "at": _text(fetched.fetched_at),
+            "sourceDate": _text(fetched.source_date),
+            "sourceHost": fetched.source_host,
+        },
+        "archivedAt": _text(archived_at),
+        "runId": run_id,
+        "softwareVersion": version("recording-archive"),
+    }
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def to_recording(content: bytes, key: str) -> dict[str, Any]:
+    """The columns of `recordings` as the sidecar at ``key`` tells them; raise PermanentError if it cannot."""
+    try:
+        told = json.loads(content)
+        attributes = {name: told["attributes"].get(camel) for name, camel in _CAMEL.items()}
+        archived_at = _moment(told["archivedAt"])
+        return {
+            "interaction_id": told["interactionId"],
+            "recording_id": told["recordingId"],
+            "part": told["part"],
+            "state": State.ARCHIVED,
+            "interaction_date": _moment(told["interactionDate"]),
+            **attributes,
+            "key": told["object"]["key"],
+            "mime_type": told["media"]["mimeType"],
+            "sha256": told["media"]["sha256"],
+            "size_bytes": told["media"]["bytes"],
+            "stored_sha256": told["object"]["sha256"],
+            "stored_bytes": told["object"]["bytes"],
+            "sidecar_sha256": sha256(content).hexdigest(),
+            "source_checksum": told["checksum"]["result"],
+            "archived_at": archived_at,
+            "archived_by": told["runId"],
+            "verified_at": archived_at,  # the object was read back and compared before it got its name
+            "verified_ok": True,
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise PermanentError(
+            f"The sidecar {key} is damaged ({type(error).__name__}: {error}): restore it from a copy of the archive"
+        ) from error
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def rejected_of(store: Store, keys: Collection[str]) -> Iterator[str]:
+    """Where bad bytes of these objects and sidecars are kept: they must go when their recording lawfully goes."""
+    wanted = set(keys)
+    return (key for key in store.list("rejected/") if key.split("/", 2)[-1] in wanted)

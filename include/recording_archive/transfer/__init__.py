@@ -1,0 +1,5 @@
+"""One media file over HTTP: resumed, hashed while it is written, and only from hosts that are allowed.
+
+`transfer` fetches one file into a `partial_file`; `formats` tells what it is. `client` is what the transfers of a task
+share: `limits`, and connections to checked addresses (`pinned`) of `allowed_hosts`.
+"""

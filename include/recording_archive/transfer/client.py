@@ -1,0 +1,139 @@
+"""What the transfers of one task share: connections, patience, and the stop."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Self
+
+from recording_archive.errors import Stopped
+from recording_archive.transfer.allowed_hosts import MediaHosts, Place
+from recording_archive.transfer.limits import Limits
+from recording_archive.transfer.pinned import PinnedConnection, Proxy
+from recording_archive.transfer.transfer import Order, Transfer
+
+__all__ = ["BUFFER_BYTES", "Limits", "MediaClient"]
+
+CONNECTIONS_PER_THREAD = 4
+BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
+
+
+class MediaClient:
+    """What the transfers of one task share: guard, limits, and a kept connection per thread and host.
+
+    Thread-safe. ``sleep`` and ``clock`` are for tests; the default sleep ends when ``stop()`` is called. ``proxies``
+    maps ``https`` to the proxy that tunnels; the environment is not read, and plain http (private hosts) goes direct.
+    """
+
+    def __init__(
+        self,
+        hosts: MediaHosts,
+        limits: Limits,
+        *,
+        stop: threading.Event,
+        sleep: Callable[[float], object] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+        proxies: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.limits, self.clock, self.jitter = limits, clock, jitter
+        self._hosts, self._stopping, self._sleep = hosts, stop, sleep or stop.wait
+        proxy = (proxies or {}).get("https")
+        self._proxy = Proxy.parse(proxy) if proxy else None
+        self._tls = tls
+        self._mine = threading.local()
+        self._lock = threading.RLock()  # re-entrant: a signal may call stop() while its own thread holds it
+        self._connections: set[PinnedConnection] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def transfer(self, order: Order) -> Transfer:
+        """A transfer of ``order``, to be run in any thread."""
+        return Transfer(self, order)
+
+    def stop(self) -> None:
+        """End every transfer within a second or so, by shutting down the sockets they wait for."""
+        self._stopping.set()
+        with self._lock:
+            connections = tuple(self._connections)
+        for connection in connections:
+            connection.interrupt()
+
+    def close(self) -> None:
+        """Close all connections; to be called when no transfer runs any more."""
+        with self._lock:
+            connections, self._connections = self._connections, set()
+        for connection in connections:
+            connection.close()
+
+    def check_stop(self) -> None:
+        """Raise Stopped once the stop was called for."""
+        if self._stopping.is_set():
+            raise Stopped("stopped")
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not through a stop."""
+        self._sleep(seconds)
+        self.check_stop()
+
+    def check(self, url: str) -> Place:
+        """Ask the guard where ``url`` leads."""
+        return self._hosts.check(url, proxied=self._proxy is not None)
+
+    def buffer(self) -> memoryview:
+        """Give the calling thread its buffer, made once."""
+        if not hasattr(self._mine, "buffer"):
+            self._mine.buffer = memoryview(bytearray(BUFFER_BYTES))
+        buffer: memoryview = self._mine.buffer
+        return buffer
+
+    def connection(self, place: Place) -> PinnedConnection:
+        """Give the calling thread its connection to the place's host, kept from an earlier file or new.
+
+        A kept one goes to the address that was checked when it was opened. Few hosts are kept per thread: a signed
+        URL may name one of very many.
+        """
+        mine: dict[tuple[str, int, bool], PinnedConnection] = self._mine.__dict__.setdefault("connections", {})
+        key = (place.host, place.port, place.tls)
+        connection = mine.get(key)
+        if connection is not None and connection.is_open:
+            return connection
+        if connection is not None:
+            self._discard(mine.pop(key))
+        while len(mine) >= CONNECTIONS_PER_THREAD:
+            self._discard(mine.pop(next(iter(mine))))
+        mine[key] = self._opened(place)
+        return mine[key]
+
+    def _opened(self, place: Place) -> PinnedConnection:
+        connection = PinnedConnection(
+            place,
+            tls=self._context() if place.tls else None,
+            connect_timeout_s=self.limits.connect_timeout_s,
+            read_timeout_s=self.limits.read_timeout_s,
+            proxy=self._proxy,
+            stopping=self._stopping,
+        )
+        with self._lock:
+            self._connections.add(connection)
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        """The TLS context, made when it is first needed: reading the system's certificates takes a while."""
+        with self._lock:
+            if self._tls is None:
+                self._tls = ssl.create_default_context()
+            return self._tls
+
+    def _discard(self, connection: PinnedConnection) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+        connection.close()

@@ -1,0 +1,33 @@
+"""How patient and how greedy transfers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from recording_archive.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How patient and how greedy a transfer is; the defaults are those of the settings."""
+
+    connect_timeout_s: float = 10
+    read_timeout_s: float = 60
+    attempts: int = 6
+    retry_after_max_s: float = 300
+    max_media_bytes: int = 20 * 2**30
+    free_space_reserve_bytes: int = 256 * 2**20
+    backoff_base_s: float = 1
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Those that an installation is set to."""
+        return cls(
+            connect_timeout_s=settings.connect_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            attempts=settings.media_attempts,
+            retry_after_max_s=settings.retry_after_max_s,
+            max_media_bytes=settings.max_media_bytes,
+            free_space_reserve_bytes=settings.free_space_reserve_bytes,
+        )

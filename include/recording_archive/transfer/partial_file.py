@@ -1,0 +1,228 @@
+"""A file on its way into staging: locked, hashed as it grows, and resumable after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+from recording_archive.errors import FixityError, PermanentError, StoreError
+from recording_archive.transfer.formats import HEAD_BYTES
+
+__all__ = ["STRONG_ETAG", "Partial"]
+
+RESUMABLE_BYTES = 8 * 2**20  # smaller media is fetched again after a crash
+ROOM_CHECK_BYTES = 64 * 2**20
+
+STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')  # RFC 9110, 8.8.3, without W/
+
+_FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Partial:
+    """The growing file beside its target, locked, with the running hash of all its bytes.
+
+    ``{target}.part`` is taken up again only under an exclusive lock and only when ``{target}.resume`` tells the strong
+    ETag and the length it belongs to; without the lock the attempt gets a name of its own. Every refusal of the disk
+    is a StoreError.
+    """
+
+    def __init__(self, target: Path, path: Path, descriptor: int, *, shared: bool) -> None:
+        self.etag: str | None = None
+        self.total: int | None = None
+        self.size = 0
+        self.head = b""
+        self._target, self._path, self._descriptor = target, path, descriptor
+        self._shared = shared  # the name that the next attempt looks for
+        self._hash = hashlib.sha256()
+        self._checked = 0
+        self._done = False
+
+    @classmethod
+    def take(cls, target: Path, check_stop: Callable[[], None]) -> Self:
+        """Open and lock the partial of ``target``; what an earlier attempt left is hashed again from byte 0."""
+        path = target.with_name(target.name + ".part")
+        with _disk(path):
+            descriptor = _locked(path)
+            if descriptor is None:
+                path = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+                descriptor = os.open(path, _FLAGS | os.O_EXCL, 0o600)
+                with contextlib.suppress(OSError):  # a file system without locks is no reason to fail
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return cls(target, path, descriptor, shared=False)
+            partial = cls(target, path, descriptor, shared=True)
+        try:
+            partial._adopt(check_stop)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return partial
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Release the lock; keep an unfinished file when the next attempt can resume it, else remove it."""
+        hopeless = isinstance(error, PermanentError | FixityError)
+        with contextlib.suppress(OSError):
+            if not self._done and (hopeless or not self._resumable):
+                self._forget()
+                self._path.unlink()
+        os.close(self._descriptor)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it is known of what the bytes so far are the beginning."""
+        return self.size > 0 and self.etag is not None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of all bytes so far, in hex."""
+        return self._hash.hexdigest()
+
+    def begin(self, etag: str | None, total: int | None) -> None:
+        """Start at byte 0 of the representation that ``etag`` names, ``total`` bytes long (None: not told)."""
+        self.restart()
+        self.etag, self.total = etag, total
+        if self._resumable:
+            note = self._resume.with_name(f"{self._resume.name}.{uuid.uuid4().hex}.tmp")
+            with _disk(note):
+                note.write_text(json.dumps({"etag": etag, "total": total, "boot": _boot()}))
+                note.replace(self._resume)
+
+    def restart(self) -> None:
+        """Throw away what lies there."""
+        with _disk(self._path):
+            self._forget()
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self.etag = self.total = None
+        self.size, self.head, self._checked = 0, b"", 0
+        self._hash = hashlib.sha256()
+
+    def append(self, chunk: memoryview, reserve_bytes: int) -> None:
+        """Hash and write ``chunk``; every 64 MiB the free space is looked at again."""
+        self._count(chunk)
+        with _disk(self._path):
+            while chunk:
+                chunk = chunk[os.write(self._descriptor, chunk) :]
+        if self.size - self._checked >= ROOM_CHECK_BYTES:
+            self.check_room(0, reserve_bytes)
+
+    def check_room(self, due_bytes: int, reserve_bytes: int) -> None:
+        """Raise StoreError when ``due_bytes`` more would leave less than the reserve free."""
+        self._checked = self.size
+        with _disk(self._path):
+            room = os.fstatvfs(self._descriptor)
+        free = room.f_bavail * room.f_frsize
+        if free - due_bytes < reserve_bytes:
+            raise StoreError(
+                f"Staging {self._path.parent} has {free} bytes free, {due_bytes} are due and {reserve_bytes} reserved: "
+                "free space there, or lower RECORDING_ARCHIVE_FREE_SPACE_RESERVE_BYTES"
+            )
+
+    def complete(self) -> None:
+        """Make the bytes durable, then give them their final name; the folder is the caller's to sync."""
+        with _disk(self._path):
+            os.fsync(self._descriptor)
+            self._forget()
+            self._path.rename(self._target)
+        self._done = True
+
+    @property
+    def _resumable(self) -> bool:
+        """Whether the next attempt finds this file and can know what it is part of."""
+        return self._shared and self.etag is not None and self.total is not None and self.total >= RESUMABLE_BYTES
+
+    @property
+    def _resume(self) -> Path:
+        return self._target.with_name(self._target.name + ".resume")
+
+    def _forget(self) -> None:
+        if self._shared:
+            self._resume.unlink(missing_ok=True)
+
+    def _count(self, chunk: memoryview | bytes) -> None:
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        if len(self.head) < HEAD_BYTES:
+            self.head += bytes(chunk[: HEAD_BYTES - len(self.head)])
+
+    def _adopt(self, check_stop: Callable[[], None]) -> None:
+        """Read a left-over through, or begin again when nothing tells what it is part of."""
+        with _disk(self._path):
+            note = _read_note(self._resume)
+            size = os.fstat(self._descriptor).st_size
+        if note is None or not 0 < size <= note[1]:
+            self.restart()
+            return
+        self.etag, self.total = note
+        with _disk(self._path):
+            while block := os.read(self._descriptor, 2**20):
+                self._count(block)
+                check_stop()
+
+
+def _locked(path: Path) -> int | None:
+    """Open ``path`` and lock it exclusively; None when another live attempt holds it or the file system cannot lock."""
+    while True:
+        descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        if _is_still(path, descriptor):
+            return descriptor
+        os.close(descriptor)  # renamed or removed between open and lock
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(descriptor)
+    return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+
+def _read_note(path: Path) -> tuple[str, int] | None:
+    """What a ``.resume`` file says, if it was written since this machine started.
+
+    After a power loss a file can have its length but not its bytes, and without a checksum nothing would tell.
+    """
+    try:
+        note = json.loads(path.read_text())
+        etag, total, boot = note["etag"], note["total"], note["boot"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    known = isinstance(etag, str) and STRONG_ETAG.fullmatch(etag) and type(total) is int
+    return (etag, total) if known and boot and boot == _boot() else None
+
+
+def _boot() -> str:
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return ""
+
+
+@contextlib.contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses (ENOSPC, EDQUOT, EROFS, EACCES, EIO …) into a StoreError with its remedy."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StoreError(
+            f"Staging file {path} cannot be written ({reason}): check space, permissions and the disk behind "
+            "RECORDING_ARCHIVE_STAGING_URL"
+        ) from error

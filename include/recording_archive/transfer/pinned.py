@@ -1,0 +1,178 @@
+"""Connections to checked addresses: by name for the host and its certificate, by address for the network."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from recording_archive.errors import ConfigurationError, PermanentError, TransientError
+from recording_archive.transfer.allowed_hosts import Place, resolve
+
+__all__ = ["PinnedConnection", "Proxy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that tunnels to https hosts by CONNECT."""
+
+    host: str
+    port: int
+    authorization: str | None = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Proxy:
+        """Read ``http://[user:password@]host[:port]``; anything else is a ConfigurationError."""
+        parts = urlsplit(url)
+        try:
+            port = parts.port or 3128
+        except ValueError:
+            raise ConfigurationError("The proxy's port is not a number") from None  # its text may hold the password
+        if parts.scheme != "http" or not parts.hostname:
+            raise ConfigurationError("A proxy is given as http://[user:password@]host:port")
+        login = None
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            login = "Basic " + base64.b64encode(pair.encode()).decode()
+        return cls(parts.hostname, port, login)
+
+
+class _WholeHead(http.client.HTTPResponse):
+    """Refuses a head that the end of the connection cut off; http.client takes that end for the blank line."""
+
+    def begin(self) -> None:
+        """Read status and headers; IncompleteRead when they break off."""
+        stream = self.fp
+        lines = cast("io.BufferedReader", _Lines(stream))  # begin() only reads lines, or closes
+        self.fp = lines
+        try:
+            super().begin()
+        finally:
+            if self.fp is lines:  # on a broken status line begin() has closed and dropped it
+                self.fp = stream
+
+
+class _Lines:
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._begun = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        """One whole line; nothing at all is passed on only where a status line would begin."""
+        line = self._stream.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit and (line or self._begun):
+            raise http.client.IncompleteRead(b"")
+        self._begun = True
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class PinnedConnection(http.client.HTTPConnection):
+    """A keep-alive connection to the checked addresses of one place, or through a proxy to its host name.
+
+    ``interrupt`` ends whatever its thread waits for, connecting and TLS handshake included.
+    """
+
+    response_class = _WholeHead
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        tls: ssl.SSLContext | None,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        proxy: Proxy | None,
+        stopping: threading.Event,
+    ) -> None:
+        super().__init__(place.host, place.port)
+        self._place, self._tls, self._proxy, self._stopping = place, tls, proxy, stopping
+        self._connect_timeout_s, self._read_timeout_s = connect_timeout_s, read_timeout_s
+        self._live: socket.socket | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next request meets a socket that an earlier one left open."""
+        return self.sock is not None
+
+    def connect(self) -> None:
+        """Open the socket: TCP to a pinned address, then CONNECT and TLS where they are due."""
+        try:
+            proxied = self._place.tls and self._proxy is not None
+            self._dial(
+                resolve(self._proxy.host, self._proxy.port) if proxied and self._proxy else self._place.addresses
+            )
+            if proxied and self._proxy:
+                self._open_tunnel(self._proxy)
+            if self._place.tls:
+                self._secure()
+            self.sock.settimeout(self._read_timeout_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def interrupt(self) -> None:
+        """Shut the socket down from another thread; the waiting one sees the end of the stream.
+
+        Not SSLSocket's own shutdown: that drops the TLS layer, and ciphertext would then read as media.
+        """
+        if self._live is not None:
+            try:
+                socket.socket.shutdown(self._live, socket.SHUT_RDWR)
+            except OSError:
+                return  # already closed, or not yet connecting
+
+    def _dial(self, addresses: Sequence[str]) -> None:
+        port = self._proxy.port if self._proxy and self._place.tls else self._place.port
+        failure: OSError = OSError("no address")
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            self._hold(socket.socket(family, socket.SOCK_STREAM))
+            try:
+                self.sock.connect((address, port))
+            except OSError as error:
+                self.sock.close()
+                failure = error
+            else:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return
+        raise failure
+
+    def _hold(self, sock: socket.socket) -> None:
+        """Take ``sock`` where `interrupt` finds it, then look whether the stop came before that."""
+        sock.settimeout(self._connect_timeout_s)
+        self.sock = self._live = sock
+        if self._stopping.is_set():
+            raise ConnectionAbortedError("stopping")
+
+    def _open_tunnel(self, proxy: Proxy) -> None:
+        """CONNECT by name (RFC 9110, 9.3.6): proxies permit by name, and the certificate proves who answers."""
+        host = f"[{self._place.host}]" if ":" in self._place.host else self._place.host
+        lines = [f"CONNECT {host}:{self._place.port} HTTP/1.1", f"Host: {host}:{self._place.port}"]
+        lines += [f"Proxy-Authorization: {proxy.authorization}"] if proxy.authorization else []
+        self.sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+        with http.client.HTTPResponse(self.sock, method="CONNECT") as reply:
+            reply.begin()
+        if reply.status == 407:
+            raise ConfigurationError(f"Proxy {proxy.host}:{proxy.port} wants credentials (407): set them in its URL")
+        if reply.status == 403:
+            raise PermanentError(f"Proxy {proxy.host}:{proxy.port} does not permit {host} (403): permit it there")
+        if reply.status != 200:
+            raise TransientError(f"Proxy {proxy.host}:{proxy.port} answered {reply.status} for {host}")
+
+    def _secure(self) -> None:
+        """Shake hands after `interrupt` knows the socket; the certificate is checked against the host's name."""
+        secured = (self._tls or ssl.create_default_context()).wrap_socket(
+            self.sock, server_hostname=self._place.host, do_handshake_on_connect=False
+        )
+        self._hold(secured)
+        secured.do_handshake()

@@ -1,0 +1,100 @@
+"""The part of the REST API about what retention and verification did: plans, certificates, fixity runs, reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from recording_archive.archive import Archive
+from recording_archive.disposition import certificate
+from recording_archive.model import is_safe_id
+from recording_archive.web.deps import ArchiveDep
+from recording_archive.web.openapi import problems
+from recording_archive.web.problem import Problem
+from recording_archive.web.read.filters import After, Limit, Storable, write_cursor
+from recording_archive.web.read.fixity_history import FixityPage, FixityRun, list_fixity_runs, read_fixity_run
+from recording_archive.web.read.plan_history import PlanPage, PlanRow, list_plans, read_plan
+from recording_archive.web.read.run_list import read_dated
+from recording_archive.web.read.standing import read_certificate
+from recording_archive.web.report_files import REPORT_RESPONSES, ReportFormat, send_report
+
+router = APIRouter()
+
+RunId = Annotated[str, Path(min_length=1, max_length=250), Storable]
+Number = Annotated[str, Path(min_length=1, max_length=100), Storable]
+
+
+@router.get("/retention/runs", response_model=PlanPage)
+def show_plans(archive: ArchiveDep, limit: Limit = 50, after: After = None) -> PlanPage:
+    """Plans of enforce_retention and erasures, newest first, with what became of them and who approved."""
+    items, following = list_plans(archive, limit=limit, after=read_dated(after))
+    return PlanPage(items=items, next=write_cursor(following))
+
+
+@router.get("/retention/runs/{run_id}", response_model=PlanRow, responses=problems(404))
+def show_plan(archive: ArchiveDep, run_id: RunId) -> PlanRow:
+    """One plan."""
+    return find_plan(archive, run_id)
+
+
+@router.get("/retention/runs/{run_id}/report", response_class=Response, responses=REPORT_RESPONSES)
+def fetch_retention_report(
+    request: Request, archive: ArchiveDep, run_id: RunId, format: ReportFormat = ReportFormat.JSON
+) -> Response:
+    """The retention report, byte for byte as it lies in the archive."""
+    return send_report(request, archive, find_plan(archive, run_id).report_key, run_id, format)
+
+
+@router.get(
+    "/certificates/{number}",
+    responses=problems(404) | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+)
+def show_certificate(archive: ArchiveDep, number: Number) -> dict[str, Any]:
+    """What was deleted, when, why, by which policy and by whose approval."""
+    return find_certificate(archive, number)
+
+
+@router.get("/fixity/runs", response_model=FixityPage)
+def show_fixity_runs(archive: ArchiveDep, limit: Limit = 50, after: After = None) -> FixityPage:
+    """Runs of verify_archive, newest first, with what they found."""
+    items, following = list_fixity_runs(archive, limit=limit, after=read_dated(after))
+    return FixityPage(items=items, next=write_cursor(following))
+
+
+@router.get("/fixity/runs/{run_id}", response_model=FixityRun, responses=problems(404))
+def show_fixity_run(archive: ArchiveDep, run_id: RunId) -> FixityRun:
+    """One run of verify_archive."""
+    return find_fixity_run(archive, run_id)
+
+
+@router.get("/fixity/runs/{run_id}/report", response_class=Response, responses=REPORT_RESPONSES)
+def fetch_fixity_report(
+    request: Request, archive: ArchiveDep, run_id: RunId, format: ReportFormat = ReportFormat.JSON
+) -> Response:
+    """The fixity report, byte for byte as it lies in the archive."""
+    return send_report(request, archive, find_fixity_run(archive, run_id).report_key, run_id, format)
+
+
+def find_plan(archive: Archive, run_id: str) -> PlanRow:
+    """The plan of a run; raise Problem (404) where there is none."""
+    if plan := read_plan(archive, run_id):
+        return plan
+    raise Problem(404, "There is no such plan", "GET api/retention/runs lists those there are.")
+
+
+def find_fixity_run(archive: Archive, run_id: str) -> FixityRun:
+    """A run of verify_archive; raise Problem (404) where there is none."""
+    if run := read_fixity_run(archive, run_id):
+        return run
+    raise Problem(404, "There is no such run", "GET api/fixity/runs lists those there are.")
+
+
+def find_certificate(archive: Archive, number: str) -> dict[str, Any]:
+    """The certificate of this number as it lies in the archive; raise Problem where it does not, or cannot be read."""
+    if not is_safe_id(number) or archive.store.size(certificate.key_of(number)) is None:
+        raise Problem(404, "There is no such certificate", "A deleted recording names its certificate.")
+    document, problem = read_certificate(archive, number)
+    if document is None:
+        raise Problem(500, "The certificate cannot be read", problem or "")
+    return document

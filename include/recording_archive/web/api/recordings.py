@@ -1,0 +1,160 @@
+"""The REST API below ``/archive/api``: recordings, their audio and their waveforms; `api_books` has the other lists.
+
+Every error is a problem document. Every list has pages without a cap: ``next`` of one is ``after`` of the following.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from sqlalchemy import Row, select
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.search import Filters, export, search, unknown_ids
+from recording_archive.catalog.tables import recordings
+from recording_archive.model import PartId
+from recording_archive.web import access
+from recording_archive.web.api import books as api_books
+from recording_archive.web.api import disposition as api_disposition
+from recording_archive.web.api import holds as api_holds
+from recording_archive.web.api import retention as api_retention
+from recording_archive.web.deps import ArchiveDep, note_access
+from recording_archive.web.media.media import send_media
+from recording_archive.web.media.peaks import read_peaks
+from recording_archive.web.media.retrieve import file_name, require_stored
+from recording_archive.web.openapi import describe, problems
+from recording_archive.web.problem import Problem
+from recording_archive.web.read.details import Absence, read_details, why_absent
+from recording_archive.web.read.filters import (
+    After,
+    Limit,
+    Sort,
+    SortBy,
+    Storable,
+    read_cursor,
+    read_filters,
+    write_cursor,
+)
+from recording_archive.web.read.rows import RecordingDetails, RecordingPage, RecordingRow
+from recording_archive.web.read.standing import to_rows
+from recording_archive.web.read.tables import LIST_TYPES, ListFormat, begun, send_list
+
+router = APIRouter(prefix="/api", responses=problems())
+for _part in (api_books, api_holds, api_retention, api_disposition):
+    router.include_router(_part.router)
+
+InteractionId = Annotated[str, Path(min_length=1, max_length=200), Storable]
+Part = Annotated[int, Query(ge=0, lt=2**31, description="The media file of the recording; they count from 0.")]
+FilterDep = Annotated[Filters, Depends(read_filters)]
+
+
+_AUDIO = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get("/recordings", response_model=RecordingPage, responses=LIST_TYPES)
+def list_recordings(
+    request: Request,
+    archive: ArchiveDep,
+    filters: FilterDep,
+    *,
+    sort: SortBy = Sort.NEWEST,
+    limit: Limit = 50,
+    after: After = None,
+    format: ListFormat = ListFormat.PAGE,
+) -> Any:
+    """Search. All filters that are given must hold."""
+    oldest = sort is Sort.OLDEST
+    if format is not ListFormat.PAGE:
+        return _send_list(archive, filters, format, access.user_name(request), oldest=oldest)
+    page = search(archive.catalog, filters, limit=limit, after=read_cursor(after), oldest=oldest)
+    return RecordingPage(
+        items=to_rows(archive, page.rows),
+        next=write_cursor(page.next),
+        unknown=unknown_ids(archive.catalog, filters.ids) if filters.ids and after is None else [],
+    )
+
+
+@router.get("/recordings/{interaction_id}/{recording_id}", response_model=RecordingDetails, responses=problems(404))
+def show_recording(
+    archive: ArchiveDep, interaction_id: InteractionId, recording_id: InteractionId, part: Part = 0
+) -> RecordingDetails:
+    """Everything known of one part: metadata, hashes, sidecar and time line."""
+    found = read_details(archive, PartId(interaction_id, recording_id, part))
+    if isinstance(found, Absence):
+        raise _not_found(found)
+    return found
+
+
+_MEDIA_RESPONSES = problems(404, 409, 410, 412, 416) | {
+    200: {
+        "description": "All of it",
+        "content": {"audio/*": _AUDIO, "video/*": _AUDIO, "application/octet-stream": _AUDIO},
+    },
+    206: {
+        "description": "A range",
+        "content": {"audio/*": _AUDIO, "video/*": _AUDIO, "application/octet-stream": _AUDIO},
+    },
+    304: {"description": "The entity tag still matches"},
+}
+
+
+@router.get("/recordings/{interaction_id}/{recording_id}/media", responses=_MEDIA_RESPONSES, response_class=Response)
+@router.head("/recordings/{interaction_id}/{recording_id}/media", responses=_MEDIA_RESPONSES, response_class=Response)
+def hear_recording(
+    request: Request, archive: ArchiveDep, interaction_id: InteractionId, recording_id: InteractionId, part: Part = 0
+) -> Response:
+    """The media as it was before it was compressed, whole or one byte range (RFC 9110)."""
+    row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
+    name = file_name(row).removesuffix(".gz")
+    return send_media(archive, request, row._asdict(), access.user_name(request), name)
+
+
+@router.get(
+    "/recordings/{interaction_id}/{recording_id}/peaks",
+    responses=problems(404, 409, 410) | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    response_class=Response,
+)
+def show_peaks(
+    request: Request, archive: ArchiveDep, interaction_id: InteractionId, recording_id: InteractionId, part: Part = 0
+) -> Response:
+    """The waveform: for each channel up to 1,000 levels from 0 to ``loudest``."""
+    row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
+    return Response(read_peaks(archive, row._asdict()), media_type="application/json")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def show_description(request: Request) -> JSONResponse:
+    """The API's own description, for programs that read such."""
+    return JSONResponse(describe(request))
+
+
+def _stored_row(archive: Archive, request: Request, part: PartId) -> Row[Any]:
+    """The row of a part whose bytes may be read now; raise Problem that says why not."""
+    same = [recordings.c[name] == value for name, value in part._asdict().items()]
+    with archive.catalog.read() as connection:
+        row = connection.execute(select(recordings).where(*same)).one_or_none()
+    if row is None:
+        raise _not_found(why_absent(archive, part.interaction_id))
+    require_stored(archive, request, row)
+    return row
+
+
+def _not_found(absence: Absence) -> Problem:
+    return Problem(404, "Not in the archive", absence.reason, **absence.to_json())
+
+
+def _send_list(
+    archive: Archive,
+    filters: Filters,
+    format: ListFormat,
+    user: str,
+    *,
+    oldest: bool,
+) -> StreamingResponse:
+    """The whole list as a file; no connection is held between two pages of it."""
+    pages = export(archive.catalog, filters, oldest=oldest)
+    rows = begun(row for page in pages for row in to_rows(archive, page))
+    note_access(archive, "exported", None, user, {"list": "recordings", "format": format})
+    return send_list(RecordingRow, rows, format, "recordings")

@@ -1,0 +1,106 @@
+"""The part of the REST API about retention: what goes when, by which policy, and what went; and the way back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from recording_archive.archive import Archive
+from recording_archive.disposition import quarantine as disposition
+from recording_archive.errors import ConfigurationError
+from recording_archive.retention import policy_in_force as policies
+from recording_archive.retention.forecast import forecast
+from recording_archive.retention.forecast_figures import Forecast
+from recording_archive.retention.policy_document import read_policy
+from recording_archive.web import access
+from recording_archive.web.deps import ArchiveDep
+from recording_archive.web.openapi import problems
+from recording_archive.web.problem import Problem
+from recording_archive.web.read.filters import Storable
+from recording_archive.web.read.rows import Decided, Document
+
+router = APIRouter()
+
+MOST_MONTHS = 120
+Months = Annotated[int, Query(ge=1, le=MOST_MONTHS, description="How far to look ahead.")]
+Moment = Annotated[AwareDatetime | None, Query(alias="asOf", description="As if it were then; by default now.")]
+_Id = Annotated[str, Path(min_length=1, max_length=200), Storable]
+_OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+class Proposal(Document):
+    """A policy that is not in force: the text of its document, YAML or JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    policy: Annotated[str, Storable] = Field(min_length=1, max_length=10**6)
+    months: int = Field(24, ge=1, le=MOST_MONTHS)
+
+
+class Restoring(Document):
+    """Why a quarantined recording is not to be deleted. Without a part: all of the recording."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000, description="Kept for good.")
+    part: int | None = Field(None, ge=0, lt=2**31)
+
+
+class Restored(Document):
+    """What became of each part of the recording."""
+
+    parts: list[Decided]
+
+
+@router.get("/retention/forecast", responses=_OBJECT | problems())
+def show_forecast(archive: ArchiveDep, months: Months = 24, as_of: Moment = None) -> dict[str, Any]:
+    """What the policy in force lets go at once and in each month, by rule, and what keeps the rest."""
+    return forecast(archive, months=months, as_of=as_of).to_json()
+
+
+@router.post("/retention/forecast", responses=_OBJECT | problems(415))
+def compare_policy(archive: ArchiveDep, proposal: Proposal) -> dict[str, Any]:
+    """The same, with what a proposed policy would do instead; nothing is changed."""
+    return compared(archive, proposal.policy, months=proposal.months).to_json()
+
+
+@router.get("/retention/policy", responses=_OBJECT | problems())
+def show_policy(archive: ArchiveDep) -> dict[str, Any]:
+    """The policy in force, its version and its rules."""
+    return policies.in_force(archive).to_json()
+
+
+@router.post(
+    "/recordings/{interaction_id}/{recording_id}/restore",
+    response_model=Restored,
+    responses=problems(404, 409, 415),
+    dependencies=[Depends(access.decide)],
+)
+def restore_recording(
+    request: Request, archive: ArchiveDep, interaction_id: _Id, recording_id: _Id, decision: Restoring
+) -> Restored:
+    """Take a recording out of quarantine, before it is deleted."""
+    made = disposition.restore(
+        archive,
+        interaction_id,
+        reason=decision.reason,
+        actor=access.user_name(request),
+        recording=recording_id,
+        part=decision.part,
+    )
+    if not made:
+        raise Problem(404, "Not in the catalog", "No recording of this name was ever listed by the source.")
+    if all(each.refused for each in made):
+        raise Problem(409, "Nothing to restore", "; ".join(f"{each.part}: {each.refused}" for each in made))
+    return Restored(parts=[Decided(**each.part._asdict(), refused=each.refused) for each in made])
+
+
+def compared(archive: Archive, policy: str, *, months: int = 24) -> Forecast:
+    """The forecast with a proposed policy beside the one in force; raise Problem (400) for a text that is no policy."""
+    try:
+        proposed = read_policy(policy.encode(), "the proposed policy")
+    except ConfigurationError as error:
+        raise Problem(400, "This is no policy", str(error)) from error
+    return forecast(archive, proposed, months=months)

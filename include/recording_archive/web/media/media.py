@@ -1,0 +1,65 @@
+"""The audio of a recording, inflated as it is sent: a seek reads only the members that hold what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+from fastapi import Request, Response
+
+from recording_archive.archive import Archive
+from recording_archive.errors import PermanentError
+from recording_archive.model import PartId
+from recording_archive.store import bgzf
+from recording_archive.web.deps import note_access
+from recording_archive.web.media.ranges import Span, quote_tag, select
+from recording_archive.web.media.streams import Pieces, respond
+
+INLINE = frozenset(
+    {
+        *("audio/wav", "audio/mpeg", "audio/ogg", "audio/webm", "audio/mp4", "audio/aac", "audio/flac", "audio/3gpp"),
+        *("video/mp4", "video/webm", "video/ogg", "video/3gpp"),
+    }
+)
+"""What a browser plays and never runs; everything else is a download of bytes without meaning."""
+
+_INDEXES = 64  # recordings whose members are remembered; 2 MB for one of 20 GB, a few hundred bytes for most
+
+
+def send_media(archive: Archive, request: Request, row: Mapping[str, Any], user: str, file_name: str) -> Response:
+    """The answer to GET or HEAD for the media of an archived part; who hears it is written down first."""
+    _require_whole(archive, row)
+    part = PartId(row["interaction_id"], row["recording_id"], row["part"])
+    playable = row["mime_type"] in INLINE
+    return respond(
+        select(request.method, request.headers, size=row["size_bytes"], etag=quote_tag(row["sha256"])),
+        media_pieces(archive, row),
+        media_type=row["mime_type"] if playable else "application/octet-stream",
+        headers={"Content-Disposition": f'{"inline" if playable else "attachment"}; filename="{file_name}"'},
+        before=partial(note_access, archive, "played", part, user, {"sha256": row["sha256"]}),
+    )
+
+
+def media_pieces(archive: Archive, row: Mapping[str, Any]) -> Pieces:
+    """Pieces of the media, as it was before it was compressed."""
+
+    def read(span: Span) -> Iterator[bytes]:
+        with archive.store.open(row["key"]) as file:
+            index = _index(row["stored_sha256"])
+            yield from bgzf.media_range(file, span.start, span.end, name=row["key"], index=index)
+
+    return read
+
+
+@lru_cache(maxsize=_INDEXES)
+def _index(stored_sha256: str) -> bgzf.Index:  # noqa: ARG001 - the cache's key: equal bytes have equal members
+    return bgzf.Index()
+
+
+def _require_whole(archive: Archive, row: Mapping[str, Any]) -> None:
+    if (size := archive.store.size(row["key"])) != row["stored_bytes"]:
+        raise PermanentError(
+            f"{row['key']} has {size} bytes, the catalog has {row['stored_bytes']}: run `recording-archive verify "
+            f"{row['interaction_id']}`, and restore it from a copy"
+        )

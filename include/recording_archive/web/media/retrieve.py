@@ -1,0 +1,140 @@
+"""``/archive/retrieve``: the stored file itself, for other systems and for the download button."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy import Row, select
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import recordings
+from recording_archive.errors import PermanentError
+from recording_archive.model import PartId, State, is_safe_id
+from recording_archive.web import access
+from recording_archive.web.deps import ArchiveDep, note_access
+from recording_archive.web.media.ranges import quote_tag
+from recording_archive.web.media.ranges import select as select_bytes
+from recording_archive.web.media.streams import file_pieces, respond
+from recording_archive.web.problem import Problem
+from recording_archive.web.read.rows import purge_from
+
+router = APIRouter()
+
+_NAMES = frozenset({"interactionId", "recordingId", "part"})
+
+
+@router.api_route("/retrieve", methods=["GET", "HEAD"], include_in_schema=False)
+def retrieve(request: Request, archive: ArchiveDep) -> Response:
+    """The ``.gz`` of the one recording that the parameters name; 300 with links when they name several."""
+    asked = _read_parameters(request)
+    rows = _matching(archive, asked)
+    if not rows:
+        raise Problem(404, "Not in the archive", "No recording of this name was ever listed by the source.")
+    if len(rows) > 1:
+        return JSONResponse([_link(row) for row in rows], 300)
+    require_stored(archive, request, rows[0])
+    return _send(archive, request, rows[0])
+
+
+def file_name(row: Row[Any]) -> str:
+    """The name under which a recording is saved; ids are safe in file names and headers by what they are made of."""
+    extension = row.key.removesuffix(".gz").rpartition(".")[2]
+    recording = [row.recording_id] if row.recording_id != row.interaction_id else []
+    part = [str(row.part)] if row.part else []
+    return ".".join([row.interaction_id, *recording, *part, extension, "gz"])
+
+
+def require_stored(archive: Archive, request: Request, row: Row[Any]) -> None:
+    """Raise Problem unless the recording may be fetched now, and say why not; what is refused is an event."""
+    if row.state == State.ARCHIVED:
+        return
+    if row.state == State.DISCOVERED:
+        why = row.last_error or "A run may be at work on it."
+        raise Problem(404, "Not archived yet", f"The source listed it, but it is not in the archive: {why}")
+    part = PartId(*tuple(row)[:3])
+    note_access(archive, "refused", part, access.user_name(request), {"why": row.state})
+    if row.state == State.QUARANTINED:
+        raise _quarantined(archive, row)
+    detail = "It was deleted lawfully; the certificate says when, why and by whom."
+    raise Problem(410, "Deleted", detail, certificate=row.certificate)
+
+
+def _read_parameters(request: Request) -> dict[str, Any]:
+    """The columns that the query names; raise Problem 400 for anything else than one well-formed value of each."""
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given]
+    if unknown := sorted(set(names) - _NAMES):
+        raise _malformed(f"There is no parameter {', '.join(map(repr, unknown))[:200]}.")
+    if len(names) > len(set(names)):
+        raise _malformed("Each parameter may be given once.")
+    values = dict(given)
+    if "interactionId" not in values:
+        raise _malformed("interactionId is missing.")
+    for name in ("interactionId", "recordingId"):
+        if name in values and not is_safe_id(values[name]):
+            raise _malformed(f"{name} is not an id: letters, digits, dot, dash and underscore, at most 100.")
+    return {"interaction_id": values["interactionId"], "recording_id": values.get("recordingId")} | _read_part(values)
+
+
+def _read_part(values: dict[str, str]) -> dict[str, int | None]:
+    text = values.get("part")
+    if text is None:
+        return {"part": None}
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise _malformed("part is not a number.")
+    return {"part": int(text)}
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(400, "The request is malformed", detail)
+
+
+def _matching(archive: Archive, asked: dict[str, Any]) -> Sequence[Row[Any]]:
+    wanted = [recordings.c[name] == value for name, value in asked.items() if value is not None]
+    order = [recordings.c[name] for name in PartId._fields]
+    with archive.catalog.read() as connection:
+        return connection.execute(select(recordings).where(*wanted).order_by(*order)).all()
+
+
+def _link(row: Row[Any]) -> dict[str, Any]:
+    """One of several recordings, with the relative address that names it alone."""
+    named = {"interactionId": row.interaction_id, "recordingId": row.recording_id, "part": row.part}
+    return {**named, "state": row.state, "href": f"retrieve?{urlencode(named)}"}
+
+
+def _quarantined(archive: Archive, row: Row[Any]) -> Problem:
+    """What is to be deleted, and from when on."""
+    since, until = row.quarantined_at, purge_from(row._asdict(), archive)
+    on = f" It may be deleted from {until:%Y-%m-%d %H:%M} UTC on." if until else ""
+    detail = f"It is to be deleted, and may not be fetched.{on} Who may decide can restore it until then."
+    moments = {"quarantinedAt": since, "purgeFrom": until}
+    return Problem(409, "Quarantined", detail, **{name: at.isoformat() for name, at in moments.items() if at})
+
+
+def _send(archive: Archive, request: Request, row: Row[Any]) -> Response:
+    if (size := archive.store.size(row.key)) != row.stored_bytes:
+        raise PermanentError(
+            f"{row.key} has {size} bytes, the catalog has {row.stored_bytes}: run `recording-archive verify "
+            f"{row.interaction_id}`, and restore it from a copy"
+        )
+    chosen = select_bytes(request.method, request.headers, size=row.stored_bytes, etag=quote_tag(row.stored_sha256))
+    detail = {"stored_sha256": row.stored_sha256}
+    partial_answer = chosen.status == 206 and chosen.span is not None and chosen.span.start > 0
+    user = access.user_name(request)
+    return respond(
+        chosen,
+        file_pieces(lambda: archive.store.open(row.key)),
+        media_type="application/gzip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{file_name(row)}"',
+            "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(row.stored_sha256)).decode()}:",  # RFC 9530
+        },
+        # a download that is resumed, or fetched in pieces, is one event
+        before=partial(note_access, archive, "downloaded", PartId(*tuple(row)[:3]), user, detail, once=partial_answer),
+    )

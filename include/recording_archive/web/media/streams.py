@@ -1,0 +1,149 @@
+"""Bytes sent in pieces: bounded in number, constant in memory, read in threads of their own.
+
+The API server is Airflow's. So a stream waits on a slow client without holding a thread or a database connection, and
+one stream more than ``RECORDING_ARCHIVE_MAX_STREAMS`` (per process) is answered with 503 instead of slowing all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import lru_cache
+from threading import BoundedSemaphore
+from typing import BinaryIO, TypeVar
+
+import anyio
+from anyio.lowlevel import RunVar
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from recording_archive.settings import read_settings
+from recording_archive.web.media.ranges import Selection, Span
+from recording_archive.web.problem import Problem
+
+log = logging.getLogger(__name__)
+
+Pieces = Callable[[Span], Iterator[bytes]]
+"""Opens what is to be sent and yields the bytes of a span; closed, it gives back what it holds."""
+
+PIECE_BYTES = 256 * 2**10
+_THREADS = 8  # readers at once; of their own, so that a slow disk does not take the threads of Airflow's own routes
+_RETRY_AFTER_S = 5
+_STALL_S = 120.0  # a client that takes nothing for so long loses its slot; a browser asks again from where it was
+
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("recording_archive_stream_threads")
+_T = TypeVar("_T")
+
+
+def respond(
+    selection: Selection,
+    pieces: Pieces,
+    *,
+    media_type: str,
+    headers: Mapping[str, str],
+    before: Callable[[], None] = lambda: None,
+) -> Response:
+    """The response to `ranges.select`: with a body when there are bytes to send, else headers alone.
+
+    ``before`` runs when a stream has its place and its source is open, before the first byte: it writes the event
+    without which nothing may be heard. What it raises is the answer instead. ``Content-Encoding: identity`` keeps
+    Airflow's own compression away from ranges.
+    """
+    told = {**headers, **selection.headers, "Content-Type": media_type, "Content-Encoding": "identity"}
+    if selection.span is None or selection.span.length == 0:
+        return _without_body(selection, told, before)
+    return _Stream(selection.status, selection.span, pieces, told, before)
+
+
+def file_pieces(open_file: Callable[[], BinaryIO]) -> Pieces:
+    """Pieces of a file as it lies there."""
+
+    def read(span: Span) -> Iterator[bytes]:
+        with open_file() as file:
+            file.seek(span.start)
+            left = span.length
+            while left and (piece := file.read(min(PIECE_BYTES, left))):
+                left -= len(piece)
+                yield piece
+
+    return read
+
+
+def _without_body(selection: Selection, headers: Mapping[str, str], before: Callable[[], None]) -> Response:
+    if selection.status == 416:
+        raise Problem(416, "This range lies behind the end", headers=selection.headers)
+    if selection.status == 412:
+        raise Problem(412, "The entity tag does not match", headers=selection.headers)
+    if selection.span is not None:  # an empty body is sent as well
+        before()
+    response = Response(status_code=selection.status)
+    response.headers.update(headers)  # afterwards: the length is that of what HEAD does not send
+    return response
+
+
+class _Stream(StreamingResponse):
+    """Takes its place when it begins, and gives it back however it ends."""
+
+    def __init__(
+        self, status: int, span: Span, pieces: Pieces, headers: Mapping[str, str], before: Callable[[], None]
+    ) -> None:
+        super().__init__(iter(()), status, headers)
+        self._span, self._pieces, self._before = span, pieces, before
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        places = _places()
+        if not places.acquire(blocking=False):
+            raise _busy()
+        try:
+            await self._send_all(scope, receive, send)
+        finally:
+            places.release()
+
+    async def _send_all(self, scope: Scope, receive: Receive, send: Send) -> None:
+        source = self._pieces(self._span)
+        try:
+            first = await _in_thread(lambda: next(source, b""))  # opens it: what cannot be read is no stream yet
+            await _in_thread(self._before)
+            self.body_iterator = _iterate(first, source)
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _in_thread(getattr(source, "close", lambda: None))
+
+    async def stream_response(self, send: Send) -> None:
+        """Send everything; a client that stalls is left, with its connection closed short of the promised length."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for piece in self.body_iterator:
+            with anyio.move_on_after(_STALL_S) as patience:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if patience.cancelled_caught:
+                log.info("a stream was ended: its client took nothing for %d s", _STALL_S)
+                return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@lru_cache(maxsize=1)
+def _places() -> BoundedSemaphore:
+    return BoundedSemaphore(read_settings().max_streams)
+
+
+def _busy() -> Problem:
+    detail = "As many recordings as the server allows are being sent right now (RECORDING_ARCHIVE_MAX_STREAMS)."
+    return Problem(503, "Too many streams", detail, headers={"Retry-After": str(_RETRY_AFTER_S)})
+
+
+async def _iterate(first: bytes, source: Iterator[bytes]) -> AsyncIterator[bytes]:
+    piece = first
+    while piece:
+        yield piece
+        piece = await _in_thread(lambda: next(source, b""))
+
+
+async def _in_thread(call: Callable[[], _T]) -> _T:
+    try:
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(_THREADS)
+        _limiter.set(limiter)
+    return await anyio.to_thread.run_sync(call, limiter=limiter)

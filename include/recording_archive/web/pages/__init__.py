@@ -1,0 +1,1 @@
+"""Pages for people: routes that put what `web.read` finds into templates."""

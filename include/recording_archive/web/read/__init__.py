@@ -1,0 +1,1 @@
+"""What the API and the pages show: queries, and the documents made of them. Nothing here writes."""

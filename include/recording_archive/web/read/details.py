@@ -1,0 +1,119 @@
+"""One recording: all that catalog and archive know of it; or why there is none, and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.timeline import Covered, Timeline, read_timeline
+from recording_archive.errors import ArchiveError
+from recording_archive.model import STORED, Outcome, PartId
+from recording_archive.store import sidecar
+from recording_archive.web.read.rows import Happening, RecordingDetails, to_fields
+from recording_archive.web.read.standing import certificate_of, holdings, read_retention, to_rows
+
+HOW_TO_ASK = "Trigger the DAG archive_recordings with this interactionId: the source is asked for it at once."
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why there is no such part. ``known`` are the parts that its interaction has.
+
+    ``missing`` are the runs that asked for the interaction by name, and the source had none. ``covered`` are the
+    stretches of time whose recordings are all in the books: a call from one of them would be here.
+    """
+
+    interaction_id: str
+    known: tuple[PartId, ...]
+    missing: tuple[str, ...]
+    covered: tuple[Covered, ...]
+
+    @property
+    def reason(self) -> str:
+        """One sentence."""
+        if self.known:
+            return f"This interaction has no such recording; it has {', '.join(map(str, self.known))}."
+        if self.missing:
+            return f"The source was asked for it by name and has no recording of it (run {self.missing[-1]})."
+        return "The source never listed it."
+
+    def to_json(self) -> dict[str, Any]:
+        """Members of the problem document."""
+        spans = [
+            {"source": each.source, "start": _text(each.window.start), "end": _text(each.window.end)}
+            for each in self.covered
+        ]
+        known = [
+            {"interactionId": each.interaction_id, "recordingId": each.recording_id, "part": each.part}
+            for each in self.known
+        ]
+        told = {"interactionId": self.interaction_id, "known": known, "missingInRuns": list(self.missing)}
+        return {**told, "coverage": spans, "whatToDo": HOW_TO_ASK}
+
+
+def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
+    """All that is known of ``part``, its time line in the order of events."""
+    told = read_timeline(archive.catalog, part.interaction_id)
+    mine = next((row for row in told.parts if _part_id(row) == part), None)
+    if mine is None:
+        return _absence(told)
+    document, problem = _read_sidecar(archive, mine)
+    held = holdings(archive, [mine]).get(part)
+    retention, retention_problem = read_retention(archive, mine, held)
+    certificate, certificate_problem = certificate_of(archive, mine)
+    return RecordingDetails.model_validate(
+        {
+            **to_fields(mine, archive, held),
+            "sidecar": document,
+            "sidecar_problem": problem,
+            "retention": retention,
+            "retention_problem": retention_problem,
+            "certificate_document": certificate,
+            "certificate_problem": certificate_problem,
+            "timeline": list(_happenings(told.events, part)),
+            "parts": to_rows(archive, told.parts),
+        }
+    )
+
+
+def why_absent(archive: Archive, interaction_id: str) -> Absence:
+    """What is known of an interaction that a search did not find."""
+    return _absence(read_timeline(archive.catalog, interaction_id))
+
+
+def _absence(told: Timeline) -> Absence:
+    missing = tuple(row["run_id"] for row in told.work if row["outcome"] == Outcome.MISSING)
+    return Absence(told.interaction_id, tuple(map(_part_id, told.parts)), missing, told.covered)
+
+
+def _read_sidecar(archive: Archive, row: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+    """The sidecar as it lies in the archive; where it cannot be read, why: the page must still show the rest."""
+    if row["state"] not in STORED or row["key"] is None:
+        return None, None
+    key = sidecar.beside(row["key"])
+    try:
+        document = json.loads(archive.store.read(key))
+    except ArchiveError as error:
+        return None, str(error)
+    except ValueError as error:
+        return None, f"{key} is damaged ({error}): restore it from a copy of the archive"
+    return (document, None) if isinstance(document, dict) else (None, f"{key} is damaged: it is no JSON object")
+
+
+def _happenings(events: Iterable[Mapping[str, Any]], part: PartId) -> Iterable[Happening]:
+    for event in events:
+        if (event["recording_id"], event["part"]) == (part.recording_id, part.part):
+            names = ("at", "kind", "run_id", "actor", "detail")
+            yield Happening.model_validate({name: event[name] for name in names})
+
+
+def _part_id(row: Mapping[str, Any]) -> PartId:
+    return PartId(row["interaction_id"], row["recording_id"], row["part"])
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()

@@ -1,0 +1,56 @@
+"""Failures that are not resolved: those that need a decision, and those that runs still take up again."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.search import Page, Position
+from recording_archive.catalog.tables import recordings
+from recording_archive.model import PartId, State
+from recording_archive.web.read.rows import decided_before
+
+_c = recordings.c
+_KEY = (_c.failed_since, _c.interaction_id, _c.recording_id, _c.part)
+
+
+class Failing(StrEnum):
+    """How a failure stands."""
+
+    DECISION = "decision"
+    RETRYING = "retrying"
+    ACKNOWLEDGED = "acknowledged"
+
+
+def list_failures(archive: Archive, kind: Failing, *, limit: int = 50, after: Position | None = None) -> Page:
+    """The next failures of a kind after ``after``, the longest failing first."""
+    conditions = _conditions(archive, kind)
+    if after is not None:
+        values = zip(_KEY, (after.date, *after.part), strict=True)
+        conditions.append(tuple_(*_KEY) > tuple_(*(literal(value, column.type) for column, value in values)))
+    query = select(recordings).where(*conditions).order_by(*_KEY).limit(limit + 1)
+    with archive.catalog.read() as connection:
+        rows = tuple(dict(row) for row in connection.execute(query).mappings())
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    part = PartId(last["interaction_id"], last["recording_id"], last["part"])
+    return Page(rows[:limit], Position(last["failed_since"], part))
+
+
+def count_failures(archive: Archive, kind: Failing) -> int:
+    """How many failures stand so."""
+    query = select(func.count()).select_from(recordings).where(*_conditions(archive, kind))
+    with archive.catalog.read() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def _conditions(archive: Archive, kind: Failing) -> list[ColumnElement[bool]]:
+    failing: list[Any] = [_c.failed_since.is_not(None), _c.state == State.DISCOVERED]
+    if kind is Failing.ACKNOWLEDGED:
+        return [*failing, _c.acknowledged_at.is_not(None)]
+    over = _c.failed_since < decided_before(archive)
+    return [*failing, _c.acknowledged_at.is_(None), over if kind is Failing.DECISION else ~over]

@@ -1,0 +1,144 @@
+"""Query parameters of a search, the same for pages and API, and the cursor that leads to the next page.
+
+A form sends its empty fields as empty texts: they count as not given.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from recording_archive.catalog.search import MOST_IDS, Filters, Position
+from recording_archive.errors import ConfigurationError
+from recording_archive.model import PartId, State
+from recording_archive.params import read_moment
+from recording_archive.settings import read_settings
+from recording_archive.web.problem import Problem
+
+
+class Verified(StrEnum):
+    """What the last reading of a recording said; ``never`` is what was never archived, so never read back."""
+
+    OK = "ok"
+    FAILED = "failed"
+    NEVER = "never"
+
+
+class Sort(StrEnum):
+    """Order by interaction date; recordings without one come last either way."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+def _given(value: Any) -> Any:
+    """None for a field that was left empty."""
+    return value.strip() or None if isinstance(value, str) else value
+
+
+_Blank = BeforeValidator(_given)
+
+
+def _storable(text: str) -> str:
+    """A text without NUL, the one character that PostgreSQL has no place for."""
+    if "\0" in text:
+        raise ValueError("NUL may not occur")
+    return text
+
+
+Storable = AfterValidator(_storable)
+
+# constraints stand inside the optional types: they must not meet the None that an empty field becomes
+_Line = Annotated[str, StringConstraints(max_length=200), Storable]
+_Paste = Annotated[str, Storable]  # the server limits the length of addresses
+_Seconds = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
+Text = Annotated[_Line | None, _Blank]
+Moment = Annotated[Annotated[_Line, Field(json_schema_extra={"format": "date"})] | None, _Blank]
+Seconds = Annotated[_Seconds | None, _Blank]
+Limit = Annotated[int, Query(ge=1, le=500, description="Most items of a page.")]
+After = Annotated[_Paste | None, _Blank, Query(description="`next` of the page before.")]
+SortBy = Annotated[Sort, Query(description="By interaction date; undated recordings come last.")]
+
+
+def read_filters(
+    *,
+    q: Annotated[_Paste | None, _Blank, Query(description="Ids, a number, or a part of a name.")] = None,
+    ids: Annotated[
+        list[_Paste] | None,
+        Query(alias="id", description="Interactions or recordings; may be repeated, and hold many by comma or line."),
+    ] = None,
+    start: Annotated[Moment, Query(alias="from", description="From this day on, or this moment (ISO 8601).")] = None,
+    end: Annotated[Moment, Query(alias="to", description="To the end of this day, or before this moment.")] = None,
+    agent: Annotated[Text, Query(description="An agent's id, or a part of the name.")] = None,
+    queue: Annotated[Text, Query(description="A queue's id, or a part of its name.")] = None,
+    number: Annotated[Text, Query(description="Either party's number.")] = None,
+    direction: Text = None,
+    media_type: Annotated[Text, Query(alias="mediaType")] = None,
+    min_seconds: Annotated[Seconds, Query(alias="minSeconds")] = None,
+    max_seconds: Annotated[Seconds, Query(alias="maxSeconds")] = None,
+    status: Annotated[State | None, _Blank] = None,
+    verified: Annotated[Verified | None, _Blank] = None,
+) -> Filters:
+    """A dependency: what the address asks for; raises Problem (400) for what cannot be understood."""
+    return Filters(
+        text=q,
+        ids=_split(ids or []),
+        start=_moment("from", start, end=False),
+        end=_moment("to", end, end=True),
+        agent=agent,
+        queue=queue,
+        number=number,
+        direction=direction,
+        media_type=media_type,
+        min_seconds=min_seconds,
+        max_seconds=max_seconds,
+        state=status,
+        verified=verified,
+    )
+
+
+def write_cursor(position: Position | None) -> str | None:
+    """A position as the opaque text that `read_cursor` takes."""
+    if position is None:
+        return None
+    date = position.date.isoformat() if position.date else None
+    return base64.urlsafe_b64encode(json.dumps([date, *position.part]).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str | None) -> Position | None:
+    """The position that a cursor stands for; raises Problem (400) when it is none of ours."""
+    if text is None:
+        return None
+    try:
+        date, interaction, recording, part = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        names_part = type(interaction) is str and type(recording) is str and type(part) is int and 0 <= part < 2**31
+        moment = datetime.fromisoformat(date) if date is not None else None
+        if not names_part or "\0" in interaction + recording or (moment and moment.tzinfo is None):
+            raise ValueError("it names no part")  # noqa: TRY301 - told as every other flaw
+        (interaction + recording).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Problem(400, "The cursor is malformed", "after: give `next` of the page before as it was.") from error
+    return Position(moment, PartId(interaction, recording, part))
+
+
+def _split(given: list[str]) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(word for text in given for word in re.split(r"[\s,;]+", text) if word))
+    if len(ids) > MOST_IDS:
+        raise Problem(400, "Too many ids", f"id: {len(ids)} were given, at most {MOST_IDS} are searched at once.")
+    return ids
+
+
+def _moment(name: str, text: str | None, *, end: bool) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return read_moment(name, text.replace(" ", "+"), read_settings().zone, end=end)  # "+" in a query is a space
+    except ConfigurationError as error:
+        raise Problem(400, "The request is malformed", str(error)) from error

@@ -1,0 +1,47 @@
+"""The runs of `archive_recordings`: newest first, each with its totals and where its report lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recording_archive.archive import Archive
+from recording_archive.archiving import work_table as books
+from recording_archive.catalog.search import Position
+from recording_archive.catalog.tables import runs
+from recording_archive.reports.reading import StoredReport, read_report
+from recording_archive.web.read.rows import RunDetails, RunRow
+from recording_archive.web.read.run_list import newest_runs, one_run
+
+
+def list_runs(
+    archive: Archive, *, limit: int = 50, after: Position | None = None
+) -> tuple[list[RunRow], Position | None]:
+    """The next runs after ``after``, whose part names the run as its interaction."""
+    rows, following = newest_runs(archive, runs, limit=limit, after=after)
+    return [RunRow.model_validate(_columns(row)) for row in rows], following
+
+
+def read_run(archive: Archive, run_id: str) -> RunDetails | None:
+    """A run with the totals of its report, or with its books as they stand while there is none."""
+    row = one_run(archive, runs, run_id)
+    if row is None:
+        return None
+    if row["report_key"]:
+        return _details(row, read_report(archive.store, row["report_key"]), {})
+    with archive.catalog.read() as connection:
+        return _details(row, None, books.tally(connection, run_id))
+
+
+def _details(row: Mapping[str, Any], report: StoredReport | None, counts: dict[str, int]) -> RunDetails:
+    return RunDetails.model_validate({**_columns(row), **_totals(report, counts, row["problem"])})
+
+
+def _totals(report: StoredReport | None, counts: dict[str, int], problem: str | None) -> dict[str, Any]:
+    if report:
+        return {"totals": dict(report.totals), "problems": list(report.problems)}
+    return {"totals": counts, "problems": [problem] if problem else []}
+
+
+def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name in RunRow.model_fields}

@@ -1,0 +1,147 @@
+"""Plans of `enforce_retention` and erasures, newest first: what was to be done, what was, and who agreed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.search import Position
+from recording_archive.catalog.tables import dispositions, plans
+from recording_archive.web.read.rows import Document
+from recording_archive.web.read.run_list import newest_runs, one_run
+
+_c, _p = dispositions.c, plans.c
+PAGE = 100
+
+
+class Outcomes(Document):
+    """What became of the recordings of one action; the sum of the outcomes is all that the plan had.
+
+    ``open`` are still to be done; ``bytes`` are stored bytes of all.
+    """
+
+    done: int = 0
+    kept: int = 0
+    pending: int = 0
+    failed: int = 0
+    open: int = 0
+    bytes: int = 0
+
+    @property
+    def all(self) -> int:
+        """Every recording of the action."""
+        return self.done + self.kept + self.pending + self.failed + self.open
+
+
+class PlanRow(Document):
+    """One plan. ``caps`` say what exceeds which limit; ``sha256`` is what an approval names, None while it is made.
+
+    ``status`` is None while it may still act, then ``lapsed`` or how its report ended. ``reason`` is an erasure's.
+    """
+
+    run_id: str
+    kind: str
+    started_at: datetime
+    as_of: datetime
+    dry_run: bool
+    policy: str | None
+    reason: str | None
+    triggered_by: str | None
+    sha256: str | None
+    caps: list[str]
+    kept: dict[str, int]
+    approved_by: str | None
+    approved_at: datetime | None
+    problem: str | None
+    closed_at: datetime | None
+    report_key: str | None
+    status: str | None
+    actions: dict[str, Outcomes]
+    waits_for_approval: bool
+
+
+class PlanPage(Document):
+    """A page of plans, newest first."""
+
+    items: list[PlanRow]
+    next: str | None
+
+
+class DispositionRow(Document):
+    """What a plan does with one part, by which rule, and what became of it."""
+
+    id: int
+    interaction_id: str
+    recording_id: str
+    part: int
+    action: str
+    rule: str | None
+    due_at: datetime | None
+    interaction_date: datetime | None
+    stored_bytes: int | None
+    outcome: str | None
+    why: str | None
+    certificate: str | None
+
+
+def list_plans(
+    archive: Archive, *, limit: int = 50, after: Position | None = None
+) -> tuple[list[PlanRow], Position | None]:
+    """The next plans after ``after``."""
+    rows, following = newest_runs(archive, plans, limit=limit, after=after)
+    counted = _count(archive, [row["run_id"] for row in rows])
+    return [_to_plan(row, counted[row["run_id"]]) for row in rows], following
+
+
+def read_plan(archive: Archive, run_id: str) -> PlanRow | None:
+    """The plan of a run; None when it made none."""
+    row = one_run(archive, plans, run_id)
+    return _to_plan(row, _count(archive, [run_id])[run_id]) if row else None
+
+
+def waiting_plans(archive: Archive) -> list[PlanRow]:
+    """Plans that wait for a person's approval, the newest first: mostly none, and of retention never more than one."""
+    undecided = (_p.status.is_(None), _p.closed_at.is_(None), _p.approved_by.is_(None), _p.dry_run.is_(False))
+    query = select(plans).where(*undecided).order_by(_p.started_at.desc(), _p.run_id.desc()).limit(PAGE)
+    with archive.catalog.read() as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    waiting = [row for row in rows if row["caps"]]
+    counted = _count(archive, [row["run_id"] for row in waiting])
+    return [_to_plan(row, counted[row["run_id"]]) for row in waiting]
+
+
+def list_dispositions(archive: Archive, run_id: str, *, after: int = 0) -> tuple[list[DispositionRow], int | None]:
+    """The next rows of a plan after the one numbered ``after``, in the order of the plan."""
+    query = select(dispositions).where(_c.run_id == run_id, _c.id > after).order_by(_c.id).limit(PAGE + 1)
+    with archive.catalog.read() as connection:
+        rows = connection.execute(query).mappings().all()
+    found = [DispositionRow.model_validate(dict(row)) for row in rows[:PAGE]]
+    return found, found[-1].id if len(rows) > PAGE else None
+
+
+def _count(archive: Archive, run_ids: Sequence[str]) -> dict[str, dict[str, Outcomes]]:
+    """Outcomes of the rows of each run, by action."""
+    size = func.coalesce(func.sum(_c.stored_bytes), 0)
+    query = (
+        select(_c.run_id, _c.action, _c.outcome, func.count(), size)
+        .where(_c.run_id.in_(run_ids))
+        .group_by(_c.run_id, _c.action, _c.outcome)
+    )
+    counted: dict[str, dict[str, dict[str, int]]] = {run_id: {} for run_id in run_ids}
+    with archive.catalog.read() as connection:
+        for run_id, action, outcome, count, total in connection.execute(query):
+            figures = counted[run_id].setdefault(action, {"bytes": 0})
+            figures[outcome or "open"] = count
+            figures["bytes"] += int(total)
+    return {run: {action: Outcomes(**told) for action, told in each.items()} for run, each in counted.items()}
+
+
+def _to_plan(row: Mapping[str, Any], actions: Mapping[str, Outcomes]) -> PlanRow:
+    done = row["status"] is not None or row["closed_at"] is not None
+    waits = bool(row["caps"]) and row["approved_by"] is None and not row["dry_run"] and not done
+    filled = {"caps": row["caps"] or [], "kept": row["kept"] or {}, "actions": actions, "waits_for_approval": waits}
+    return PlanRow.model_validate({**row, **filled})

@@ -1,0 +1,18 @@
+"""Fetch BASE/m to TARGET, which must leave so many bytes free, and print the peak of memory: BASE TARGET RESERVE."""
+
+import resource
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.client import MediaClient
+from recording_archive.transfer.limits import Limits
+from recording_archive.transfer.transfer import Order
+
+base, target = sys.argv[1], Path(sys.argv[2])
+hosts = MediaHosts([urlsplit(base).netloc], True)
+client = MediaClient(hosts, Limits(free_space_reserve_bytes=int(sys.argv[3])), stop=threading.Event())
+client.transfer(Order("i~r~0", base + "/m", target, None, lambda: base + "/m")).run()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
