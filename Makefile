@@ -16,8 +16,8 @@ demo: setup  ## archive a sandbox's recordings through a real Airflow (EXIT=1 PO
 test: setup-dev  ## all tests but the long ones
 	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster"
 
-test-fast: setup-dev  ## tests that need no Airflow
-	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not airflow and not browser"
+test-fast: setup-dev  ## tests that need no Airflow, without tests/resilience
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not airflow and not browser" --ignore tests/resilience
 
 test-long: setup-dev  ## every test in its long form
 	$(BIN)/pytest -m "not cluster"

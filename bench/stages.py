@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recording_archive.archive import open_archive
-from recording_archive.archiving import compress as packing
-from recording_archive.archiving import download as fetching
+from recording_archive.archiving import compress, download
 from recording_archive.archiving.discover import discover
 from recording_archive.archiving.report import Summary, report
 from recording_archive.archiving.request import Request
@@ -28,7 +27,8 @@ from recording_archive.model import Listing, PartId, Window
 from recording_archive.settings import Settings
 from recording_archive.sources import Probe
 from recording_archive.transfer.allowed_hosts import MediaHosts
-from recording_archive.transfer.client import Limits, MediaClient
+from recording_archive.transfer.client import MediaClient
+from recording_archive.transfer.limits import TransferLimits
 
 RUN = "bench"
 EVER = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -100,10 +100,10 @@ def run(settings: Settings, source: Manifest, workers: int) -> Summary:
 def archive_batches(settings: Settings, source: Manifest, numbers: Sequence[int]) -> None:
     """What the mapped tasks `download` and `gzip` do with some batches."""
     archive, stop = open_archive(settings), threading.Event()
-    media = MediaClient(source.hosts, Limits.of(settings), stop=stop)
+    media = MediaClient(source.hosts, TransferLimits.of(settings), stop=stop)
     for number in numbers:
-        fetching.download(archive, source, media, RUN, number, stop=stop)
-        packing.compress(archive, source, RUN, number, stop=stop)
+        download.download(archive, source, media, RUN, number, stop=stop)
+        compress.compress(archive, source, RUN, number, stop=stop)
     media.close()
     archive.catalog.close()
 

@@ -7,18 +7,20 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from datetime import date
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runner import Runner, settings_below
 from xdist.scheduler import LoadScopeScheduling
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
 from recording_archive.archiving.report import Summary
-from recording_archive.settings import Settings
+from recording_archive.settings import Settings, read_settings
+from support.commands import Command, configure, run_command
+from support.runner import Runner, settings_below
 
 collect_ignore = [] if find_spec("botocore") else ["cluster"]  # `make test-cluster` installs what those need
 
@@ -87,6 +89,20 @@ def archive(settings: Settings) -> Iterator[Archive]:
 def run(cloud: Sandbox) -> Callable[..., Summary]:
     """Run ``run(archive, run_id[, request])`` against the sandbox."""
     return Runner(cloud)
+
+
+@pytest.fixture
+def configured(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """The settings of this test in the environment, where commands read them."""
+    configure(settings, monkeypatch)
+    yield settings
+    read_settings.cache_clear()
+
+
+@pytest.fixture
+def command(configured: Settings, capsys: pytest.CaptureFixture[str]) -> Command:  # noqa: ARG001 - in the environment
+    """Run ``recording-archive …`` in this process, on the archive of the test."""
+    return partial(run_command, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runner import DAY, Runner
+
+from support.runner import DAY, Runner
 
 REPOSITORY = Path(__file__).parent.parent
 RIGHT = "cp {files}/bench-files/tiny/* {out} && gzip {out}/*"  # what a rival without a network does

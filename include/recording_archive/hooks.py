@@ -41,7 +41,8 @@ from recording_archive.fixity import strays_and_ledger as inspection
 from recording_archive.fixity.refetch import Origin
 from recording_archive.fixity.request import read_scope
 from recording_archive.model import Window
-from recording_archive.recovery.reindex import Result, reindex
+from recording_archive.recovery.reindex import reindex
+from recording_archive.recovery.result import IndexResult
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
@@ -56,7 +57,8 @@ from recording_archive.sources.connection import (
 from recording_archive.sources.contracts import CONTRACTS
 from recording_archive.sources.conversations import ConversationsSource
 from recording_archive.sources.interactions import InteractionsSource
-from recording_archive.transfer.client import Limits, MediaClient
+from recording_archive.transfer.client import MediaClient
+from recording_archive.transfer.limits import TransferLimits
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +156,7 @@ class GenesysCloudHook(HttpHook):
     def media(self, settings: Settings, stop: threading.Event) -> MediaClient:
         """What fetches the media."""
         facts = self.facts()
-        return MediaClient(facts.media_hosts, Limits.of(settings), stop=stop, proxies=facts.extra.proxies)
+        return MediaClient(facts.media_hosts, TransferLimits.of(settings), stop=stop, proxies=facts.extra.proxies)
 
     def test_connection(self) -> tuple[bool, str]:
         """Try token, permissions and one small query, as the *Test* button asks."""
@@ -331,7 +333,7 @@ def reindex_archive(conf: Mapping[str, Any] | None) -> dict[str, int] | None:
     """Bring the catalog to what the archive tells, if that was asked for; return how many things became what."""
     if (conf or {}).get("reindex") is not True:  # all else in it is for the plan to judge, whose report can tell
         return None
-    counts = dict.fromkeys(map(str, Result), 0)
+    counts = dict.fromkeys(map(str, IndexResult), 0)
     for found in reindex(read_settings()):
         counts[found.result] += 1
         if found.problem:

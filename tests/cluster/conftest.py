@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from services import Bucket, Postgres
+
+from support.services import Bucket, Postgres
 
 
 @pytest.fixture(scope="session")

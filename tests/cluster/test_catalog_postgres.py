@@ -13,12 +13,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from services import Postgres
 from sqlalchemy import create_engine, inspect, select
 
 from recording_archive.catalog.database import Catalog, record
 from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
 from recording_archive.catalog.tables import events, tables
+from support.services import Postgres
 
 pytestmark = pytest.mark.cluster
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import Cluster
-from services import Bucket, Postgres, redis, until
 
 from genesys_sandbox import Sandbox, SandboxOptions
+from support.cluster import Cluster
+from support.services import Bucket, Postgres, redis, until
 
 pytestmark = pytest.mark.cluster
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from services import Bucket
-from test_store import CREATED, KEY, TestContract  # noqa: F401 - the suite runs here too
 
 from recording_archive.errors import StoreError, TransientError
 from recording_archive.store.s3 import SINGLE_PUT_BYTES, S3Store
 from recording_archive.store.staging import BucketStaging, LocalStaging
+from store.test_store import CREATED, KEY, TestContract  # noqa: F401 - the suite runs here too
+from support.services import Bucket
 
 pytestmark = pytest.mark.cluster
 

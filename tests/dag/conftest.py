@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from world import APPROVAL_S, BATCH_PARTS, DAG, DAYS, KEEPER, PER_DAY, World, connection
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from genesys_sandbox.airflow import USER, Airflow, free_port
+from support.dag_world import APPROVAL_S, BATCH_PARTS, DAG, DAYS, KEEPER, PER_DAY, World, connection
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import BATCH_PARTS, DAG, PER_DAY, TODAY, World, day, eventually
 
 from genesys_sandbox import SIGNATURE_PREFIX, TOKEN_PREFIX, Fault
+from support.dag_world import BATCH_PARTS, DAG, PER_DAY, TODAY, World, day, eventually
 
 pytestmark = pytest.mark.airflow
 

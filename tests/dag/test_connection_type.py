@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from world import World
+
+from support.dag_world import World
 
 pytestmark = pytest.mark.airflow
 

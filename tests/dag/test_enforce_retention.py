@@ -17,10 +17,10 @@ from urllib.parse import quote
 import pytest
 import requests
 from sqlalchemy import create_engine, select
-from world import KEEPER, PER_DAY, RUN_S, TODAY, World, day, eventually
 
 from genesys_sandbox.airflow import USER
 from recording_archive.catalog.tables import events, recordings
+from support.dag_world import KEEPER, PER_DAY, RUN_S, TODAY, World, day, eventually
 
 pytestmark = pytest.mark.airflow
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import DAG, World, connection, day, eventually
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from genesys_sandbox.airflow import POOLS, Airflow, free_port
+from support.dag_world import DAG, World, connection, day, eventually
 
 pytestmark = pytest.mark.airflow
 

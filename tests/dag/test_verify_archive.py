@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import RUN_S, World, eventually
 
 from genesys_sandbox import Fault
+from support.dag_world import RUN_S, World, eventually
 
 pytestmark = pytest.mark.airflow
 

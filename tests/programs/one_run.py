@@ -4,11 +4,10 @@ import json
 import sys
 from types import SimpleNamespace
 
-from whole_run import DAY, Tasks
-
 from recording_archive.archive import open_archive
 from recording_archive.archiving.request import Request
 from recording_archive.settings import Settings
+from support.whole_run import DAY, Tasks
 
 run_id, settings, cloud = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 archive, tasks = open_archive(Settings.model_validate_json(settings)), Tasks(SimpleNamespace(**cloud))

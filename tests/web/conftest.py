@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from fastapi import Request
 from fastapi.testclient import TestClient
-from sites import Site, add_large, add_states, start_site
 
 from recording_archive.archive import Archive, open_archive
 from recording_archive.settings import Settings
+from support.site import Site, add_large, add_states, start_site
 
 # Importing the app imports Airflow, which makes a home where there is none.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))

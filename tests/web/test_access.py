@@ -17,13 +17,13 @@ import pytest
 import requests
 from fastapi import Request
 from fastapi.testclient import TestClient
-from sites import FAB_ROLES, ROOT, SIMPLE_ROLES, Site
 from sqlalchemy import Row, select
-from test_retrieve import events_of, first_row
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events
 from recording_archive.web.headers import SECURITY_HEADERS
+from support.site import FAB_ROLES, ROOT, SIMPLE_ROLES, Site
+from web.test_retrieve import events_of, first_row
 
 Sites = Callable[[str], Site]
 MANAGERS = ("simple", "fab")

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sites import Site
 from sqlalchemy import Row, insert, select, update
 
 from recording_archive.archive import Archive
@@ -21,6 +20,7 @@ from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import PartId, State
 from recording_archive.store import sidecar
 from recording_archive.web.read.figures import kind_of
+from support.site import Site
 
 NOW = datetime.now(UTC)
 

@@ -10,10 +10,10 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from sites import ROOT, Site
 from sqlalchemy import update
 
 from recording_archive.catalog.tables import recordings
+from support.site import ROOT, Site
 
 
 def test_the_documented_session_works(site: Site, tmp_path: Path) -> None:

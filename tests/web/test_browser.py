@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from browsing import CONTRAST, Visit, chromium, new_context, shoot, sign_in
-from looked_at import BAD, RUN, VERIFIED, WAITING, World, make_world
 from playwright.sync_api import Browser, expect
 
 from genesys_sandbox import Sandbox
+from support.browser import CONTRAST, Visit, chromium, new_context, shoot, sign_in
+from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
 
 pytestmark = pytest.mark.browser
 

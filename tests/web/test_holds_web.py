@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sites import add_states
 from sqlalchemy import Row, select, update
-from test_retrieve import first_row
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import State
+from support.site import add_states
+from web.test_retrieve import first_row
 
 HTML = {"Accept": "text/html"}
 BAD = "\"'><img src=x onerror=hacked()><script>hacked()</script>{{7*7}}"

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from recording_archive.web.media.ranges import Span, Unsatisfiable, parse_range, quote_tag, select
+from recording_archive.web.media.ranges import ByteSpan, Unsatisfiable, parse_range, quote_tag, select
 
 SIZES = st.integers(0, 40)
 NUMBERS = st.integers(0, 60)
@@ -32,7 +32,7 @@ def test_a_range_by_position_is_the_slice_it_names(size: int, first: int, last: 
     elif not content[first : first + 1]:
         assert found == Unsatisfiable()
     else:
-        assert isinstance(found, Span)
+        assert isinstance(found, ByteSpan)
         assert content[found.start : found.end] == (content[first:] if last is None else content[first : last + 1])
         assert found.length == len(content[found.start : found.end]) > 0
 
@@ -47,7 +47,7 @@ def test_a_range_by_suffix_is_the_end_of_the_content(size: int, length: int) -> 
     elif size == 0:
         assert found is None
     else:
-        assert isinstance(found, Span)
+        assert isinstance(found, ByteSpan)
         assert content[found.start : found.end] == content[-length:]
 
 
@@ -78,7 +78,7 @@ def test_any_other_text_is_harmless(text: str, size: int) -> None:
 )
 def test_spellings_of_one_range_mean_the_same(spelling: str) -> None:
     """Units have no case; white space and empty list elements mean nothing (RFC 9110, sections 14.1 and 5.6.1)."""
-    assert parse_range(spelling, 10) == Span(2, 5)
+    assert parse_range(spelling, 10) == ByteSpan(2, 5)
 
 
 @given(
@@ -127,4 +127,4 @@ def test_headers_tell_of_the_bytes_that_are_sent(size: int, first: int) -> None:
 def test_a_range_field_of_two_lines_is_no_range() -> None:
     """Two Range lines make a list of two, of which the whole is sent; neither may win by chance."""
     chosen = select("GET", headers(range=["bytes=0-1", "bytes=5-6"]), size=10, etag=TAG)
-    assert (chosen.status, chosen.span) == (200, Span(0, 10))
+    assert (chosen.status, chosen.span) == (200, ByteSpan(0, 10))

@@ -11,19 +11,20 @@ from urllib.parse import urljoin
 
 import pytest
 from fastapi.testclient import TestClient
-from letting_go import EXPIRED, QUARANTINE, at, change, enforce, ids, quarantined, row_of
-from rot import Verifying
-from test_holds_web import BAD, HTML, make
-from test_pages import parse
 
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive
 from recording_archive.disposition import erasure
 from recording_archive.disposition.plan import make_plan
 from recording_archive.fixity.request import Scope
-from recording_archive.retention import policy_in_force as policies
+from recording_archive.retention import policy_in_force
 from recording_archive.web.deps import get_archive
 from recording_archive.web.pages import outlook_chart
+from support.contents import change, ids, row_of
+from support.fixity_run import Verifying
+from support.retention_run import EXPIRED, QUARANTINE, at, enforce, quarantined
+from web.test_holds_web import BAD, HTML, make
+from web.test_pages import parse
 
 POLICY = """name: {name}
 defaultDays: {days}
@@ -61,7 +62,9 @@ def test_a_forecast_counts_by_month_and_rule(app_client: TestClient) -> None:
 def test_the_policy_in_force_is_told_with_its_version(app_client: TestClient, archived: Archive) -> None:
     """Without a document the days of the settings; then the adopted one, on the page as well."""
     assert app_client.get("api/retention/policy").json()["version"] == "default:90"
-    adopted = policies.adopt(archived, POLICY.format(name="law", days=60, rule="calls").encode(), "p", actor="carol")
+    adopted = policy_in_force.adopt(
+        archived, POLICY.format(name="law", days=60, rule="calls").encode(), "p", actor="carol"
+    )
     told = app_client.get("api/retention/policy").json()
     assert (told["version"], told["rules"][0]["days"]) == (adopted.version, 2555)
     page = page_of(app_client, "retention")
@@ -340,7 +343,7 @@ def test_markup_in_policies_plans_and_reasons_stays_text(app_client: TestClient,
     document = json.dumps(
         {"name": BAD, "defaultDays": 90, "rules": [{"name": BAD, "days": 91, "mediaTypes": ["call"]}]}
     )
-    policies.adopt(archived, document.encode(), "p", actor="carol")
+    policy_in_force.adopt(archived, document.encode(), "p", actor="carol")
     later = at(archived, EXPIRED)
     enforce(later, "retention__<b>")
     show(app_client, later)
@@ -365,13 +368,13 @@ def test_a_stacked_chart_stays_inside_and_adds_up(rules: int) -> None:
     """The columns of a month end at its sum; too many rules become one; nothing lies outside."""
     from recording_archive.retention.forecast_figures import (  # noqa: PLC0415 - beside what it draws
         Amount,
-        Month,
+        MonthForecast,
         Outlook,
     )
     from recording_archive.retention.rules import Policy  # noqa: PLC0415
 
     by_rule = {f"rule {number}": Amount(number + 1, 10) for number in range(rules)}
-    months = (Month("2027-01", by_rule), Month("2027-02", {}))
+    months = (MonthForecast("2027-01", by_rule), MonthForecast("2027-02", {}))
     nothing = Amount()
     outlook = Outlook(Policy("v", "p", 90), {}, nothing, nothing, nothing, months, {}, nothing, nothing, nothing)
     chart = outlook_chart.draw(outlook)

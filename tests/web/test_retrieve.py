@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
-from sites import Client, Site, add_states
 from sqlalchemy import Row, func, select, text
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events, recordings
+from support.site import Client, Site, add_states
 
 
 def first_row(archive: Archive) -> Row[Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from recording_archive.errors import PermanentError
 from recording_archive.web.media import streams
-from recording_archive.web.media.ranges import Selection, Span
+from recording_archive.web.media.ranges import ByteSpan, Selection
 
 Message = MutableMapping[str, Any]
 SCOPE = {"type": "http", "asgi": {"spec_version": "2.4"}}
@@ -28,7 +28,7 @@ class Source:
     def __init__(self, *, damaged: bool = False) -> None:
         self.damaged, self.closed = damaged, False
 
-    def __call__(self, span: Span) -> Iterator[bytes]:
+    def __call__(self, span: ByteSpan) -> Iterator[bytes]:
         """Yield ``span`` in two pieces."""
         try:
             yield bytes(span.length // 2)
@@ -41,7 +41,7 @@ class Source:
 
 def answer(source: Source) -> Any:
     """The response that sends ten bytes of ``source``."""
-    selection = Selection(200, Span(0, 10), {"Content-Length": "10"})
+    selection = Selection(200, ByteSpan(0, 10), {"Content-Length": "10"})
     return streams.respond(selection, source, media_type="audio/wav", headers={})
 
 
@@ -86,7 +86,7 @@ def test_nothing_is_sent_before_the_event() -> None:
     def refuse() -> None:
         raise PermanentError("no event, no audio")
 
-    selection = Selection(200, Span(0, 10), {"Content-Length": "10"})
+    selection = Selection(200, ByteSpan(0, 10), {"Content-Length": "10"})
     response = streams.respond(selection, source, media_type="audio/wav", headers={}, before=refuse)
     with pytest.raises(PermanentError):
         anyio.run(response, SCOPE, receive, send)

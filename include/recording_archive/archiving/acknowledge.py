@@ -8,6 +8,7 @@ from sqlalchemy import Row, and_, select, update
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
+from recording_archive.catalog.rows import is_part
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import Decision, PartId, State
@@ -36,7 +37,7 @@ def acknowledge(
         for row in connection.execute(select(recordings).where(wanted)).all():
             refused, who = _refusal(row), PartId(*tuple(row)[:3])
             if refused is None:
-                same = and_(*(recordings.c[name] == value for name, value in who._asdict().items()))
+                same = is_part(recordings, who)
                 connection.execute(update(recordings).where(same).values(acknowledged_at=at))
                 detail = {"reason": reason.strip(), "error": row.last_error}
                 record(connection, "acknowledged", who, at=at, actor=actor, detail=detail)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
 
 from sqlalchemy import update
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import coverage
-from recording_archive.archiving import whole_interactions as wholes
-from recording_archive.archiving import work_table as books
+from recording_archive.archiving import coverage, whole_interactions, work_table
 from recording_archive.archiving.request import Request
-from recording_archive.catalog.rows import MOST_BATCHES, PAGE, Batch
+from recording_archive.catalog.rows import MOST_BATCHES, PAGE, Batch, chunked
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import StoreError
-from recording_archive.model import Listing, Outcome
+from recording_archive.model import Outcome
 from recording_archive.sources import Source
 
 log = logging.getLogger(__name__)
@@ -40,30 +36,30 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
             problem = coverage.describe_hole(asked.hole)
         facts = {"source": source.name, "kind": kind, "problem": problem}
         bounds = {"range_start": window.start if window else None, "range_end": window.end if window else None}
-        books.begin(connection, run_id, at=archive.clock(), **facts, **bounds)
+        work_table.begin(connection, run_id, at=archive.clock(), **facts, **bounds)
     listed, before = 0, source.requests
     try:
-        for page in _pages(source.discover(ids=request.ids, window=window), PAGE):
+        for page in chunked(source.discover(ids=request.ids, window=window), PAGE):
             with archive.catalog.write() as connection:
-                known = wholes.spelled_out(connection, page)
-                books.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
+                known = whole_interactions.spelled_out(connection, page)
+                work_table.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
             listed += len(page)
             log.info("listed %d recordings so far", listed)
     finally:
         with suppress(StoreError), archive.catalog.write() as connection:  # the error that ended the listing counts
-            books.count_requests(connection, run_id, source.requests - before)
+            work_table.count_requests(connection, run_id, source.requests - before)
     with archive.catalog.write() as connection:
-        books.enter_missing(connection, run_id, request.ids)
+        work_table.enter_missing(connection, run_id, request.ids)
         if request.scheduled:
-            books.carry_over(connection, run_id, at=archive.clock(), retry_days=settings.retry_days)
-        batches = books.cut(
+            work_table.carry_over(connection, run_id, at=archive.clock(), retry_days=settings.retry_days)
+        batches = work_table.cut(
             connection,
             run_id,
             most_parts=_whole_chunks(settings.batch_parts, source.chunk),
             most_bytes=settings.batch_bytes,
             most_batches=MOST_BATCHES,
         )
-        counts = books.tally(connection, run_id)
+        counts = work_table.tally(connection, run_id)
         asked_count = sum(counts[name] for name in (*Outcome, "open"))
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(asked=asked_count))
     log.info(
@@ -81,9 +77,3 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
 def _whole_chunks(parts: int, chunk: int) -> int:
     """A batch of several chunks is rounded up to whole ones: a request for half a chunk costs as much."""
     return parts if parts < chunk else -(-parts // chunk) * chunk
-
-
-def _pages(listings: Iterable[Listing], size: int) -> Iterator[list[Listing]]:
-    rest = iter(listings)
-    while page := list(islice(rest, size)):
-        yield page

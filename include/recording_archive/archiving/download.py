@@ -14,15 +14,14 @@ from typing import Any
 from sqlalchemy import select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import whole_interactions as wholes
-from recording_archive.archiving import work_table as books
+from recording_archive.archiving import whole_interactions, work_table
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import ArchiveError, FixityError, RunError, Stopped, StoreError
 from recording_archive.model import Fetched, Listing, Outcome
 from recording_archive.sources import Orderable, Source
 from recording_archive.store.staging import Staging
 from recording_archive.transfer.client import MediaClient
-from recording_archive.transfer.transfer import Order
+from recording_archive.transfer.transfer import MediaRequest
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ GROUP_SIZE, GROUP_AGE_S = 64, 5.0  # results settled in one transaction
 class _Fetch:
     """What came of one transfer."""
 
-    job: books.Work
+    job: work_table.Work
     requests: int
     wire_bytes: int
     listing: Listing | None = None
@@ -52,7 +51,7 @@ def download(
     catalog, credentials. What was fetched by then stays fetched.
     """
     with archive.catalog.read() as connection:
-        todo = books.open_work(connection, run_id, batch, staged=False)
+        todo = work_table.open_work(connection, run_id, batch, staged=False)
     group: list[_Fetch] = []
     staged, begun, failure, before = 0, time.monotonic(), None, source.requests
     try:
@@ -68,7 +67,7 @@ def download(
     finally:
         staged += _settle_fetched(archive, group, run_id)
         with suppress(StoreError), archive.catalog.write() as connection:  # a full disk already has its error
-            books.count_requests(connection, run_id, source.requests - before)
+            work_table.count_requests(connection, run_id, source.requests - before)
     if failure is not None:
         raise failure
     return staged
@@ -78,7 +77,7 @@ def _fetch_all(
     archive: Archive,
     source: Source,
     media: MediaClient,
-    todo: Sequence[books.Work],
+    todo: Sequence[work_table.Work],
     *,
     stop: threading.Event,
 ) -> Iterator[_Fetch]:
@@ -110,8 +109,8 @@ def _fetch_all(
 
 
 def _resolved(
-    archive: Archive, source: Source, todo: Sequence[books.Work], stop: threading.Event
-) -> Iterator[tuple[books.Work, Listing | None]]:
+    archive: Archive, source: Source, todo: Sequence[work_table.Work], stop: threading.Event
+) -> Iterator[tuple[work_table.Work, Listing | None]]:
     """Ask for the next chunk just before it is fetched; whole interactions become the parts that are listed of them."""
     thrifty = bool(todo) and _is_large(archive, todo[0].run_id)
     for start in range(0, len(todo), source.chunk):
@@ -124,7 +123,7 @@ def _resolved(
             source.order([job.part_id for job in ahead])
         if {listing.part_id for listing in listings} - {job.part_id for job in chunk} or _has_whole(chunk):
             with archive.catalog.write() as connection:
-                pairs = wholes.expand(connection, chunk, listings, at=archive.clock())
+                pairs = whole_interactions.expand(connection, chunk, listings, at=archive.clock())
         else:
             found = {listing.part_id: listing for listing in listings}
             pairs = [(job, found.get(job.part_id)) for job in chunk]
@@ -137,13 +136,13 @@ def _is_large(archive: Archive, run_id: str) -> bool:
     return (asked or 0) > THRIFTY_FROM
 
 
-def _has_whole(chunk: Sequence[books.Work]) -> bool:
+def _has_whole(chunk: Sequence[work_table.Work]) -> bool:
     return any(job.part_id.is_whole for job in chunk)
 
 
-def _fetch_one(source: Source, media: MediaClient, job: books.Work, listing: Listing, staging: Staging) -> _Fetch:
+def _fetch_one(source: Source, media: MediaClient, job: work_table.Work, listing: Listing, staging: Staging) -> _Fetch:
     """Transfer one part; whatever goes wrong with it stays with it."""
-    order = Order(
+    order = MediaRequest(
         name=str(job.part_id),
         url=listing.media_url or "",
         target=staging.target(job.run_id, job.id),
@@ -172,15 +171,15 @@ def _settle_fetched(archive: Archive, group: Sequence[_Fetch], run_id: str) -> i
     if done:
         archive.staging.sync(run_id)
     with archive.catalog.write() as connection:
-        books.stage(connection, done)
+        work_table.stage(connection, done)
         for result in group:
             if result.fetched:
                 continue
             if result.deferred is not None:
-                books.defer(connection, result.job, result.deferred, at=at)
+                work_table.defer(connection, result.job, result.deferred, at=at)
                 continue
             if not isinstance(result.error, Stopped | RunError):
-                books.fail(connection, result.job, at=at, **_failure(result))
+                work_table.fail(connection, result.job, at=at, **_failure(result))
     for result in group:
         _tell_fetched(result)
     return len(done)

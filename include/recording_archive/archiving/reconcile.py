@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
 
 from sqlalchemy import Connection, select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import WHOLE, State
 from recording_archive.sources import Stored
@@ -62,7 +62,7 @@ class Compared:
 def reconcile(archive: Archive, inventory: Iterable[Stored], *, within: timedelta) -> Iterator[Compared]:
     """Compare page by page; ``within`` is how near a delete date must be to be a risk."""
     now, rest = archive.clock(), iter(inventory)
-    while page := list(islice(rest, PAGE)):
+    for page in chunked(rest):
         with archive.catalog.read() as connection:
             known = _standings(connection, page)
         for stored in page:

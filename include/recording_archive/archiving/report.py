@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import coverage
-from recording_archive.archiving import work_table as books
-from recording_archive.catalog.database import record
-from recording_archive.catalog.rows import PAGE
+from recording_archive.archiving import coverage, work_table
+from recording_archive.catalog.rows import pages, same_part
 from recording_archive.catalog.tables import recordings, runs, work
-from recording_archive.errors import ArchiveError, PermanentError, StoreError
-from recording_archive.ledger import sealing as ledger
-from recording_archive.model import FAILURES, Outcome, PartId, SourceChecksum, Window
-from recording_archive.reports import writing as report_files
+from recording_archive.errors import ArchiveError, PermanentError
+from recording_archive.ledger import sealing
+from recording_archive.model import FAILURES, Outcome, SourceChecksum, Window
+from recording_archive.reports import run_state, writing
 from recording_archive.store import sidecar
 
 log = logging.getLogger(__name__)
@@ -71,9 +70,9 @@ def report(archive: Archive, run_id: str) -> Summary:
     run = _close_rows(archive, run_id, (known and known.problem) or "no task of this run finished it; its log says why")
     totals = _totals(archive, run_id)
     problems = _problems(run, totals, archive.settings.allowed_failure_ratio)
-    head = ledger.seal_for_report(archive)
+    head = sealing.seal_for_report(archive)
     at = archive.clock()
-    key, files = report_files.publish(
+    key, files = writing.publish(
         archive,
         day=run.started_at.date().isoformat(),
         run_id=run_id,
@@ -86,14 +85,11 @@ def report(archive: Archive, run_id: str) -> Summary:
         if _covers(run, totals):
             window = Window(run.range_start, run.range_end)
             coverage.close(connection, source=run.source, window=window, run_id=run_id, kind=run.kind, at=at)
-        status = "failed" if problems else "success"
-        connection.execute(
-            update(runs).where(runs.c.run_id == run_id).values(closed_at=at, status=status, report_key=key)
-        )
-        record(connection, "reported", None, at=at, run_id=run_id, detail={"files": files})
-    head = ledger.seal_for_report(archive) or head
+        told, status = {"files": files}, run_state.status_of(problems)
+        run_state.close(connection, runs, run_id, at=at, report_key=key, told=told, status=status)
+    head = sealing.seal_for_report(archive) or head
     with archive.catalog.read() as connection:
-        archive.staging.drop(run_id, lambda number: books.is_over(connection, run_id, number))
+        archive.staging.drop(run_id, lambda number: work_table.is_over(connection, run_id, number))
     return Summary(run_id, key, totals, totals["bytesDownloaded"], totals["bytesStored"], tuple(problems), head)
 
 
@@ -107,41 +103,28 @@ def close_left_open(archive: Archive, is_over: Callable[[str], bool]) -> list[Su
     return [report(archive, run_id) for run_id in over]
 
 
-@contextmanager
-def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentError) -> Iterator[None]:
-    """Write what ends a task for good into the run's books, so that the report names the cause.
-
-    A TransientError is noted on request alone: a retry of the task may overcome it, and only one that begins the books
-    anew would take the note back.
-    """
-    try:
-        yield
-    except kind as error:
-        with suppress(StoreError):  # the disk that is full may hold the catalog as well: the first error is the cause
-            note_problem(archive, run_id, str(error))
-        raise
+def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentError) -> AbstractContextManager[None]:
+    """Write the error that ends a task for good into the run, as `reports.run_state.noted` does."""
+    return run_state.noted(lambda problem: note_problem(archive, run_id, problem), kind)
 
 
 def note_problem(archive: Archive, run_id: str, problem: str) -> None:
     """Write down what stopped a run, for its report to tell."""
+    unknown: dict[str, Any] = {"at": archive.clock(), "source": "unknown", "kind": "asked", "problem": problem}
     with archive.catalog.write() as connection:
-        run = connection.execute(select(runs.c.problem).where(runs.c.run_id == run_id)).one_or_none()
-        if run is None:
-            books.begin(connection, run_id, at=archive.clock(), source="unknown", kind="asked", problem=problem)
-        elif problem not in (run.problem or ""):
-            both = "; ".join(text for text in (run.problem, problem) if text)
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(problem=both))
+        begin = partial(work_table.begin, connection, run_id, **unknown)
+        run_state.note_problem(connection, runs, run_id, problem, begin)
 
 
 def _close_rows(archive: Archive, run_id: str, problem: str) -> Row[Any]:
     with archive.catalog.write() as connection:
-        books.abandon(connection, run_id, error=problem, at=archive.clock())
+        work_table.abandon(connection, run_id, error=problem, at=archive.clock())
         return connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
 
 
 def _totals(archive: Archive, run_id: str) -> dict[str, int]:
     with archive.catalog.read() as connection:
-        counts = books.tally(connection, run_id)
+        counts = work_table.tally(connection, run_id)
         wire, stored = connection.execute(
             select(
                 func.coalesce(func.sum(work.c.wire_bytes), 0),
@@ -220,7 +203,7 @@ def _top(
 
 def _json(archive: Archive, run_id: str, top: Mapping[str, Any]) -> Iterator[str]:
     carried = (_identity(row) for row in _rows(archive, run_id, PROCESSED) if row.carried_over)
-    return report_files.as_json(
+    return writing.as_json(
         top,
         missing=(row.interaction_id for row in _rows(archive, run_id, (Outcome.MISSING,))),
         carriedOver=carried,
@@ -231,7 +214,7 @@ def _json(archive: Archive, run_id: str, top: Mapping[str, Any]) -> Iterator[str
 def _csv(archive: Archive, run_id: str) -> Iterator[str]:
     """All rows of the run, the ones left out of the JSON included."""
     rows = _rows(archive, run_id, tuple(Outcome))
-    return report_files.as_csv(CSV_COLUMNS, (_entry(row) | {"carriedOver": row.carried_over} for row in rows))
+    return writing.as_csv(CSV_COLUMNS, (_entry(row) | {"carriedOver": row.carried_over} for row in rows))
 
 
 def _entry(row: Row[Any]) -> dict[str, Any]:
@@ -266,14 +249,7 @@ def _manifest(archive: Archive, run_id: str) -> Iterator[str]:
 
 def _rows(archive: Archive, run_id: str, outcomes: Iterable[Outcome]) -> Iterator[Row[Any]]:
     """Work rows of the run with their sidecar's hash, a page at a time."""
-    same = [work.c[name] == recordings.c[name] for name in PartId._fields]
-    query = select(work, recordings.c.sidecar_sha256).outerjoin(recordings, same[0] & same[1] & same[2])
-    last = 0
-    while True:
-        where = (work.c.run_id == run_id, work.c.id > last, work.c.outcome.in_(tuple(outcomes)))
-        with archive.catalog.read() as connection:
-            page = connection.execute(query.where(*where).order_by(work.c.id).limit(PAGE)).all()
-        if not page:
-            return
+    query = select(work, recordings.c.sidecar_sha256).outerjoin(recordings, same_part(work, recordings))
+    query = query.where(work.c.run_id == run_id, work.c.outcome.in_(tuple(outcomes)))
+    for page in pages(archive.catalog, query, work.c.id):
         yield from page
-        last = page[-1].id

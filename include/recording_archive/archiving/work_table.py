@@ -10,12 +10,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from importlib import import_module
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Table, bindparam, func, insert, or_, select, update
 
-from recording_archive.catalog.rows import NO_FAILURE, PAGE, Batch
+from recording_archive.catalog.rows import (
+    NO_FAILURE,
+    PAGE,
+    Batch,
+    among,
+    insert_missing,
+    is_part,
+    pages,
+    part_of,
+    same_part,
+)
+from recording_archive.catalog.rows import cut as cut_rows
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import FAILURES, Fetched, Listing, MediaFormat, Outcome, PartId, SourceChecksum, State
 
@@ -58,8 +69,8 @@ def enter(connection: Connection, run_id: str, listings: Sequence[Listing], *, s
     """Enter what the source lists: recordings seen for the first time, and a work row for each part."""
     by_part = {listing.part_id: listing for listing in listings}
     _see(connection, run_id, by_part, at)
-    entered = {_part_id(row) for row in _rows(connection, work, by_part, work.c.run_id == run_id)}
-    known = {_part_id(row): row for row in _rows(connection, recordings, by_part)}
+    entered = {part_of(row) for row in _rows(connection, work, by_part, work.c.run_id == run_id)}
+    known = {part_of(row): row for row in _rows(connection, recordings, by_part)}
     rows = [
         _work_row(run_id, by_part[part], row, scheduled=scheduled) for part, row in known.items() if part not in entered
     ]
@@ -86,9 +97,7 @@ def carry_over(connection: Connection, run_id: str, *, at: datetime, retry_days:
     One that was booked in the future, by a clock that was wrong, is due now and not only in that future.
     """
     since = at - timedelta(days=retry_days)
-    taken = select(work.c.id).where(
-        work.c.run_id == run_id, *(work.c[name] == recordings.c[name] for name in PartId._fields)
-    )
+    taken = select(work.c.id).where(work.c.run_id == run_id, same_part(work, recordings))
     due = select(recordings).where(
         recordings.c.state == State.DISCOVERED,
         or_(recordings.c.retry_at <= at, recordings.c.failed_since > at),
@@ -98,7 +107,7 @@ def carry_over(connection: Connection, run_id: str, *, at: datetime, retry_days:
     )
     count = 0
     while page := connection.execute(due.limit(PAGE)).all():
-        new = [_blank(run_id, _part_id(row), carried_over=True, interaction_date=row.interaction_date) for row in page]
+        new = [_blank(run_id, part_of(row), carried_over=True, interaction_date=row.interaction_date) for row in page]
         connection.execute(insert(work), new)
         count += len(new)
     return count
@@ -106,25 +115,16 @@ def carry_over(connection: Connection, run_id: str, *, at: datetime, retry_days:
 
 def cut(connection: Connection, run_id: str, *, most_parts: int, most_bytes: int, most_batches: int) -> list[Batch]:
     """Number the open rows into batches by count and expected bytes; make them larger rather than too many."""
-    count, size = connection.execute(
-        select(func.count(), func.coalesce(func.sum(work.c.expected_bytes), 0)).where(*_to_do(run_id))
-    ).one()
-    most_parts = max(most_parts, -(-2 * count // most_batches))
-    most_bytes = max(most_bytes, -(-2 * int(size) // most_batches))
-    batches: list[Batch] = []
-    places: list[dict[str, int]] = []
-    for row in _open_rows(connection, run_id):
-        last = batches[-1] if batches else None
-        if last and last.parts < most_parts and last.expected_bytes + row.expected_bytes <= most_bytes:
-            batches[-1] = Batch(last.number, last.parts + 1, last.expected_bytes + row.expected_bytes)
-        else:
-            batches.append(Batch(len(batches) + 1, 1, row.expected_bytes))
-        places.append({"row_id": row.id, "batch": len(batches)})
-        if len(places) == PAGE:
-            _update_many(connection, work, places)
-            places = []
-    _update_many(connection, work, places)
-    return batches
+    size = func.coalesce(func.sum(work.c.expected_bytes), 0)
+    count, size_bytes = connection.execute(select(func.count(), size).where(*_to_do(run_id))).one()
+    return cut_rows(
+        ((row.id, row.expected_bytes) for row in _open_rows(connection, run_id)),
+        partial(_update_many, connection, work),
+        total=(count, int(size_bytes)),
+        most_parts=most_parts,
+        most_bytes=most_bytes,
+        most_batches=most_batches,
+    )
 
 
 def open_work(connection: Connection, run_id: str, batch: int, *, staged: bool) -> list[Work]:
@@ -190,7 +190,7 @@ def defer(connection: Connection, job: Work, why: str, *, at: datetime) -> None:
     still = update(work).where(work.c.id == job.id, _OPEN)
     if connection.execute(still.values(outcome=Outcome.DEFERRED, error=why, staged=False)).rowcount:
         later = {**NO_FAILURE, "retry_at": at + _RETRY_SLACK, "last_error": why}
-        connection.execute(update(recordings).where(_same(recordings, job.part_id)).values(later))
+        connection.execute(update(recordings).where(is_part(recordings, job.part_id)).values(later))
 
 
 def count_requests(connection: Connection, run_id: str, requests: int) -> None:
@@ -207,7 +207,7 @@ def succeed(
     Returns how it went for each work row: ``already_archived`` when another run, or another attempt, noted it first.
     """
     parts = [job.part_id for job, _ in done]
-    new = {_part_id(row) for row in _rows(connection, recordings, parts, recordings.c.state == State.DISCOVERED)}
+    new = {part_of(row) for row in _rows(connection, recordings, parts, recordings.c.state == State.DISCOVERED)}
     first = [(job, archived) for job, archived in done if job.part_id in new]
     _update_many(connection, recordings, [{**archived, **_key(job.part_id)} for job, archived in first], **NO_FAILURE)
     outcomes = {job.id: Outcome.SUCCESS if job.part_id in new else Outcome.ALREADY_ARCHIVED for job, _ in done}
@@ -262,7 +262,7 @@ def tally(connection: Connection, run_id: str) -> dict[str, int]:
 
 def _see(connection: Connection, run_id: str, listings: Mapping[PartId, Listing], at: datetime) -> None:
     """Make a recording of each part that is new, and tell so."""
-    seen = {_part_id(row) for row in _rows(connection, recordings, listings)}
+    seen = {part_of(row) for row in _rows(connection, recordings, listings)}
     new = [
         {
             **part._asdict(),
@@ -274,9 +274,7 @@ def _see(connection: Connection, run_id: str, listings: Mapping[PartId, Listing]
         if part not in seen
     ]
     if new:
-        dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")  # loaded by the engine already
-        # two runs may see the same recording at once: the second leaves it as it is
-        connection.execute(dialect.insert(recordings).on_conflict_do_nothing(), new)
+        insert_missing(connection, recordings, new)  # two runs may see the same recording at once
         told = {"at": at, "kind": "seen", "run_id": run_id, "detail": {}}
         named = [row for row in new if not _part_id_of(row).is_whole]
         if named:
@@ -284,11 +282,7 @@ def _see(connection: Connection, run_id: str, listings: Mapping[PartId, Listing]
 
 
 def _rows(connection: Connection, table: Table, parts: Collection[PartId], *where: Any) -> Sequence[Row[Any]]:
-    key = tuple_(*(table.c[name] for name in PartId._fields))
-    # SQLite searches no index for a tuple of columns: the interaction ids alone narrow the search first
-    interactions = table.c.interaction_id.in_({part.interaction_id for part in parts})
-    rows = select(table).where(interactions, key.in_(list(parts)), *where).with_for_update()
-    return connection.execute(rows).all()
+    return connection.execute(select(table).where(among(table, parts), *where).with_for_update()).all()
 
 
 def _key(part: PartId) -> dict[str, Any]:
@@ -311,12 +305,8 @@ def _to_do(run_id: str) -> tuple[Any, ...]:
 
 def _open_rows(connection: Connection, run_id: str) -> Iterator[Row[Any]]:
     """Every open row of a run, a page at a time, so that the caller may change rows on the way."""
-    last = 0
-    while page := connection.execute(
-        select(work).where(*_to_do(run_id), work.c.id > last).order_by(work.c.id).limit(PAGE)
-    ).all():
+    for page in pages(connection, select(work).where(*_to_do(run_id)), work.c.id):
         yield from page
-        last = page[-1].id
 
 
 def _work_row(run_id: str, listing: Listing, row: Row[Any], *, scheduled: bool) -> dict[str, Any]:
@@ -357,8 +347,11 @@ def _outcome_at_sight(listing: Listing, row: Row[Any]) -> tuple[Outcome | None, 
 
 def _exclude(connection: Connection, *where: Any) -> None:
     """Leave out of the books what went between two attempts of a run: the lawfully deleted never comes back."""
-    same = and_(*(work.c[name] == recordings.c[name] for name in PartId._fields))
-    gone = select(work.c.id, recordings).join(recordings, same).where(*where, recordings.c.state.in_(_GONE))
+    gone = (
+        select(work.c.id, recordings)
+        .join(recordings, same_part(work, recordings))
+        .where(*where, recordings.c.state.in_(_GONE))
+    )
     for row in connection.execute(gone).all():
         values = {"outcome": Outcome.EXCLUDED, "error": _why_excluded(row)}
         connection.execute(update(work).where(work.c.id == row.id).values(values))
@@ -382,7 +375,7 @@ def _blank(run_id: str, part: PartId, **known: Any) -> dict[str, Any]:
 
 def _count_failure(connection: Connection, part: PartId, run_id: str, row: Mapping[str, Any], at: datetime) -> None:
     """Count one more failure of a recording and say when to try again: after 1, 2, 4 … days."""
-    known = connection.execute(select(recordings).where(_same(recordings, part))).first()
+    known = connection.execute(select(recordings).where(is_part(recordings, part))).first()
     if known is not None and known.state == State.DISCOVERED:
         wait = timedelta(days=2 ** min(known.failures, 10)) - _RETRY_SLACK
         values = {
@@ -392,22 +385,14 @@ def _count_failure(connection: Connection, part: PartId, run_id: str, row: Mappi
             "last_error": row["error"],
             "acknowledged_at": None,
         }
-        connection.execute(update(recordings).where(_same(recordings, part)).values(values))
+        connection.execute(update(recordings).where(is_part(recordings, part)).values(values))
     detail = {"outcome": row["outcome"], "error": row["error"]}
     event = {"at": at, "kind": "failed", "run_id": run_id, "detail": detail, **part._asdict()}
     connection.execute(insert(events).values(event))
 
 
-def _same(table: Table, part: PartId) -> Any:
-    return and_(*(table.c[name] == value for name, value in part._asdict().items()))
-
-
 def _part_id_of(values: Mapping[str, Any]) -> PartId:
     return PartId(*(values[name] for name in PartId._fields))
-
-
-def _part_id(row: Row[Any]) -> PartId:
-    return PartId(row.interaction_id, row.recording_id, row.part)
 
 
 def _fetched_columns(fetched: Fetched) -> dict[str, Any]:
@@ -425,7 +410,7 @@ def _to_work(row: Row[Any]) -> Work:
     return Work(
         row.id,
         row.run_id,
-        _part_id(row),
+        part_of(row),
         row.interaction_date,
         row.expected_sha256,
         fetched,

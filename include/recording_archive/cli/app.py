@@ -54,10 +54,14 @@ def check(json: Json = False) -> None:
 
     Settings, storage, staging, catalog, archive id, connection, token with its scopes, and media hosts.
     """
-    from recording_archive.cli.check import Verdict
+    from recording_archive.cli.check import ProbeStatus
     from recording_archive.cli.check import check as probe
 
-    colours = {Verdict.OK: typer.colors.GREEN, Verdict.FAILED: typer.colors.RED, Verdict.SKIPPED: typer.colors.YELLOW}
+    colours = {
+        ProbeStatus.OK: typer.colors.GREEN,
+        ProbeStatus.FAILED: typer.colors.RED,
+        ProbeStatus.SKIPPED: typer.colors.YELLOW,
+    }
     findings = []
     for finding in probe():
         findings.append(finding)
@@ -66,7 +70,7 @@ def check(json: Json = False) -> None:
             typer.echo(f"{mark}{finding.probe:<12} {terminal.printable(finding.detail)}")
     if json:
         terminal.document([{"probe": f.probe, "verdict": f.verdict, "detail": f.detail} for f in findings])
-    exit_bad_if(any(finding.verdict is Verdict.FAILED for finding in findings))
+    exit_bad_if(any(finding.verdict is ProbeStatus.FAILED for finding in findings))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
@@ -124,8 +128,8 @@ def reindex(json: Json = False) -> None:
 
     A catalog that is not empty gets what it lacks; what differs is named and left as it is.
     """
-    from recording_archive.recovery.reindex import Result
     from recording_archive.recovery.reindex import reindex as rebuild
+    from recording_archive.recovery.result import IndexResult
     from recording_archive.settings import read_settings
 
     counts: Counter[tuple[str, str]] = Counter()
@@ -139,11 +143,11 @@ def reindex(json: Json = False) -> None:
                 if not json:
                     terminal.say(f"bad: {found.key}: {found.problem}")
     kinds = dict.fromkeys(("ledger", "recordings", "runs", "coverage", "failures", *(what for what, _ in counts)))
-    totals = {kind: {result.value: counts[kind, result] for result in Result} for kind in kinds}
+    totals = {kind: {result.value: counts[kind, result] for result in IndexResult} for kind in kinds}
     if json:
         terminal.document({**totals, "problems": problems})
     else:
-        terminal.table("Catalog", ("", *Result), ([kind, *row.values()] for kind, row in totals.items()))
+        terminal.table("Catalog", ("", *IndexResult), ([kind, *row.values()] for kind, row in totals.items()))
     exit_bad_if(bool(problems))
 
 

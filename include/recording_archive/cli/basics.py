@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recording_archive.errors import StoreError
-
 if TYPE_CHECKING:
     from recording_archive.archive import Archive
 
@@ -28,12 +26,10 @@ def opened_archive() -> Iterator[Archive]:
     from recording_archive.store.locate import store_at
 
     settings = read_settings()
-    store = store_at(settings)
-    if store.identity() is None:
-        raise StoreError(
-            f"{store} holds no archive: is its volume mounted, and is RECORDING_ARCHIVE_URL right? "
-            "A new archive is founded by the first run of archive_recordings"
-        )
+    store_at(settings).required_identity(
+        "is its volume mounted, and is RECORDING_ARCHIVE_URL right? "
+        "A new archive is founded by the first run of archive_recordings"
+    )
     archive = open_archive(settings)
     try:
         yield archive

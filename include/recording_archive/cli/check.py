@@ -29,7 +29,7 @@ from recording_archive.store.locate import staging_at, store_at
 _GB = 10**9
 
 
-class Verdict(StrEnum):
+class ProbeStatus(StrEnum):
     """How a probe ended; skipped when one it needs has not passed."""
 
     OK = "ok"
@@ -38,11 +38,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeResult:
     """What one probe found."""
 
     probe: str
-    verdict: Verdict
+    verdict: ProbeStatus
     detail: str
 
 
@@ -58,14 +58,14 @@ class Connected:
 Connect = Callable[[Settings], Connected]
 
 
-def check(connect: Connect | None = None) -> Iterator[Finding]:
+def check(connect: Connect | None = None) -> Iterator[ProbeResult]:
     """Run every probe; those that need one that did not pass are skipped. ``connect`` is `connect_by_airflow`."""
     trial, not_passed = _Trial(connect or connect_by_airflow), set[str]()
     for name, (run, needs) in trial.probes().items():
         lacking = [need for need in needs if need in not_passed]
-        skipped = Finding(name, Verdict.SKIPPED, f"needs: {', '.join(lacking)}")
+        skipped = ProbeResult(name, ProbeStatus.SKIPPED, f"needs: {', '.join(lacking)}")
         finding = skipped if lacking else _try(name, run)
-        if finding.verdict is not Verdict.OK:
+        if finding.verdict is not ProbeStatus.OK:
             not_passed.add(name)
         yield finding
 
@@ -88,13 +88,13 @@ def connect_by_airflow(settings: Settings) -> Connected:
     return Connected(facts, origin, hook.source(settings))
 
 
-def _try(name: str, run: Callable[[], str]) -> Finding:
+def _try(name: str, run: Callable[[], str]) -> ProbeResult:
     try:
-        return Finding(name, Verdict.OK, run())
+        return ProbeResult(name, ProbeStatus.OK, run())
     except ArchiveError as error:
-        return Finding(name, Verdict.FAILED, str(error))
+        return ProbeResult(name, ProbeStatus.FAILED, str(error))
     except ImportError as error:  # a database driver, or a provider of Airflow
-        return Finding(name, Verdict.FAILED, f"{error}: install the package it comes with")
+        return ProbeResult(name, ProbeStatus.FAILED, f"{error}: install the package it comes with")
 
 
 class _Trial:

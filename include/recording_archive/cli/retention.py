@@ -52,12 +52,12 @@ def adopt(
 
     It is kept in the archive for good, with the name of who did it. See `forecast --policy` first.
     """
-    from recording_archive.retention import policy_in_force as policies
+    from recording_archive.retention import policy_in_force
 
-    content = policies.read_file(file)
+    content = policy_in_force.read_file(file)
     with opened_archive() as archive:
-        before = policies.newest(archive.store)
-        policy = policies.adopt(archive, content, str(file), actor=user())
+        before = policy_in_force.newest(archive.store)
+        policy = policy_in_force.adopt(archive, content, str(file), actor=user())
         lies = _where(archive, policy)
     new = policy.origin != before
     if json:
@@ -78,10 +78,10 @@ def forecast(
 
     With a policy of your own: also what that one would do instead, month by month and at once.
     """
-    from recording_archive.retention import policy_in_force as policies
+    from recording_archive.retention import policy_in_force
     from recording_archive.retention.forecast import forecast as look_ahead
 
-    proposed = policies.read_policy(policies.read_file(policy), str(policy)) if policy else None
+    proposed = policy_in_force.read_policy(policy_in_force.read_file(policy), str(policy)) if policy else None
     with opened_archive() as archive:
         found = look_ahead(archive, proposed, months=months)
     if json:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
-from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import holds, plans
 from recording_archive.disposition.plan_table import LAPSED, RETENTION, Plan, read_plan
 from recording_archive.errors import PermanentError, StoreError, TransientError
-from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger import sealing
 
 
 def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> None:
@@ -29,7 +28,7 @@ def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> N
         values = {"approved_by": actor, "approved_at": at}
         connection.execute(update(plans).where(plans.c.run_id == run_id).values(**values))
         record(connection, "approved", None, at=at, run_id=run_id, actor=actor, detail={"plan": plan_sha256})
-    ledger.seal(archive)
+    sealing.seal(archive)
 
 
 def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | None:
@@ -50,14 +49,14 @@ def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | N
 
 def require_current(archive: Archive) -> None:
     """Raise StoreError when the archive knows what the catalog does not: a hold may be among it."""
-    if unknown := ledger.unknown_segments(archive):
+    if unknown := sealing.unknown_segments(archive):
         raise StoreError(
             f"{archive.store} has {len(unknown)} ledger segments that the catalog lacks (the first is {unknown[0]}): "
             "the catalog is older than the archive; run `recording-archive reindex`, then this again"
         )
     names = (key.rpartition("/")[2] for key in archive.store.list("holds/"))
     ids = (name.removesuffix(".json") for name in names if name.endswith(".json") and ".released." not in name)
-    while page := list(islice(ids, PAGE)):
+    for page in chunked(ids):
         with archive.catalog.read() as connection:
             known = connection.execute(select(holds.c.id).where(holds.c.id.in_(page))).scalars().all()
         if lacking := set(page).difference(known):

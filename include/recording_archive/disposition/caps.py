@@ -17,14 +17,14 @@ STORED = (State.ARCHIVED, State.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Caps:
     """Above either of them, for quarantines and for purges each, a person must approve."""
 
     count: int
     size_bytes: int
 
 
-def read_limits(connection: Connection, settings: Settings, max_count: int | None, max_bytes: int | None) -> Limits:
+def read_limits(connection: Connection, settings: Settings, max_count: int | None, max_bytes: int | None) -> Caps:
     """The limits of a run, which may only lower the configured ones; raise ConfigurationError otherwise."""
     most_bytes = settings.max_delete_bytes
     if most_bytes is None:
@@ -38,10 +38,10 @@ def read_limits(connection: Connection, settings: Settings, max_count: int | Non
                 f"{name.upper()} allows: it may only be lowered"
             )
         chosen.append(most if given is None else given)
-    return Limits(*chosen)
+    return Caps(*chosen)
 
 
-def exceeding(counts: Mapping[str, int], sizes: Mapping[str, int], limits: Limits) -> Iterator[str]:
+def exceeding(counts: Mapping[str, int], sizes: Mapping[str, int], limits: Caps) -> Iterator[str]:
     """What exceeds which limit, a sentence each."""
     for action in (Action.QUARANTINE, Action.PURGE):
         if counts[action] > limits.count:

@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Row, and_, select, tuple_, update
 
 from recording_archive.archive import Archive, require_root
 from recording_archive.catalog.database import record
-from recording_archive.catalog.rows import NO_FAILURE
+from recording_archive.catalog.rows import NO_FAILURE, is_part, part_of
 from recording_archive.catalog.tables import dispositions, plans, recordings, work
-from recording_archive.disposition.plan_table import DONE, part_of
+from recording_archive.disposition.plan_table import DONE
 from recording_archive.model import Attributes, PartId, State
 from recording_archive.retention.rules import Action
 from recording_archive.store import documents
@@ -73,9 +73,9 @@ def finish(connection: Connection, row: Row[Any], number: str) -> None:
         day = {"interaction_date": day_of(row.interaction_date)}
         values |= {**dict.fromkeys(Attributes.__dataclass_fields__), **NO_FAILURE, **day}
         in_work |= day
-        connection.execute(update(dispositions).where(_same(dispositions, part_of(row))).values(**day))
-    connection.execute(update(recordings).where(_same(recordings, part_of(row))).values(**values))
-    connection.execute(update(work).where(_same(work, part_of(row))).values(**in_work))
+        connection.execute(update(dispositions).where(is_part(dispositions, part_of(row))).values(**day))
+    connection.execute(update(recordings).where(is_part(recordings, part_of(row))).values(**values))
+    connection.execute(update(work).where(is_part(work, part_of(row))).values(**in_work))
 
 
 def day_of(moment: datetime | None) -> datetime | None:
@@ -118,7 +118,7 @@ def _settle(archive: Archive, run_id: str, number: str, digest: str, gone: Seque
         for row in rows:
             each, facts = by_part[part_of(row)], row.deletion
             finish(connection, row, number)
-            mine = and_(_same(dispositions, each.part), dispositions.c.run_id.in_({run_id, facts["run"]}))
+            mine = and_(is_part(dispositions, each.part), dispositions.c.run_id.in_({run_id, facts["run"]}))
             why = None if facts["run"] == run_id else f"begun by run {facts['run']}, finished by run {run_id}"
             connection.execute(update(dispositions).where(mine).values(outcome=DONE, why=why, certificate=number))
             files = {each.tombstone: each.tombstone_sha256, key_of(number): digest}
@@ -137,7 +137,7 @@ def _renumber(archive: Archive, parts: Sequence[PartId], number: str | None) -> 
         for row in connection.execute(select(recordings).where(*_among(parts)).with_for_update()).all():
             if row.deletion.get("number") == number:
                 values = {"deletion": {**row.deletion, "number": fresh}}
-                connection.execute(update(recordings).where(_same(recordings, part_of(row))).values(**values))
+                connection.execute(update(recordings).where(is_part(recordings, part_of(row))).values(**values))
 
 
 def _compose(archive: Archive, number: str, rows: Sequence[Row[Any]], gone: Mapping[PartId, Gone]) -> bytes:
@@ -185,7 +185,3 @@ def listed(content: bytes) -> dict[PartId, str]:
         return dict(zip(names, (each["tombstone"]["sha256"] for each in parts), strict=True))
     except (ValueError, KeyError, TypeError):
         return {}
-
-
-def _same(table: Any, part: PartId) -> Any:
-    return and_(*(table.c[name] == value for name, value in part._asdict().items()))

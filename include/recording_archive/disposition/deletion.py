@@ -22,24 +22,14 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, literal, null, select, tuple_, update
+from sqlalchemy import Connection, Row, null, select, update
 
 from recording_archive.archive import Archive, require_root
-from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.rows import is_part, pages, part_key, part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.disposition import tombstone
 from recording_archive.disposition.certificate import Gone, certify, new_number
-from recording_archive.disposition.plan_table import (
-    DONE,
-    FAILED,
-    KEPT,
-    PENDING,
-    Plan,
-    enter,
-    note,
-    part_of,
-    planned_row,
-)
+from recording_archive.disposition.plan_table import DONE, FAILED, KEPT, PENDING, Plan, enter, note, planned_row
 from recording_archive.disposition.recheck import Recheck, lock_part
 from recording_archive.errors import ArchiveError, RunError
 from recording_archive.model import PartId, State
@@ -52,7 +42,7 @@ BATCH = 1000  # parts of one certificate
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Deletion:
     """A part that is to go, and why: ``facts`` are kept with the row, and told by tombstone and certificate.
 
     ``begun`` says that its intent is written, by an attempt that did not come to its end.
@@ -63,7 +53,7 @@ class Order:
     begun: bool = False
 
 
-def order_of(plan: Plan, row: Row[Any]) -> Order:
+def order_of(plan: Plan, row: Row[Any]) -> Deletion:
     """What a row of a plan orders."""
     facts = {
         "action": row.action,
@@ -77,7 +67,7 @@ def order_of(plan: Plan, row: Row[Any]) -> Order:
         "approvedAt": plan.approved_at and plan.approved_at.isoformat(),
         "storedSha256": row.stored_sha256,
     }
-    return Order(part_of(row), facts)
+    return Deletion(part_of(row), facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class _Removed:
 
 
 def carry_out(
-    archive: Archive, run_id: str, orders: Iterable[Order], recheck: Recheck, stop: threading.Event
+    archive: Archive, run_id: str, orders: Iterable[Deletion], recheck: Recheck, stop: threading.Event
 ) -> Counter[str]:
     """Delete what is ordered, each part only if it may go; count what came of them. Stops between two parts.
 
@@ -110,28 +100,22 @@ def carry_out(
     return counts
 
 
-def left_open(archive: Archive, run_id: str, *, only: Callable[[Row[Any]], bool] = lambda _: True) -> Iterator[Order]:
+def left_open(
+    archive: Archive, run_id: str, *, only: Callable[[Row[Any]], bool] = lambda _: True
+) -> Iterator[Deletion]:
     """Deletions that were begun and did not come to their end, by whatever run; they become rows of this one.
 
     ``only`` chooses among them, by their rows of `recordings`.
     """
-    key = [recordings.c[name] for name in PartId._fields]
-    last = ("", "", -1)
-    while True:
-        beyond = tuple_(*key) > tuple_(*map(literal, last))
-        wanted = select(recordings).where(recordings.c.deleting_at.is_not(None), beyond)
-        with archive.catalog.read() as connection:
-            page = connection.execute(wanted.order_by(*key).limit(PAGE)).all()
-        if not page:
-            return
+    begun = select(recordings).where(recordings.c.deleting_at.is_not(None))
+    for page in pages(archive.catalog, begun, *part_key(recordings)):
         chosen = [row for row in page if only(row)]
         with archive.catalog.write() as connection:
             enter(connection, run_id, [_taken_up(row, run_id) for row in chosen])
-        yield from (Order(part_of(row), row.deletion, begun=True) for row in chosen)
-        last = part_of(page[-1])
+        yield from (Deletion(part_of(row), row.deletion, begun=True) for row in chosen)
 
 
-def _delete(archive: Archive, run_id: str, order: Order, number: str, recheck: Recheck) -> tuple[str, Gone | None]:
+def _delete(archive: Archive, run_id: str, order: Deletion, number: str, recheck: Recheck) -> tuple[str, Gone | None]:
     """Delete one part; what goes wrong with it alone stays with it, and the next run takes it up."""
     try:
         removed = _Removed(why=_intend(archive, order, number, recheck)) if not order.begun else _Removed()
@@ -154,7 +138,7 @@ def _delete(archive: Archive, run_id: str, order: Order, number: str, recheck: R
     return outcome, None
 
 
-def _intend(archive: Archive, order: Order, number: str, recheck: Recheck) -> str | None:
+def _intend(archive: Archive, order: Deletion, number: str, recheck: Recheck) -> str | None:
     """Write the intent, or return why the part stays. One that another attempt has begun is gone on with."""
     require_root(archive)
     with archive.catalog.write() as connection:
@@ -171,7 +155,8 @@ def _intend(archive: Archive, order: Order, number: str, recheck: Recheck) -> st
         state = State.ERASED if row.key is None else State.QUARANTINED
         values = {"state": state, "deleting_at": archive.clock()}
         deletion = {**order.facts, "number": number, "before": before}
-        connection.execute(update(recordings).where(_same(order.part)).values(**values, deletion=deletion))
+        mine = update(recordings).where(is_part(recordings, order.part))
+        connection.execute(mine.values(**values, deletion=deletion))
     return None
 
 
@@ -201,7 +186,7 @@ def _take_back(connection: Connection, row: Row[Any]) -> None:
     """Let a part be what it was before its intent."""
     before = row.deletion.get("before") or {"state": row.state}
     values = {"state": before["state"], "deleting_at": None, "deletion": before.get("deletion") or null()}
-    connection.execute(update(recordings).where(_same(part_of(row))).values(**values))
+    connection.execute(update(recordings).where(is_part(recordings, part_of(row))).values(**values))
 
 
 def _beside(archive: Archive, key: str) -> Iterator[str]:
@@ -216,7 +201,3 @@ def _taken_up(row: Row[Any], run_id: str) -> dict[str, Any]:
     due = facts.get("due") and datetime.fromisoformat(facts["due"])
     begun = f"begun by run {facts['run']}" if facts["run"] != run_id else None
     return planned_row(row, facts["action"], facts.get("rule"), due) | {"why": begun}
-
-
-def _same(part: PartId) -> Any:
-    return and_(*(recordings.c[name] == value for name, value in part._asdict().items()))

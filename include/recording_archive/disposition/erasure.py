@@ -16,17 +16,17 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
-from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.rows import is_part, pages, part_key, part_of
 from recording_archive.catalog.tables import dispositions, plans, recordings
-from recording_archive.disposition import subject_hashes as subjects
+from recording_archive.disposition import subject_hashes
 from recording_archive.disposition.approval import executable, require_current
 from recording_archive.disposition.certificate import day_of
-from recording_archive.disposition.deletion import Order, carry_out, order_of
+from recording_archive.disposition.deletion import Deletion, carry_out, order_of
 from recording_archive.disposition.plan_table import (
     DONE,
     ERASURE,
@@ -34,7 +34,6 @@ from recording_archive.disposition.plan_table import (
     begin,
     enter,
     note,
-    part_of,
     planned_row,
     read_plan,
     rows_of,
@@ -43,7 +42,7 @@ from recording_archive.disposition.plan_table import (
 from recording_archive.disposition.recheck import Recheck, held_by, lock_part
 from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError
-from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger import sealing
 from recording_archive.model import Attributes, PartId, State
 from recording_archive.phone_numbers import canonical, spellings
 from recording_archive.retention.rules import Action
@@ -140,7 +139,7 @@ def plan_erasure(
     Without ``approval`` it may be carried out at once, up to the configured number of recordings.
     """
     require_current(archive)
-    subjects.read_key(archive.settings)  # before anything goes: without it no tombstone can be written
+    subject_hashes.read_key(archive.settings)  # before anything goes: without it no tombstone can be written
     wanted, at = _checked(subject), archive.clock()
     facts = {"dry_run": dry_run, "reason": _checked_reason(reason, wanted), "triggered_by": triggered_by}
     with archive.catalog.write() as connection:
@@ -177,13 +176,13 @@ def erase_planned(archive: Archive, run_id: str, stop: threading.Event) -> int:
     plan = executable(archive, run_id, ERASURE)
     if plan is None:
         return 0
-    subjects.read_key(archive.settings)
+    subject_hashes.read_key(archive.settings)
     counts = carry_out(archive, run_id, _orders(archive, plan), Recheck(archive, None, plan.as_of), stop)
-    ledger.seal(archive)
+    sealing.seal(archive)
     return counts[DONE]
 
 
-def _orders(archive: Archive, plan: Plan) -> Iterator[Order]:
+def _orders(archive: Archive, plan: Plan) -> Iterator[Deletion]:
     """What is to be deleted; what was purged before is forgotten on the way."""
     for page in to_do(archive, plan.run_id, Action.ERASE):
         for row in page:
@@ -198,7 +197,7 @@ def _forgotten(archive: Archive, plan: Plan, part: PartId) -> bool:
         row = lock_part(connection, part)
         if row.state != State.PURGED:
             return False
-        same = and_(*(_c[name] == value for name, value in part._asdict().items()))
+        same = is_part(recordings, part)
         day = day_of(row.interaction_date)
         values = {**dict.fromkeys(Attributes.__dataclass_fields__), "interaction_date": day}
         connection.execute(update(recordings).where(same).values(**values))
@@ -215,20 +214,11 @@ def _planned(row: Row[Any]) -> dict[str, Any]:
 
 def _pages(archive: Archive, subject: Subject) -> Iterator[Sequence[Row[Any]]]:
     """Rows that the subject names, each once. What is seen is remembered: that is as much as is to be erased."""
-    key = [_c[name] for name in PartId._fields]
     personal = or_(*(_c[name].is_not(None) for name in _PERSONAL))
     left = or_(_c.state.not_in((State.PURGED, State.ERASED)), _c.deleting_at.is_not(None), personal)
     seen: set[PartId] = set()
     for condition in _conditions(archive, subject):
-        last: tuple[Any, ...] = ("", "", -1)
-        while True:
-            beyond = tuple_(*key) > tuple_(*map(literal, last))
-            with archive.catalog.read() as connection:
-                query = select(recordings).where(condition, left, beyond).order_by(*key).limit(PAGE)
-                page = connection.execute(query).all()
-            if not page:
-                break
-            last = tuple(page[-1][:3])
+        for page in pages(archive.catalog, select(recordings).where(condition, left), *part_key(recordings)):
             yield [row for row in page if part_of(row) not in seen]
             seen.update(map(part_of, page))
 

@@ -16,14 +16,15 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Row, func, literal, select, tuple_, update
+from sqlalchemy import Row, func, select, update
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
+from recording_archive.catalog.rows import pages, part_key, part_of
 from recording_archive.catalog.tables import plans, recordings
 from recording_archive.disposition.approval import approve, executable, require_current
-from recording_archive.disposition.caps import STORED, Limits, exceeding, read_limits
+from recording_archive.disposition.caps import STORED, Caps, exceeding, read_limits
 from recording_archive.disposition.plan_table import (
     RESTORE,
     RETENTION,
@@ -32,14 +33,13 @@ from recording_archive.disposition.plan_table import (
     enter,
     has_settled,
     lapse_others,
-    part_of,
     planned_row,
     read_plan,
     settled,
 )
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import PartId, State
-from recording_archive.retention import policy_in_force as policies
+from recording_archive.retention import policy_in_force
 from recording_archive.retention.rules import Action, Kept, Policy, Verdict, heed, judge, later, restored_until
 from recording_archive.settings import Settings
 
@@ -78,8 +78,8 @@ def make_plan(
     require_current(archive)
     at = archive.clock()
     as_of = _read_as_of(archive.settings, as_of or at, at, dry_run=dry_run)
-    policy = policies.in_force(archive)
-    policies.keep(archive, policy, run_id=run_id)
+    policy = policy_in_force.in_force(archive)
+    policy_in_force.keep(archive, policy, run_id=run_id)
     with archive.catalog.write() as connection:
         limits = read_limits(connection, archive.settings, max_count, max_bytes)
         facts = {"dry_run": dry_run, "policy": policy.version, "triggered_by": triggered_by}
@@ -122,17 +122,8 @@ class _Draft:
 
     def _pages(self, *where: Any) -> Iterator[Sequence[Row[Any]]]:
         """Dated rows in the order of their dates, a page at a time."""
-        key = [recordings.c[name] for name in ("interaction_date", *PartId._fields)]
-        beyond: tuple[Any, ...] = ()
-        while True:
-            query = select(*self._columns).where(*where, *beyond).order_by(*key).limit(PAGE)
-            with self._archive.catalog.read() as connection:
-                page = connection.execute(query).all()
-            if not page:
-                return
-            yield page
-            last = [literal(getattr(page[-1], column.name), column.type) for column in key]
-            beyond = (key[0] >= last[0], tuple_(*key) > tuple_(*last))  # the first is what an index can search
+        query = select(*self._columns).where(*where)
+        yield from pages(self._archive.catalog, query, recordings.c.interaction_date, *part_key(recordings))
 
     def add(self, page: Sequence[Row[Any]]) -> None:
         """Judge a page, and enter what is to be done with it."""
@@ -154,7 +145,7 @@ class _Draft:
         if len(self._rows) >= PAGE:
             self._flush()
 
-    def finish(self, limits: Limits) -> Plan:
+    def finish(self, limits: Caps) -> Plan:
         """Close the list: its hash, what exceeds the limits, its event."""
         self._flush()
         caps, digest = list(exceeding(self._counts, self._sizes, limits)), self._digest.hexdigest()

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import import_module
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.rows import PAGE, insert_missing, is_part, pages
 from recording_archive.catalog.tables import dispositions, plans
-from recording_archive.errors import ArchiveError, PermanentError, StoreError
+from recording_archive.errors import ArchiveError, PermanentError
 from recording_archive.model import PartId
+from recording_archive.reports import run_state
 from recording_archive.retention.rules import Action
 
 RETENTION, ERASURE = "retention", "erasure"  # kinds of plans
@@ -99,10 +100,7 @@ def abandon(connection: Connection, *where: Any, why: str) -> None:
 
 def enter(connection: Connection, run_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Enter rows of a plan; a part that the plan has already keeps its row."""
-    if rows:
-        dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")  # loaded by the engine already
-        adding = dialect.insert(dispositions).on_conflict_do_nothing()
-        connection.execute(adding, [{"run_id": run_id, "outcome": None, "why": None, **row} for row in rows])
+    insert_missing(connection, dispositions, [{"run_id": run_id, "outcome": None, "why": None, **row} for row in rows])
 
 
 def planned_row(row: Row[Any], action: str, rule: str | None, due_at: datetime | None) -> dict[str, Any]:
@@ -127,15 +125,8 @@ def settled(connection: Connection, run_id: str, interaction_ids: Iterable[str])
 
 def rows_of(archive: Archive, run_id: str, *where: Any, size: int = PAGE) -> Iterator[Sequence[Row[Any]]]:
     """The rows of a plan in its order, a page at a time, so that the caller may change them on the way."""
-    last = 0
-    while True:
-        wanted = (dispositions.c.run_id == run_id, dispositions.c.id > last, *where)
-        with archive.catalog.read() as connection:
-            page = connection.execute(select(dispositions).where(*wanted).order_by(dispositions.c.id).limit(size)).all()
-        if not page:
-            return
-        yield page
-        last = page[-1].id
+    query = select(dispositions).where(dispositions.c.run_id == run_id, *where)
+    yield from pages(archive.catalog, query, dispositions.c.id, size=size)
 
 
 def to_do(archive: Archive, run_id: str, *actions: str, size: int = PAGE) -> Iterator[Sequence[Row[Any]]]:
@@ -145,15 +136,9 @@ def to_do(archive: Archive, run_id: str, *actions: str, size: int = PAGE) -> Ite
 
 def note(connection: Connection, run_id: str, part: PartId, outcome: str, why: str | None = None, **more: Any) -> None:
     """Write down what came of a part in a run, unless another attempt has done it meanwhile."""
-    same = and_(*(dispositions.c[name] == value for name, value in part._asdict().items()))
     still = or_(dispositions.c.outcome.is_(None), dispositions.c.outcome != DONE)
-    values = {"outcome": outcome, "why": why, **more}
-    connection.execute(update(dispositions).where(dispositions.c.run_id == run_id, same, still).values(**values))
-
-
-def part_of(row: Row[Any]) -> PartId:
-    """The part that a row of `recordings` or of `dispositions` is about."""
-    return PartId(row.interaction_id, row.recording_id, row.part)
+    mine = update(dispositions).where(dispositions.c.run_id == run_id, is_part(dispositions, part), still)
+    connection.execute(mine.values(outcome=outcome, why=why, **more))
 
 
 def read_plan(archive: Archive, run_id: str) -> Plan | None:
@@ -182,24 +167,15 @@ def read_plan(archive: Archive, run_id: str) -> Plan | None:
     )
 
 
-@contextmanager
-def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentError) -> Iterator[None]:
-    """Write what ends a task for good into its plan, so that the report names the cause."""
-    try:
-        yield
-    except kind as error:
-        with suppress(StoreError):  # the disk that is full may hold the catalog as well: the first error is the cause
-            note_problem(archive, run_id, str(error))
-        raise
+def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentError) -> AbstractContextManager[None]:
+    """Write the error that ends a task for good into its plan, as `reports.run_state.noted` does."""
+    return run_state.noted(lambda problem: note_problem(archive, run_id, problem), kind)
 
 
 def note_problem(archive: Archive, run_id: str, problem: str) -> None:
     """Write down what stopped a run; one that never came to a plan gets an empty one."""
-    at = archive.clock()
+    empty: dict[str, Any] = {"at": archive.clock(), "as_of": archive.clock(), "dry_run": False, "problem": problem}
     with archive.catalog.write() as connection:
-        row = connection.execute(select(plans.c.problem).where(plans.c.run_id == run_id)).one_or_none()
-        if row is None:
-            begin(connection, run_id, RETENTION, at=at, as_of=at, dry_run=False, problem=problem)
-        elif problem not in (row.problem or ""):
-            both = "; ".join(text for text in (row.problem, problem) if text)
-            connection.execute(update(plans).where(plans.c.run_id == run_id).values(problem=both))
+        run_state.note_problem(
+            connection, plans, run_id, problem, partial(begin, connection, run_id, RETENTION, **empty)
+        )

@@ -16,17 +16,18 @@ from sqlalchemy import Connection, Row, and_, null, select, tuple_, update
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
+from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition.approval import executable
 from recording_archive.disposition.deletion import carry_out, left_open, order_of
 from recording_archive.disposition.plan import NO_LONGER
-from recording_archive.disposition.plan_table import DONE, KEPT, RESTORE, Plan, abandon, note, part_of, read_plan, to_do
+from recording_archive.disposition.plan_table import DONE, KEPT, RESTORE, Plan, abandon, note, read_plan, to_do
 from recording_archive.disposition.recheck import Recheck, held_by
 from recording_archive.errors import ConfigurationError
-from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger import sealing
 from recording_archive.model import Decision, PartId, State
-from recording_archive.retention import policy_in_force as policies
-from recording_archive.retention.rules import Action, Holding, Policy, judge, restored_until
+from recording_archive.retention import policy_in_force
+from recording_archive.retention.rules import Action, HoldIds, Policy, judge, restored_until
 
 _PAGE = 200  # parts after which policy and plan are looked at again
 
@@ -44,7 +45,7 @@ def quarantine(archive: Archive, run_id: str, stop: threading.Event) -> int:
             count += _quarantine_page(archive, connection, plan, policy, page)
         if stop.is_set():
             break
-    ledger.seal(archive)
+    sealing.seal(archive)
     return count
 
 
@@ -56,12 +57,12 @@ def purge(archive: Archive, run_id: str, stop: threading.Event) -> int:
     plan = executable(archive, run_id)
     if plan is None:
         return 0
-    recheck = Recheck(archive, policies.in_force(archive), plan.as_of)
+    recheck = Recheck(archive, policy_in_force.in_force(archive), plan.as_of)
     counts = carry_out(archive, run_id, left_open(archive, run_id), recheck, stop)
     due = (page for _, page in _due(archive, plan, Action.PURGE))
     orders = (order_of(plan, row) for page in due for row in page)
     counts += carry_out(archive, run_id, orders, recheck, stop)
-    ledger.seal(archive)
+    sealing.seal(archive)
     return counts[DONE]
 
 
@@ -93,14 +94,14 @@ def restore(
                 detail = {"reason": reason.strip(), "restoredUntil": until.isoformat()}
                 record(connection, "restored", part_of(row), at=at, actor=actor, detail=detail)
             decisions.append(Decision(part_of(row), refused))
-    ledger.seal(archive)
+    sealing.seal(archive)
     return decisions
 
 
 def _due(archive: Archive, plan: Plan, *actions: str) -> Iterator[tuple[Policy, Sequence[Row[Any]]]]:
     """Pages of what is to be done, for as long as the plan stands and its policy is the one in force."""
     for page in to_do(archive, plan.run_id, *actions, size=_PAGE):
-        policy, now = policies.in_force(archive), read_plan(archive, plan.run_id)
+        policy, now = policy_in_force.in_force(archive), read_plan(archive, plan.run_id)
         if now is None or now.status is not None:
             return
         if policy.version != plan.policy:
@@ -129,14 +130,14 @@ def _quarantine_page(
             continue
         count += 1
         values = {"state": State.QUARANTINED, "quarantined_at": at, "deletion": null()}
-        connection.execute(update(recordings).where(_same(part)).values(**values))
+        connection.execute(update(recordings).where(is_part(recordings, part)).values(**values))
         told = {"plan": plan.sha256, "policy": plan.policy, "rule": each.rule, "storedSha256": row.stored_sha256}
         record(connection, "quarantined", part, at=at, run_id=plan.run_id, detail=told)
     return count
 
 
 def _why_not(
-    archive: Archive, plan: Plan, planned: Row[Any], row: Row[Any], *, policy: Policy, holding: Holding | None
+    archive: Archive, plan: Plan, planned: Row[Any], row: Row[Any], *, policy: Policy, holding: HoldIds | None
 ) -> str | None:
     """Why what was planned with a row is not done with it now."""
     if row.deleting_at is not None:
@@ -160,7 +161,7 @@ def _bring_back(connection: Connection, row: Row[Any], *, until: datetime | None
     """Archived again; ``until`` then the plans leave it alone."""
     deletion = {"restoredUntil": until.isoformat()} if until else null()
     values = {"state": State.ARCHIVED, "quarantined_at": None, "deletion": deletion}
-    connection.execute(update(recordings).where(_same(part_of(row))).values(**values))
+    connection.execute(update(recordings).where(is_part(recordings, part_of(row))).values(**values))
 
 
 def _refusal(row: Row[Any]) -> str | None:
@@ -178,7 +179,3 @@ def _locked(connection: Connection, parts: Sequence[PartId]) -> Sequence[Row[Any
     key = tuple_(*(recordings.c[name] for name in PartId._fields))
     interactions = recordings.c.interaction_id.in_({part.interaction_id for part in parts})  # what SQLite can search
     return connection.execute(select(recordings).where(interactions, key.in_(parts)).with_for_update()).all()
-
-
-def _same(part: PartId) -> Any:
-    return and_(*(recordings.c[name] == value for name, value in part._asdict().items()))

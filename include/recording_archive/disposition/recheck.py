@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, text
+from sqlalchemy import Connection, Row, select, text
 
 from recording_archive import holds
 from recording_archive.archive import Archive
+from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import recordings, work
-from recording_archive.disposition.plan_table import part_of
 from recording_archive.model import PartId, State
-from recording_archive.retention.rules import Action, Holding, Kept, Policy, judge
+from recording_archive.retention.rules import Action, HoldIds, Kept, Policy, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Recheck:
             return why
         return _at_work(connection, row)
 
-    def _why_not_purged(self, row: Row[Any], facts: Mapping[str, Any], holding: Holding | None) -> str | None:
+    def _why_not_purged(self, row: Row[Any], facts: Mapping[str, Any], holding: HoldIds | None) -> str | None:
         if row.state != State.QUARANTINED:
             return f"it is {row.state}, not quarantined"
         if row.stored_sha256 != facts["storedSha256"]:
@@ -53,7 +53,7 @@ class Recheck:
         return None
 
 
-def held_by(holding: Holding | None) -> str | None:
+def held_by(holding: HoldIds | None) -> str | None:
     """Which holds keep a recording, in words; None when there is none."""
     if not holding or not (holding.held or holding.possibly):
         return None
@@ -68,12 +68,12 @@ def lock_part(connection: Connection, part: PartId) -> Row[Any]:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE holds IN SHARE MODE"))
-    same = and_(*(recordings.c[name] == value for name, value in part._asdict().items()))
+    same = is_part(recordings, part)
     return connection.execute(select(recordings).where(same).with_for_update()).one()
 
 
 def _at_work(connection: Connection, row: Row[Any]) -> str | None:
     """A run that is archiving a part would publish it again after it was deleted."""
-    same = and_(*(work.c[name] == value for name, value in part_of(row)._asdict().items()))
+    same = is_part(work, part_of(row))
     run_id = connection.execute(select(work.c.run_id).where(same, work.c.outcome.is_(None)).limit(1)).scalar()
     return f"run {run_id} of archive_recordings is at work on it" if run_id else None

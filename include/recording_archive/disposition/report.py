@@ -17,7 +17,6 @@ from typing import Any
 from sqlalchemy import Row, func, or_, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
 from recording_archive.catalog.tables import dispositions, plans, recordings
 from recording_archive.disposition.deletion import carry_out, left_open
 from recording_archive.disposition.plan_table import (
@@ -37,9 +36,9 @@ from recording_archive.disposition.plan_table import (
 )
 from recording_archive.disposition.recheck import Recheck
 from recording_archive.errors import ArchiveError
-from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger import sealing
 from recording_archive.model import PartId
-from recording_archive.reports import writing as report_files
+from recording_archive.reports import run_state, writing
 from recording_archive.retention.rules import Action
 
 log = logging.getLogger(__name__)
@@ -93,22 +92,21 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
     plan = _existing(archive, run_id)
     counts, certificates = _totals(archive, run_id)
     problems = tuple(_problems(plan, counts))
-    head, at = ledger.seal_for_report(archive), archive.clock()
-    key, files = report_files.publish(
+    head, at = sealing.seal_for_report(archive), archive.clock()
+    key, files = writing.publish(
         archive,
         day=plan.started_at.date().isoformat(),
         run_id=run_id,
         name=NAME,
-        table=lambda: report_files.as_csv(COLUMNS, _entries(archive, run_id)),
-        document=report_files.as_json(
+        table=lambda: writing.as_csv(COLUMNS, _entries(archive, run_id)),
+        document=writing.as_json(
             _top(plan, counts, certificates, problems, at=at, head=head), entries=_entries(archive, run_id)
         ),
     )
     with archive.catalog.write() as connection:
-        closed = {"closed_at": at, "status": "failed" if problems else "success", "report_key": key}
-        connection.execute(update(plans).where(plans.c.run_id == run_id).values(**closed))
-        record(connection, "reported", None, at=at, run_id=run_id, detail={"report": plan.kind, "files": files})
-    return RetentionReport(run_id, key, counts, certificates, problems, ledger.seal_for_report(archive) or head)
+        told, status = {"report": plan.kind, "files": files}, run_state.status_of(problems)
+        run_state.close(connection, plans, run_id, at=at, report_key=key, told=told, status=status)
+    return RetentionReport(run_id, key, counts, certificates, problems, sealing.seal_for_report(archive) or head)
 
 
 def close_left_open(archive: Archive, run_id: str) -> list[RetentionReport]:

@@ -15,9 +15,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from recording_archive.archive import Archive
-from recording_archive.disposition import certificate
-from recording_archive.disposition import subject_hashes as subjects
-from recording_archive.disposition.plan_table import part_of
+from recording_archive.catalog.rows import part_of
+from recording_archive.disposition import certificate, subject_hashes
 from recording_archive.errors import PermanentError
 from recording_archive.model import PartId
 from recording_archive.retention.rules import Action
@@ -81,7 +80,7 @@ def compose(archive: Archive, row: Row[Any]) -> bytes:
             **{name: moment and moment.isoformat() for name, moment in moments.items()},
             **{name: getattr(row, column) for name, column in _COLUMNS.items()},
             **{name: facts.get(name) for name in _FACTS},
-            "subjects": subjects.hashes(archive.settings, row) if erased else [],
+            "subjects": subject_hashes.hashes(archive.settings, row) if erased else [],
         }
     )
 

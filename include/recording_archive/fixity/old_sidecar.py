@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import runs, work
 from recording_archive.errors import ArchiveError
-from recording_archive.model import Compressed, Fetched, MediaFormat, PartId
+from recording_archive.model import Compressed, Fetched, MediaFormat
 from recording_archive.store import sidecar
 
 _VERSION = re.compile(rb'"softwareVersion": "([^"\\]{1,100})"')
@@ -25,7 +26,7 @@ def rebuilt(archive: Archive, row: Row[Any], members: int) -> bytes | None:
 
     ``members`` is how many the object has, which no catalog knows.
     """
-    part = PartId(row.interaction_id, row.recording_id, row.part)
+    part = part_of(row)
     same = (work.c[name] == value for name, value in part._asdict().items())
     query = select(work, runs.c.source).join(runs, runs.c.run_id == work.c.run_id)
     with archive.catalog.read() as connection:
@@ -59,7 +60,7 @@ def _composed(archive_id: str, row: Row[Any], job: Row[Any], members: int) -> by
     return sidecar.compose(
         archive_id=archive_id,
         source=job.source,
-        part=PartId(row.interaction_id, row.recording_id, row.part),
+        part=part_of(row),
         interaction_date=job.interaction_date,
         listing=job.listing or {},
         fetched=Fetched(format=media, **{name: getattr(job, name) for name in names}),

@@ -20,13 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, func, or_, select
 
 from recording_archive.archive import Archive, require_root
-from recording_archive.catalog.rows import PAGE, Batch
+from recording_archive.catalog.rows import PAGE, Batch, part_key, part_of, same_part
 from recording_archive.catalog.tables import readings, recordings
 from recording_archive.errors import Stopped
-from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity import readings_table
 from recording_archive.fixity.examine import Flaws, examine
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.fixity.request import Scope
@@ -35,17 +35,17 @@ from recording_archive.model import STORED, PartId
 
 log = logging.getLogger(__name__)
 
-_KEY = [recordings.c[name] for name in PartId._fields]
-SAME = and_(*(readings.c[name] == recordings.c[name] for name in PartId._fields))
+_KEY = part_key(recordings)
+SAME = same_part(readings, recordings)
 _Result = tuple[Row[Any], Flaws | Stopped | None]
 
 
 def plan(archive: Archive, run_id: str, scope: Scope, **facts: Any) -> list[Batch]:
     """Enter in the run's books what it re-reads; return the batches. Run again, it makes the plan anew."""
-    fixity_books.begin(archive, run_id, scope.kind, **facts)
+    readings_table.begin(archive, run_id, scope.kind, **facts)
     with closing(_chosen(archive, scope)) as chosen:
-        fixity_books.enter(archive, run_id, chosen)
-    batches = fixity_books.cut(archive, run_id)
+        readings_table.enter(archive, run_id, chosen)
+    batches = readings_table.cut(archive, run_id)
     log.info("%d recordings to re-read in %d batches", sum(batch.parts for batch in batches), len(batches))
     return batches
 
@@ -154,7 +154,7 @@ def _reading(row: Row[Any]) -> dict[str, Any]:
 
 def _to_read(archive: Archive, run_id: str, number: int) -> Sequence[Row[Any]]:
     """The next open rows of a batch, each as the row of `recordings` that it is of."""
-    mine = (*fixity_books.to_read(run_id), readings.c.batch == number)
+    mine = (*readings_table.to_read(run_id), readings.c.batch == number)
     query = select(recordings, readings.c.id.label("reading")).join(readings, SAME).where(*mine)
     with archive.catalog.read() as connection:
         return connection.execute(query.order_by(readings.c.id).limit(GROUP_SIZE)).all()
@@ -187,12 +187,12 @@ def _settle(archive: Archive, run_id: str, group: Iterable[_Result]) -> int:
     with archive.catalog.write() as connection:
         for row, flaws in done:
             if not note(connection, row, flaws, at=at, run_id=run_id):
-                fixity_books.mark(connection, row.reading, outcome=Finding.GONE)
+                readings_table.mark(connection, row.reading, outcome=Finding.GONE)
             elif flaws is None:
-                fixity_books.mark(connection, row.reading, outcome=Finding.SOUND)
+                readings_table.mark(connection, row.reading, outcome=Finding.SOUND)
             else:
-                fixity_books.mark(connection, row.reading, outcome=Finding.BAD, problem=str(flaws))
+                readings_table.mark(connection, row.reading, outcome=Finding.BAD, problem=str(flaws))
                 bad.append((row, flaws))
     for row, flaws in bad:
-        log.error("%s: damaged: %s", PartId(row.interaction_id, row.recording_id, row.part), flaws)
+        log.error("%s: damaged: %s", part_of(row), flaws)
     return len(bad)

@@ -6,19 +6,20 @@ the recordings themselves carry when they were verified. One run is open at a ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import MOST_BATCHES, PAGE, Batch
+from recording_archive.catalog.rows import PAGE, Batch, chunked, pages
+from recording_archive.catalog.rows import cut as cut_rows
 from recording_archive.catalog.tables import fixity_runs, readings
-from recording_archive.errors import PermanentError, StoreError
+from recording_archive.reports import run_state
 
 WHOLE = ("due", "everything")  # kinds of runs that are about the archive, not about named recordings or left-overs
 
@@ -51,32 +52,24 @@ def begin(archive: Archive, run_id: str, kind: str, **facts: Any) -> None:
 
 def enter(archive: Archive, run_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Enter rows of `readings`, a page at a time; all have the same columns."""
-    rest = ({"run_id": run_id, **row} for row in rows)
-    while page := list(islice(rest, PAGE)):
+    for page in chunked({"run_id": run_id, **row} for row in rows):
         with archive.catalog.write() as connection:
             connection.execute(insert(readings), page)
 
 
 def cut(archive: Archive, run_id: str) -> list[Batch]:
     """Number the rows to read into batches by count and bytes; make them larger rather than too many."""
-    settings, batches, places = archive.settings, list[Batch](), list[dict[str, int]]()
+    mine, size = to_read(run_id), func.coalesce(func.sum(readings.c.stored_bytes), 0)
     with archive.catalog.read() as connection:
-        size = func.coalesce(func.sum(readings.c.stored_bytes), 0)
-        parts, size_bytes = connection.execute(select(func.count(), size).where(*to_read(run_id))).one()
-        most_parts = max(settings.batch_parts, -(-2 * parts // MOST_BATCHES))
-        most_bytes = max(settings.batch_bytes, -(-2 * int(size_bytes) // MOST_BATCHES))
-        query = select(readings.c.id, readings.c.stored_bytes).where(*to_read(run_id)).order_by(readings.c.id)
-        for row in connection.execution_options(yield_per=PAGE).execute(query):
-            last = batches[-1] if batches else Batch(0, most_parts, 0)
-            if last.parts < most_parts and last.expected_bytes + row.stored_bytes <= most_bytes:
-                batches[-1] = Batch(last.number, last.parts + 1, last.expected_bytes + row.stored_bytes)
-            else:
-                batches.append(Batch(last.number + 1, 1, row.stored_bytes))
-            places.append({"row": row.id, "number": batches[-1].number})
-            if len(places) == PAGE:
-                _place(archive, places)
-                places = []
-    _place(archive, places)
+        parts, size_bytes = connection.execute(select(func.count(), size).where(*mine)).one()
+    query = select(readings.c.id, readings.c.stored_bytes).where(*mine)
+    batches = cut_rows(
+        ((row.id, row.stored_bytes) for page in pages(archive.catalog, query, readings.c.id) for row in page),
+        partial(_place, archive),
+        total=(parts, int(size_bytes)),
+        most_parts=archive.settings.batch_parts,
+        most_bytes=archive.settings.batch_bytes,
+    )
     with archive.catalog.write() as connection:
         connection.execute(update(fixity_runs).where(fixity_runs.c.run_id == run_id).values(planned=parts))
     return batches
@@ -110,23 +103,13 @@ def note_facts(archive: Archive, run_id: str, **facts: Any) -> None:
 def note_problem(archive: Archive, run_id: str, problem: str) -> None:
     """Write down what makes the run failed whatever it read; a run that never came to its plan begins with it."""
     with archive.catalog.write() as connection:
-        row = read_run(connection, run_id)
-        if row is None:
-            _open(connection, run_id, "due", at=archive.clock(), problem=problem)
-        elif problem not in (row.problem or ""):
-            both = "; ".join(text for text in (row.problem, problem) if text)
-            connection.execute(update(fixity_runs).where(fixity_runs.c.run_id == run_id).values(problem=both))
+        begin = partial(_open, connection, run_id, "due", at=archive.clock(), problem=problem)
+        run_state.note_problem(connection, fixity_runs, run_id, problem, begin)
 
 
-@contextmanager
-def noted(archive: Archive, run_id: str) -> Iterator[None]:
-    """Write what ends a task for good into the run's books, so that the report names the cause."""
-    try:
-        yield
-    except PermanentError as error:
-        with suppress(StoreError):  # the disk that is full may hold the catalog as well: the first error is the cause
-            note_problem(archive, run_id, str(error))
-        raise
+def noted(archive: Archive, run_id: str) -> AbstractContextManager[None]:
+    """Write the error that ends a task for good into the run, as `reports.run_state.noted` does."""
+    return run_state.noted(lambda problem: note_problem(archive, run_id, problem))
 
 
 def read_run(connection: Connection, run_id: str) -> Row[Any] | None:
@@ -150,7 +133,5 @@ def _open(connection: Connection, run_id: str, kind: str, *, at: datetime, **kno
 
 
 def _place(archive: Archive, places: list[dict[str, int]]) -> None:
-    if places:
-        with archive.catalog.write() as connection:
-            place = update(readings).where(readings.c.id == bindparam("row")).values(batch=bindparam("number"))
-            connection.execute(place, places)
+    with archive.catalog.write() as connection:
+        connection.execute(update(readings).where(readings.c.id == bindparam("row_id")), places)

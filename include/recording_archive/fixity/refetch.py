@@ -9,7 +9,7 @@ from recording_archive.errors import ConfigurationError, RunError, StoreError
 from recording_archive.model import PartId
 from recording_archive.sources import Source
 from recording_archive.transfer.client import MediaClient
-from recording_archive.transfer.transfer import Order
+from recording_archive.transfer.transfer import MediaRequest
 
 __all__ = ["Origin"]
 
@@ -38,7 +38,9 @@ class Origin:
         if self._connected is None:
             raise self._refusal
         source, media = self._connected
-        order = Order(name=str(part), url="", target=target, expected_sha256=sha256, renew=lambda: source.renew(part))
+        order = MediaRequest(
+            name=str(part), url="", target=target, expected_sha256=sha256, renew=lambda: source.renew(part)
+        )
         try:
             media.transfer(order).run()
         except StoreError:  # of the staging area, not of the source

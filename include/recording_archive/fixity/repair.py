@@ -21,7 +21,7 @@ from sqlalchemy import Row, func, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import readings, recordings
 from recording_archive.errors import ArchiveError, FixityError, RunError, Stopped, StoreError, TransientError
-from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity import readings_table
 from recording_archive.fixity.examine import examine
 from recording_archive.fixity.old_sidecar import amended, rebuilt
 from recording_archive.fixity.reading import SAME
@@ -85,7 +85,7 @@ def _escalate(archive: Archive, rows: Sequence[Row[Any]], whys: Sequence[str | N
     with archive.catalog.write() as connection:
         for row, why in zip(rows, whys, strict=True):
             if why:
-                fixity_books.mark(connection, row.reading, why=why)
+                readings_table.mark(connection, row.reading, why=why)
                 log.error("%s~%s~%s: not repaired: %s", *tuple(row)[:3], why)
 
 
@@ -117,7 +117,7 @@ def _acquit(archive: Archive, run_id: str, row: Row[Any]) -> None:
     """It was bad twice and reads well now: another attempt repaired it, or memory or controller fail at times."""
     with archive.catalog.write() as connection:
         still = note(connection, row, None, at=archive.clock(), run_id=run_id)
-        fixity_books.mark(connection, row.reading, outcome=Finding.SOUND if still else Finding.GONE)
+        readings_table.mark(connection, row.reading, outcome=Finding.SOUND if still else Finding.GONE)
     log.warning("%s~%s~%s: reads well now", *tuple(row)[:3])
 
 

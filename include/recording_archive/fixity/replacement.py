@@ -14,13 +14,14 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from recording_archive.archive import Archive, require_root
 from recording_archive.catalog.database import record
+from recording_archive.catalog.rows import is_part
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import ArchiveError
-from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity import readings_table
 from recording_archive.fixity.examine import Flaws
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.model import Compressed, PartId
@@ -81,7 +82,7 @@ def put_in_place(
         if content:
             told = {"ok": True, "stored_sha256": found.stored_sha256}  # it was read back before it got its key
             record(connection, "verified", job.part, at=at, run_id=job.run_id, detail=told)
-            fixity_books.mark(connection, row.reading, outcome=Finding.REPAIRED)
+            readings_table.mark(connection, row.reading, outcome=Finding.REPAIRED)
     log.warning("%s: repaired %s; what was there is kept as %s", job.part, ", ".join(drafts), ", ".join(rejected))
 
 
@@ -131,4 +132,4 @@ def _digest(store: Store, key: str) -> str | None:
 
 
 def _same(job: Job) -> Any:
-    return and_(*(recordings.c[name] == value for name, value in job.part._asdict().items()))
+    return is_part(recordings, job.part)

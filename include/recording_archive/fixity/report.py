@@ -13,17 +13,16 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
-from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.rows import pages, part_of
 from recording_archive.catalog.tables import fixity_runs, readings, recordings
-from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity import readings_table
 from recording_archive.fixity.readings_table import Finding
-from recording_archive.ledger import sealing as ledger
-from recording_archive.model import STORED, PartId
-from recording_archive.reports import writing as report_files
+from recording_archive.ledger import sealing
+from recording_archive.model import STORED
+from recording_archive.reports import run_state, writing
 
 log = logging.getLogger(__name__)
 
@@ -64,23 +63,22 @@ def report(archive: Archive, run_id: str) -> FixityReport:
     counts = run.counts if run.closed_at else _counts(archive, run)  # a closed run's books no longer have the sound
     totals, problems = _totals(counts), tuple(_problems(archive, run, counts))
     named = tuple(islice((_in_words(row) for row in _rows(archive, run_id, (Finding.BAD, Finding.ABSENT))), NAMED))
-    head, at = ledger.seal_for_report(archive), archive.clock()
-    key, files = report_files.publish(
+    head, at = sealing.seal_for_report(archive), archive.clock()
+    key, files = writing.publish(
         archive,
         day=run.started_at.date().isoformat(),
         run_id=run_id,
         name=NAME,
-        table=lambda: report_files.as_csv(COLUMNS, _entries(archive, run_id)),
-        document=report_files.as_json(
+        table=lambda: writing.as_csv(COLUMNS, _entries(archive, run_id)),
+        document=writing.as_json(
             _top(archive, run, totals, problems, at=at, head=head), findings=_entries(archive, run_id)
         ),
     )
-    closed = {"closed_at": at, "status": "failed" if problems else "success", "report_key": key, "counts": counts}
+    told, closed = {"kind": KIND, "files": files}, {"status": run_state.status_of(problems), "counts": counts}
     with archive.catalog.write() as connection:
-        connection.execute(update(fixity_runs).where(fixity_runs.c.run_id == run_id).values(closed))
-        record(connection, "reported", None, at=at, run_id=run_id, detail={"kind": KIND, "files": files})
-    head = ledger.seal_for_report(archive) or head
-    fixity_books.drop_sound(archive, run_id)
+        run_state.close(connection, fixity_runs, run_id, at=at, report_key=key, told=told, **closed)
+    head = sealing.seal_for_report(archive) or head
+    readings_table.drop_sound(archive, run_id)
     return FixityReport(run_id, key, totals, named, problems, head)
 
 
@@ -88,7 +86,7 @@ def _run(archive: Archive, run_id: str) -> Row[Any]:
     with archive.catalog.read() as connection:
         found = connection.execute(select(fixity_runs).where(fixity_runs.c.run_id == run_id)).one_or_none()
     if found is None:
-        fixity_books.note_problem(archive, run_id, "the plan was never made: its task's log says why")
+        readings_table.note_problem(archive, run_id, "the plan was never made: its task's log says why")
         return _run(archive, run_id)
     return found
 
@@ -140,7 +138,7 @@ def _problems(archive: Archive, run: Row[Any], counts: Mapping[str, int]) -> Ite
         yield f"{number} sidecars are not in the catalog: run this DAG with reindex"
     if number := facts.get("reindexed", {}).get("bad"):
         yield f"reindex found {number} bad documents: the log of its task names them"
-    if run.kind in fixity_books.WHOLE:
+    if run.kind in readings_table.WHOLE:
         for fact, what in (
             ("strays", "stray files were not looked for"),
             ("ledgerFlaws", "the ledger was not verified"),
@@ -149,7 +147,7 @@ def _problems(archive: Archive, run: Row[Any], counts: Mapping[str, int]) -> Ite
                 yield f"{what}: the log of its task says why"
     if flaws := facts.get("ledgerFlaws"):
         yield f"the ledger does not verify: {flaws[0]['place']}: {flaws[0]['problem']}"
-    if unknown := ledger.unknown_segments(archive):
+    if unknown := sealing.unknown_segments(archive):
         yield f"the catalog lacks segment {unknown[0]} of the ledger: run this DAG with reindex"
 
 
@@ -207,18 +205,12 @@ def _entry(row: Row[Any]) -> dict[str, Any]:
 
 def _in_words(row: Row[Any]) -> str:
     """A recording and what is wrong with it, in a line of a log."""
-    part = PartId(row.interaction_id, row.recording_id, row.part) if row.recording_id else row.interaction_id
+    part = part_of(row) if row.recording_id else row.interaction_id
     return f"{part}: {row.problem}" + (f"; not repaired: {row.why}" if row.why else "")
 
 
 def _rows(archive: Archive, run_id: str, findings: Iterable[Finding]) -> Iterator[Row[Any]]:
     """The run's rows with these findings, a page at a time."""
-    wanted, last = (readings.c.run_id == run_id, readings.c.outcome.in_(tuple(findings))), 0
-    while True:
-        query = select(readings).where(*wanted, readings.c.id > last).order_by(readings.c.id).limit(PAGE)
-        with archive.catalog.read() as connection:
-            page = connection.execute(query).all()
-        if not page:
-            return
+    query = select(readings).where(readings.c.run_id == run_id, readings.c.outcome.in_(tuple(findings)))
+    for page in pages(archive.catalog, query, readings.c.id):
         yield from page
-        last = page[-1].id

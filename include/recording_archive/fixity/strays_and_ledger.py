@@ -9,10 +9,10 @@ from sqlalchemy import delete
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import readings
-from recording_archive.fixity import readings_table as fixity_books
+from recording_archive.fixity import readings_table
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.fixity.verify import Stray, strays
-from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger import sealing
 from recording_archive.ledger.proof import Proof
 from recording_archive.model import PartId
 
@@ -33,14 +33,14 @@ def look_for_strays(archive: Archive, run_id: str) -> int:
         if number <= MOST_TOLD:
             told.append(_reading(stray))
             log.warning("%s: %s", stray.key, stray.problem)
-    fixity_books.enter(archive, run_id, told)
-    fixity_books.note_facts(archive, run_id, strays=number, unknownSidecars=sidecars)
+    readings_table.enter(archive, run_id, told)
+    readings_table.note_facts(archive, run_id, strays=number, unknownSidecars=sidecars)
     return number
 
 
 def verify_ledger(archive: Archive, run_id: str) -> int:
     """Check the whole ledger, and that it vouches for every document; return how many flaws it has."""
-    head = ledger.seal(archive)
+    head = sealing.seal(archive)
     proof = Proof(archive.store, now=archive.clock(), expected=str(head) if head else None)
     number, told = 0, list[dict[str, str]]()
     for flaw in proof.flaws():
@@ -49,7 +49,7 @@ def verify_ledger(archive: Archive, run_id: str) -> int:
             log.error("%s: %s", flaw.place, flaw.problem)
             if number <= MOST_TOLD:
                 told.append({"place": flaw.place, "problem": flaw.problem})
-    fixity_books.note_facts(archive, run_id, ledgerEvents=proof.events, ledgerFlaws=told, ledgerFlawed=number)
+    readings_table.note_facts(archive, run_id, ledgerEvents=proof.events, ledgerFlaws=told, ledgerFlawed=number)
     log.info("ledger: %d events, %d documents, %d flaws, head %s", proof.events, proof.documents, number, proof.head)
     return number
 

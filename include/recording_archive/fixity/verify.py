@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from recording_archive.archive import Archive, require_root
 from recording_archive.catalog.database import record
+from recording_archive.catalog.rows import chunked, is_part, pages, part_key, part_of
 from recording_archive.catalog.tables import recordings, work
 from recording_archive.fixity.examine import Flaws, examine
 from recording_archive.model import STORED, PartId
@@ -77,7 +77,7 @@ def count(archive: Archive) -> int:
 def strays(archive: Archive) -> Iterator[Stray]:
     """Files below ``recordings/`` that the catalog does not know, but for those of recordings in work right now."""
     keys = archive.store.list("recordings/")
-    while page := list(islice(keys, 500)):
+    for page in chunked(keys):
         named = {key: PartId(m[1], m[2], int(m[3])) for key in page if (m := _NAME.fullmatch(key))}
         with archive.catalog.read() as connection:
             known = _keys_of(connection, named.values())
@@ -92,24 +92,16 @@ def strays(archive: Archive) -> Iterator[Stray]:
 
 def _all_rows(archive: Archive) -> Iterator[Sequence[Row[Any]]]:
     """Stored rows by primary key. The state is not asked for in SQL: its index would sort the archive for each page."""
-    key = [recordings.c[name] for name in PartId._fields]
-    last: tuple[Any, ...] = ("", "", -1)
-    while True:
-        beyond = tuple_(*key) > tuple_(*map(literal, last))
-        with archive.catalog.read() as connection:
-            page = connection.execute(select(recordings).where(beyond).order_by(*key).limit(GROUP_SIZE)).all()
-        if not page:
-            return
+    for page in pages(archive.catalog, select(recordings), *part_key(recordings), size=GROUP_SIZE):
         yield [row for row in page if is_stored(row)]
-        last = tuple(page[-1][:3])
 
 
 def note(
     connection: Connection, row: Row[Any], flaws: Flaws | None, *, at: datetime, run_id: str | None = None
 ) -> bool:
     """Write down what was found of a row; False when it left the archive while it was read, which changes nothing."""
-    part, problem = PartId(row.interaction_id, row.recording_id, row.part), str(flaws) if flaws else None
-    same = and_(*(recordings.c[name] == value for name, value in part._asdict().items()))
+    part, problem = part_of(row), str(flaws) if flaws else None
+    same = is_part(recordings, part)
     still = update(recordings).where(same, recordings.c.state.in_(STORED), recordings.c.deleting_at.is_(None))
     if not connection.execute(still.values(verified_at=at, verified_ok=problem is None)).rowcount:
         return False

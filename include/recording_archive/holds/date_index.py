@@ -25,7 +25,7 @@ _NONE = Covering()
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DateSpan:
     """The dates of one hold, half-open; None without a limit."""
 
     hold_id: str
@@ -48,7 +48,7 @@ class Span:
 class Spans:
     """The dates of several holds, cut where the holds that cover them change, once they are asked."""
 
-    def __init__(self, spans: Sequence[Span]) -> None:
+    def __init__(self, spans: Sequence[DateSpan]) -> None:
         self._spans = spans
         self._covering: list[Covering] = []
 
@@ -64,7 +64,7 @@ class Spans:
         return self._covering[bisect_right(self._bounds, date)]
 
 
-def _cut(spans: Iterable[Span]) -> tuple[list[datetime], list[Covering]]:
+def _cut(spans: Iterable[DateSpan]) -> tuple[list[datetime], list[Covering]]:
     """The dates at which something changes, and who covers the time before the first, between them, after the last.
 
     Of those that have begun only the ten with the latest end are kept: while one that was dropped would still hold, so
@@ -80,7 +80,7 @@ def _cut(spans: Iterable[Span]) -> tuple[list[datetime], list[Covering]]:
     return bounds, covering
 
 
-def _changes(spans: Iterable[Span]) -> list[tuple[datetime, list[tuple[datetime, str]]]]:
+def _changes(spans: Iterable[DateSpan]) -> list[tuple[datetime, list[tuple[datetime, str]]]]:
     """Each date at which a hold begins or ends, with the ends and ids of those that begin."""
     changes: dict[datetime, list[tuple[datetime, str]]] = {}
     for span in spans:

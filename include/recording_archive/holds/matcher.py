@@ -19,9 +19,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import holds
 from recording_archive.holds.criteria import COLUMNS, Criteria, spelling_of
-from recording_archive.holds.date_index import MOST_NAMED, Covering, Span, Spans
+from recording_archive.holds.date_index import MOST_NAMED, Covering, DateSpan, Spans
 from recording_archive.holds.rows import ACTIVE, listed
 from recording_archive.model import PartId
 
@@ -32,7 +33,7 @@ _OWN = frozenset({"interactionIds", "numbers"})  # fields in which most recordin
 _canonical = spelling_of("numbers")
 
 Values = Mapping[str, Collection[str]]
-_Entry = tuple[Span, tuple[tuple[str, ...], ...]]  # a hold, and its values of each field of its group
+_Entry = tuple[DateSpan, tuple[tuple[str, ...], ...]]  # a hold, and its values of each field of its group
 _Look = Callable[[datetime | None], Covering]
 
 
@@ -69,10 +70,7 @@ class Matcher:
 
     def of(self, rows: Sequence[Any]) -> dict[PartId, Holding]:
         """Who holds each of the rows of `recordings`, which are all of one query."""
-        return {
-            PartId(row.interaction_id, row.recording_id, row.part): held
-            for row, held in zip(rows, self.each(rows), strict=True)
-        }
+        return {part_of(row): held for row, held in zip(rows, self.each(rows), strict=True)}
 
     def each(self, rows: Sequence[Any], *, enough: int = MOST_NAMED) -> list[Holding]:
         """The same in the order of the rows.
@@ -153,8 +151,8 @@ class _Table:
     def __init__(self, fields: Sequence[str], kept: Sequence[str], entries: Iterable[_Entry]) -> None:
         self.own = not _OWN.isdisjoint(kept)
         self._kept = kept
-        self._wide: dict[str, list[tuple[Span, Mapping[str, frozenset[str]]]]] = defaultdict(list)
-        keyed: dict[tuple[str, ...], list[Span]] = defaultdict(list)
+        self._wide: dict[str, list[tuple[DateSpan, Mapping[str, frozenset[str]]]]] = defaultdict(list)
+        keyed: dict[tuple[str, ...], list[DateSpan]] = defaultdict(list)
         places = [fields.index(field) for field in kept]
         for span, entry in entries:
             values = [entry[place] for place in places]
@@ -235,9 +233,11 @@ def _named(ids: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(set(ids))[:MOST_NAMED]) if len(ids) > 1 else tuple(ids)
 
 
-def _read(connection: Connection, only: Collection[str] | None) -> Iterator[tuple[Span, dict[str, tuple[str, ...]]]]:
+def _read(
+    connection: Connection, only: Collection[str] | None
+) -> Iterator[tuple[DateSpan, dict[str, tuple[str, ...]]]]:
     query = select(holds.c.id, holds.c.start, holds.c.end, holds.c.criteria)
     # by one of the two: with both, SQLite would look for the few ids among all that are active
     query = query.where(ACTIVE if only is None else holds.c.id.in_(listed(connection, only)))
     for row in connection.execute(query, execution_options={"yield_per": _STREAMED}):
-        yield Span(row.id, row.start, row.end), Criteria.from_json(row.criteria).terms()
+        yield DateSpan(row.id, row.start, row.end), Criteria.from_json(row.criteria).terms()

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from recording_archive.errors import ArchiveError, ConfigurationError, RunError, StoreError
-from recording_archive.ledger import segments as chain
+from recording_archive.errors import ArchiveError, ConfigurationError, RunError
+from recording_archive.ledger import chain
+from recording_archive.ledger.chain import Head
 from recording_archive.ledger.proof_index import FOLDERS, Notes, Told, is_document, opened_notes, part_of
-from recording_archive.ledger.segments import Head
 from recording_archive.store.base import Store
 
 __all__ = ["Flaw", "Proof"]
@@ -68,9 +68,7 @@ class Proof:
 
         Raises StoreError when the folder is no archive or cannot be read.
         """
-        archive_id = self._store.identity()
-        if archive_id is None:
-            raise StoreError(f"{self._store} holds no archive.json: name the root of an archive")
+        archive_id = self._store.required_identity("name the root of an archive")
         with opened_notes() as notes:
             yield from self._read_ledger(notes, archive_id, advance)
             yield from self._compare_head(notes)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recording_archive.errors import StoreError
-from recording_archive.ledger.segments import Head, key_of
+from recording_archive.ledger.chain import Head, key_of
 
 FOLDERS = ("certificates/", "holds/", "manifests/", "policies/", "recordings/", "reports/", "tombstones/")  # sorted
 

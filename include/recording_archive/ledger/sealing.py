@@ -12,17 +12,16 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from importlib import import_module
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.rows import chunked, insert_missing
 from recording_archive.catalog.tables import events, fixity_runs, plans, runs, segments
 from recording_archive.errors import ArchiveError, StoreError
-from recording_archive.ledger import segments as chain
-from recording_archive.ledger.segments import Head
+from recording_archive.ledger import chain
+from recording_archive.ledger.chain import Head
 from recording_archive.store.base import Store
 
 __all__ = [
@@ -93,7 +92,7 @@ def unknown_segments(archive: Archive) -> list[int]:
     """
     _catch_up(archive)
     unknown, rest = [], chain.numbers(archive.store)
-    while page := list(islice(rest, _CHUNK)):
+    for page in chunked(rest, _CHUNK):
         with archive.catalog.read() as connection:
             known = set(connection.execute(select(segments.c.number).where(segments.c.number.in_(page))).scalars())
         unknown += [number for number in page if number not in known]
@@ -117,9 +116,8 @@ def to_document(row: Row[Any]) -> dict[str, Any]:
 
 def note_segment(connection: Connection, head: Head, *, count: int, at: datetime) -> None:
     """Enter a segment into the catalog; another process may have been faster."""
-    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")  # loaded by the engine already
     row = {"number": head.segment, "sha256": head.sha256, "events": count, "sealed_at": at}
-    connection.execute(dialect.insert(segments).on_conflict_do_nothing(), row)
+    insert_missing(connection, segments, [row])
 
 
 def _catch_up(archive: Archive) -> Head | None:
@@ -143,7 +141,7 @@ def _take_up(archive: Archive, number: int, before: Head | None) -> Head:
     lines = chain.read(archive.store, number, archive_id=archive.id, previous=previous)
     flawed, ours, digest = False, 0, previous
     with archive.catalog.write() as connection:
-        while page := list(islice(lines, _CHUNK)):
+        for page in chunked(lines, _CHUNK):
             header = header or page[0].told
             told = [line.told for line in page if line.told and line.number > 1]
             flawed |= any(line.flaw for line in page)

@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.rows import chunked, pages, part_of
 from recording_archive.catalog.tables import events, recordings, segments
 from recording_archive.errors import ArchiveError, PermanentError, RunError
-from recording_archive.ledger import segments as chain
+from recording_archive.ledger import chain
+from recording_archive.ledger.chain import Head
 from recording_archive.ledger.sealing import note_segment
-from recording_archive.ledger.segments import Head
 from recording_archive.model import PartId, State
-from recording_archive.recovery.result import Indexed, Result
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.store.base import Store
 
 _ORDER = (events.c.segment.nulls_last(), events.c.id)
@@ -49,7 +48,7 @@ def restore_events(store: Store, catalog: Catalog, archive_id: str) -> Iterator[
         known = _known(catalog, number)
         if known:
             before = known
-            yield Indexed("ledger", chain.key_of(number), Result.KNOWN)
+            yield Indexed("ledger", chain.key_of(number), IndexResult.KNOWN)
             continue
         try:
             with catalog.write() as connection:
@@ -58,9 +57,9 @@ def restore_events(store: Store, catalog: Catalog, archive_id: str) -> Iterator[
             raise
         except (ArchiveError, ValueError) as error:  # ValueError: text that no database takes
             before = None
-            yield Indexed("ledger", chain.key_of(number), Result.BAD, str(error))
+            yield Indexed("ledger", chain.key_of(number), IndexResult.BAD, str(error))
         else:
-            yield Indexed("ledger", chain.key_of(number), Result.ADDED)
+            yield Indexed("ledger", chain.key_of(number), IndexResult.ADDED)
     with catalog.read() as connection:
         newest = connection.execute(select(func.max(segments.c.number))).scalar() or 0
     if newest > number:
@@ -72,7 +71,7 @@ def lives(connection: Connection, parts: Collection[PartId]) -> dict[PartId, Lif
     found = {part: Life() for part in parts}
     wanted = (events.c.interaction_id.in_({part.interaction_id for part in parts}), events.c.kind.in_(_TELLING))
     for row in connection.execute(select(events).where(*wanted).order_by(*_ORDER)):
-        life = found.get(PartId(row.interaction_id, row.recording_id, row.part))
+        life = found.get(part_of(row))
         if life is not None:
             _follow(life, row.kind, row.at, row.detail or {})
     return found
@@ -80,18 +79,11 @@ def lives(connection: Connection, parts: Collection[PartId]) -> dict[PartId, Lif
 
 def restore_acknowledgements(catalog: Catalog) -> Iterator[PartId]:
     """Mark the failures that a person accepted and that did not fail again since; yield their parts."""
-    last = 0
-    while True:
-        wanted = (events.c.kind == "acknowledged", events.c.id > last)
-        with catalog.read() as connection:
-            page = connection.execute(select(events).where(*wanted).order_by(events.c.id).limit(PAGE)).all()
-        if not page:
-            return
+    for page in pages(catalog, select(events).where(events.c.kind == "acknowledged"), events.c.id):
         with catalog.write() as connection:
-            parts = {PartId(row.interaction_id, row.recording_id, row.part) for row in page}
+            parts = {part_of(row) for row in page}
             changed = [part for part in parts if _acknowledge(connection, part)]
         yield from changed
-        last = page[-1].id
 
 
 def is_told(connection: Connection, kind: str, part: PartId, run_id: str, until: datetime) -> bool:
@@ -112,7 +104,7 @@ def told_files(catalog: Catalog, kind: str) -> dict[str, str]:
 
 
 def _missing(number: int) -> Indexed:
-    return Indexed("ledger", chain.key_of(number), Result.BAD, "missing: restore it from a copy of the archive")
+    return Indexed("ledger", chain.key_of(number), IndexResult.BAD, "missing: restore it from a copy of the archive")
 
 
 def _known(catalog: Catalog, number: int) -> Head | None:
@@ -126,7 +118,7 @@ def _enter(connection: Connection, store: Store, number: int, archive_id: str, b
     lines = chain.read(store, number, archive_id=archive_id, previous=before.sha256 if before else None)
     header: Mapping[str, Any] = {}
     digest = ""
-    while page := list(islice(lines, PAGE)):
+    for page in chunked(lines):
         for line in page:
             if line.flaw:
                 raise PermanentError(f"line {line.number} {line.flaw}: restore the segment from a copy of the archive")

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from hashlib import sha256
-from itertools import islice
 
 from sqlalchemy import Connection, select
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import holds
-from recording_archive.errors import PermanentError, RunError, StoreError
+from recording_archive.errors import PermanentError, RunError
 from recording_archive.holds import rows
 from recording_archive.holds.documents import FOLDER, Hold, parse, parse_release, read_key, release_key_of
 from recording_archive.recovery.from_events import told_files
-from recording_archive.recovery.result import Indexed, Result
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.store.base import Store
 
 _PAGE = 100  # documents of one transaction
@@ -31,10 +31,9 @@ def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
 
     A release that cannot be read, or whose hold is missing, is bad: the hold goes on holding.
     """
-    if (archive_id := store.identity()) is None:
-        raise StoreError(f"{store} holds no archive.json: is its volume mounted, and is RECORDING_ARCHIVE_URL right?")
+    archive_id = store.required_identity()
     hashes, keys = told_files(catalog, "held") | told_files(catalog, "released"), store.list(FOLDER)
-    while page := list(islice(keys, _PAGE)):
+    for page in chunked(keys, _PAGE):
         contents = {key: _read(store, key) for key in page}
         found = []
         with catalog.write() as connection:
@@ -45,11 +44,11 @@ def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
                     _require_release(connection, store, key)
                 except PermanentError as error:
                     problem = str(error)
-                result = Result.BAD if problem else Result.ADDED if added else Result.KNOWN
+                result = IndexResult.BAD if problem else IndexResult.ADDED if added else IndexResult.KNOWN
                 found.append(Indexed("holds", key, result, problem))
         yield from found
     for key in sorted(hashes):
-        yield Indexed("holds", key, Result.BAD, "the ledger tells of it, and it is gone: restore it from a copy")
+        yield Indexed("holds", key, IndexResult.BAD, "the ledger tells of it, and it is gone: restore it from a copy")
 
 
 def _read(store: Store, key: str) -> bytes | PermanentError:

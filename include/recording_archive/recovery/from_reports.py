@@ -7,16 +7,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from recording_archive.archiving import coverage
 from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.rows import is_part
 from recording_archive.catalog.tables import recordings, runs
 from recording_archive.errors import ArchiveError, FixityError, RunError
 from recording_archive.model import FAILURES, WHOLE, Outcome, PartId, State
 from recording_archive.recovery.from_events import is_told, told_files
 from recording_archive.recovery.from_run_reports import ENTERING
-from recording_archive.recovery.result import Indexed, Result
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.reports.reading import (
     StoredReport,
     check_bytes,
@@ -52,7 +53,7 @@ def index_reports(store: Store, catalog: Catalog) -> Iterator[Indexed]:
             except RunError:
                 raise
             except ArchiveError as error:
-                yield Indexed("runs", document, Result.BAD, str(error))
+                yield Indexed("runs", document, IndexResult.BAD, str(error))
             else:
                 yield from indexed
     yield from _unfinished(store, catalog, vouched)
@@ -76,7 +77,7 @@ def _unfinished(store: Store, catalog: Catalog, vouched: Mapping[str, str]) -> I
             files = {each: hash_of(store, each) for each in _files_of(store, key)}
             with catalog.write() as connection:
                 record(connection, "reported", None, at=datetime.now(UTC), detail={"unfinished": True, "files": files})
-            yield Indexed("reports", key, Result.ADDED)
+            yield Indexed("reports", key, IndexResult.ADDED)
 
 
 def _check(store: Store, document: str, vouched: Mapping[str, str]) -> None:
@@ -106,14 +107,14 @@ def _enter_report(connection: Connection, report: StoredReport, rows: Iterable[M
     """Run, coverage and failures of one report, unless the catalog has the run as it was then or later."""
     known = connection.execute(select(runs).where(runs.c.run_id == report.run_id)).one_or_none()
     if known is not None and (known.closed_at is None or known.closed_at >= report.closed_at):
-        yield Indexed("runs", report.key, Result.KNOWN)
+        yield Indexed("runs", report.key, IndexResult.KNOWN)
         return
     facts = _run_columns(report)
     if known is None:
         connection.execute(insert(runs).values(**facts))
     else:
         connection.execute(update(runs).where(runs.c.run_id == report.run_id).values(**facts))
-    yield Indexed("runs", report.key, Result.ADDED)
+    yield Indexed("runs", report.key, IndexResult.ADDED)
     if report.covers and report.window:
         coverage.close(
             connection,
@@ -123,13 +124,13 @@ def _enter_report(connection: Connection, report: StoredReport, rows: Iterable[M
             kind=report.kind,
             at=report.closed_at,
         )
-        yield Indexed("coverage", report.key, Result.ADDED)
+        yield Indexed("coverage", report.key, IndexResult.ADDED)
     for row in rows:
         comes_again = row["status"] == Outcome.DEFERRED or row["recordingId"] == WHOLE
         if comes_again:
             _defer(connection, report, row)
         elif row["status"] in FAILURES and _fail(connection, report, row):
-            yield Indexed("failures", report.key, Result.ADDED)
+            yield Indexed("failures", report.key, IndexResult.ADDED)
 
 
 def _run_columns(report: StoredReport) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _run_columns(report: StoredReport) -> dict[str, Any]:
 def _defer(connection: Connection, report: StoredReport, row: Mapping[str, str]) -> None:
     """Have the next scheduled run ask again for what waited, or was never named: it may be archived since."""
     part = PartId(row["interactionId"], row["recordingId"], int(row["part"]))
-    known = connection.execute(select(recordings).where(_same(part))).first()
+    known = connection.execute(select(recordings).where(is_part(recordings, part))).first()
     if known is None and row["status"] != Outcome.EXCLUDED:
         date = datetime.fromisoformat(row["interactionDate"]) if row["interactionDate"] else None
         facts = {"interaction_date": date, "retry_at": report.closed_at, "last_error": row["error"]}
@@ -162,14 +163,14 @@ def _defer(connection: Connection, report: StoredReport, row: Mapping[str, str])
 def _fail(connection: Connection, report: StoredReport, row: Mapping[str, str]) -> bool:
     """Count a reported failure of a part that is not archived; reports need not come in order of time."""
     part = PartId(row["interactionId"], row["recordingId"], int(row["part"]))
-    known = connection.execute(select(recordings).where(_same(part))).one_or_none()
+    known = connection.execute(select(recordings).where(is_part(recordings, part))).one_or_none()
     if known is None:
         date = datetime.fromisoformat(row["interactionDate"]) if row["interactionDate"] else None
         values = {**part._asdict(), "state": State.DISCOVERED, "interaction_date": date}
         connection.execute(insert(recordings).values(**values, **_counted(None, report.closed_at, row["error"])))
     elif known.state == State.DISCOVERED:
         values = _counted(known, report.closed_at, row["error"])
-        connection.execute(update(recordings).where(_same(part)).values(**values))
+        connection.execute(update(recordings).where(is_part(recordings, part)).values(**values))
     else:
         return False
     if not is_told(connection, "failed", part, report.run_id, report.closed_at):
@@ -194,7 +195,3 @@ def _counted(known: Row[Any] | None, at: datetime, error: str) -> dict[str, Any]
 def _wait(failures: int) -> timedelta:
     """How long after the latest of so many failures a run tries again, as `books` has it."""
     return timedelta(days=2 ** min(failures - 1, 10), hours=-12)
-
-
-def _same(part: PartId) -> Any:
-    return and_(*(recordings.c[name] == value for name, value in part._asdict().items()))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
-from recording_archive.catalog.rows import PAGE
+from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import dispositions, fixity_runs, plans, readings
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.fixity.report import ESCALATED, FACTS
-from recording_archive.recovery.result import Indexed, Result
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.reports.reading import damage_named, read_head, read_rows
 from recording_archive.store.base import Store
 
@@ -74,16 +73,16 @@ def _enter(
     """Enter a run and its rows, unless the catalog has the run as it was then or later."""
     known = connection.execute(select(table.c.closed_at).where(table.c.run_id == run["run_id"])).one_or_none()
     if known is not None and (known.closed_at is None or known.closed_at >= run["closed_at"]):
-        yield Indexed("runs", run["report_key"], Result.KNOWN)
+        yield Indexed("runs", run["report_key"], IndexResult.KNOWN)
         return
     for each in (table, rows_of):
         connection.execute(delete(each).where(each.c.run_id == run["run_id"]))
     connection.execute(insert(table), run)
     named = ({"run_id": run["run_id"], **row} for row in rows)
     with damage_named(run["report_key"]):
-        while page := list(islice(named, PAGE)):
+        for page in chunked(named):
             connection.execute(insert(rows_of), page)
-    yield Indexed("runs", run["report_key"], Result.ADDED)
+    yield Indexed("runs", run["report_key"], IndexResult.ADDED)
 
 
 def _disposition(row: Cells) -> dict[str, Any]:

@@ -6,20 +6,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from recording_archive.catalog.database import Catalog, record
-from recording_archive.catalog.rows import NO_FAILURE
+from recording_archive.catalog.rows import NO_FAILURE, chunked, is_part, part_of
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.disposition import certificate
-from recording_archive.disposition.plan_table import part_of
 from recording_archive.disposition.tombstone import key_of, to_recording
-from recording_archive.errors import PermanentError, RunError, StoreError
+from recording_archive.errors import PermanentError, RunError
 from recording_archive.model import PartId, State, is_safe_id
-from recording_archive.recovery.result import Indexed, Result
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.retention.rules import Action
 from recording_archive.store import sidecar
 from recording_archive.store.base import Store
@@ -30,20 +28,19 @@ def reindex_tombstones(store: Store, catalog: Catalog) -> Iterator[Indexed]:
 
     A recording that lies in the archive in spite of its tombstone is bad, and left as it is: someone put it back.
     """
-    if (archive_id := store.identity()) is None:
-        raise StoreError(f"{store} holds no archive.json: is its volume mounted, and is RECORDING_ARCHIVE_URL right?")
+    archive_id = store.required_identity()
     for what, enter in (("tombstones", _enter_tombstone), ("certificates", _enter_certificate)):
         keys = store.list(f"{what}/")
-        while page := list(islice(keys, _PAGE)):
+        for page in chunked(keys, _PAGE):
             told = {key: _read(store, key) for key in page}
             found = []
             with catalog.write() as connection:
                 for key, content in told.items():
                     try:
                         added = enter(connection, store, archive_id, key, content)
-                        found.append(Indexed(what, key, Result.ADDED if added else Result.KNOWN))
+                        found.append(Indexed(what, key, IndexResult.ADDED if added else IndexResult.KNOWN))
                     except PermanentError as error:
-                        found.append(Indexed(what, key, Result.BAD, str(error)))
+                        found.append(Indexed(what, key, IndexResult.BAD, str(error)))
             yield from found
 
 
@@ -72,7 +69,7 @@ def _enter_tombstone(
     told = to_recording(content, key)
     _require_sound(told, json.loads(content)["archiveId"], archive_id, key)
     part = PartId(told["interaction_id"], told["recording_id"], told["part"])
-    known = connection.execute(select(recordings).where(_same(recordings, part))).one_or_none()
+    known = connection.execute(select(recordings).where(is_part(recordings, part))).one_or_none()
     if known is not None and (known.deleting_at or known.certificate):
         if known.stored_sha256 != told["stored_sha256"]:
             raise PermanentError(f"{key} tells of {told['stored_sha256']}, the catalog of {known.stored_sha256}")
@@ -86,7 +83,7 @@ def _enter_tombstone(
     if known is None:
         connection.execute(insert(recordings).values(**values))
     else:
-        connection.execute(update(recordings).where(_same(recordings, part)).values(**values, **NO_FAILURE))
+        connection.execute(update(recordings).where(is_part(recordings, part)).values(**values, **NO_FAILURE))
     return True
 
 
@@ -153,7 +150,7 @@ def _agree(store: Store, row: Row[Any], digest: str) -> bool:
 def _tell(connection: Connection, row: Row[Any], number: str, files: Mapping[str, str]) -> None:
     """Write the event that the ledger would have, unless it has it."""
     kind = "erased" if row.deletion["action"] == Action.ERASE else "purged"
-    told = select(events.c.id).where(_same(events, part_of(row)), events.c.kind == kind).limit(1)
+    told = select(events.c.id).where(is_part(events, part_of(row)), events.c.kind == kind).limit(1)
     if connection.execute(told).first() is None:
         facts = {name: row.deletion.get(name) for name in ("plan", "policy", "rule")}
         detail = {"certificate": number, "storedSha256": row.stored_sha256, **facts, "files": dict(files)}
@@ -166,7 +163,3 @@ def _rows(connection: Connection, parts: Sequence[PartId]) -> Sequence[Row[Any]]
     wanted = set(parts)
     rows = connection.execute(select(recordings).where(recordings.c.interaction_id.in_(interactions))).all()
     return [row for row in rows if part_of(row) in wanted]
-
-
-def _same(table: Any, part: PartId) -> Any:
-    return and_(*(table.c[name] == value for name, value in part._asdict().items()))

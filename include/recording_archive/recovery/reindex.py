@@ -14,13 +14,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.catalog.rows import NO_FAILURE, PAGE
+from recording_archive.catalog.rows import NO_FAILURE, chunked, is_part
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.errors import ArchiveError, PermanentError, RunError, StoreError
 from recording_archive.fixity.examine import differing
@@ -29,13 +28,13 @@ from recording_archive.recovery.from_events import Life, lives, restore_acknowle
 from recording_archive.recovery.from_holds import reindex_holds
 from recording_archive.recovery.from_reports import index_reports
 from recording_archive.recovery.from_tombstones import reindex_tombstones
-from recording_archive.recovery.result import Indexed, Result
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.settings import Settings
 from recording_archive.store import sidecar
 from recording_archive.store.base import IDENTITY_KEY, Store
 from recording_archive.store.locate import store_at
 
-__all__ = ["Indexed", "Result", "reindex"]
+__all__ = ["Indexed", "reindex"]
 
 
 def reindex(settings: Settings) -> Iterator[Indexed]:
@@ -44,9 +43,7 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
     Raises StoreError when the root is no archive or the catalog indexes another one.
     """
     store, catalog = store_at(settings), Catalog(settings.catalog)
-    archive_id, in_catalog = store.identity(), catalog.archive_id()
-    if archive_id is None:
-        raise StoreError(f"{store} holds no archive.json: is its volume mounted, and is RECORDING_ARCHIVE_URL right?")
+    archive_id, in_catalog = store.required_identity(), catalog.archive_id()
     if in_catalog not in (None, archive_id):
         raise StoreError(
             f"The root {store} holds archive {archive_id}, the catalog indexes {in_catalog}: set "
@@ -56,7 +53,7 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
     yield from _index_recordings(store, catalog, archive_id)
     yield from reindex_tombstones(store, catalog)
     yield from index_reports(store, catalog)
-    yield from (Indexed("acknowledged", str(part), Result.ADDED) for part in restore_acknowledgements(catalog))
+    yield from (Indexed("acknowledged", str(part), IndexResult.ADDED) for part in restore_acknowledgements(catalog))
     yield from reindex_holds(store, catalog)
     catalog.bind(archive_id, _created(store))
     catalog.close()
@@ -64,7 +61,7 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
 
 def _index_recordings(store: Store, catalog: Catalog, archive_id: str) -> Iterator[Indexed]:
     keys = (key for key in store.list("recordings/") if key.endswith(".json"))
-    while page := list(islice(keys, PAGE)):
+    for page in chunked(keys):
         told: dict[str, dict[str, Any]] = {}
         for key in page:
             try:
@@ -72,7 +69,7 @@ def _index_recordings(store: Store, catalog: Catalog, archive_id: str) -> Iterat
             except RunError:
                 raise
             except ArchiveError as error:
-                yield Indexed("recordings", key, Result.BAD, str(error))
+                yield Indexed("recordings", key, IndexResult.BAD, str(error))
         with catalog.write() as connection:
             indexed = list(_enter_page(connection, told))
         yield from indexed
@@ -137,7 +134,7 @@ def _enter_page(connection: Connection, told: Mapping[str, dict[str, Any]]) -> I
     for key, row in told.items():
         on_its_way = known.get(_part_of(row), {}).get("deleting_at")  # the next run of enforce_retention finishes that
         if not row["verified_ok"] and on_its_way is None:
-            yield Indexed("recordings", key, Result.BAD, f"its object {row['key']} is missing or has another size")
+            yield Indexed("recordings", key, IndexResult.BAD, f"its object {row['key']} is missing or has another size")
     life_of = lives(connection, [_part_of(row) for row in told.values()])
     new: list[dict[str, Any]] = []
     told_of: list[dict[str, Any]] = []
@@ -149,17 +146,17 @@ def _enter_page(connection: Connection, told: Mapping[str, dict[str, Any]]) -> I
             continue
         if life.sidecar_sha256 not in (None, row["sidecar_sha256"]):
             problem = f"its SHA-256 is {row['sidecar_sha256']}, the ledger has {life.sidecar_sha256}: {_RESTORE}"
-            yield Indexed("recordings", key, Result.BAD, problem)
+            yield Indexed("recordings", key, IndexResult.BAD, problem)
             continue
         full = _LIVING | row | life.columns
         full["verified_ok"] = full["verified_ok"] and row["verified_ok"]
         if part in known:
-            connection.execute(update(recordings).where(_same(part)).values(**full, **NO_FAILURE))
+            connection.execute(update(recordings).where(is_part(recordings, part)).values(**full, **NO_FAILURE))
         else:
             new.append(full)
         known[part] = full
         told_of += [] if life.archived else [_archived_event(part, row)]
-        yield Indexed("recordings", key, Result.ADDED)
+        yield Indexed("recordings", key, IndexResult.ADDED)
     for table, rows in ((recordings, new), (events, told_of)):
         if rows:
             connection.execute(insert(table), rows)
@@ -172,10 +169,10 @@ def _compare(connection: Connection, key: str, row: Mapping[str, Any], known: Ma
         told = life.columns if row["verified_ok"] else {**life.columns, "verified_ok": False}  # its object is not whole
         behind = {name: value for name, value in told.items() if known[name] != value}
         if behind:
-            connection.execute(update(recordings).where(_same(part)).values(**behind))
+            connection.execute(update(recordings).where(is_part(recordings, part)).values(**behind))
     names = differing(known, row)
     problem = f"the catalog has another {', '.join(names)}; it was left as it is" if names else None
-    return Indexed("recordings", key, Result.BAD if problem else Result.KNOWN, problem)
+    return Indexed("recordings", key, IndexResult.BAD if problem else IndexResult.KNOWN, problem)
 
 
 def _archived_event(part: PartId, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,10 +183,6 @@ def _archived_event(part: PartId, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part_of(row: Mapping[str, Any]) -> PartId:
     return PartId(row["interaction_id"], row["recording_id"], row["part"])
-
-
-def _same(part: PartId) -> Any:
-    return and_(*(recordings.c[name] == value for name, value in part._asdict().items()))
 
 
 def _created(store: Store) -> datetime:

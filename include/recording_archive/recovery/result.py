@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Result(StrEnum):
+class IndexResult(StrEnum):
     """Whether the catalog learned it, knew it, or cannot take it."""
 
     ADDED = "added"
@@ -20,5 +20,5 @@ class Indexed:
 
     what: str
     key: str
-    result: Result
+    result: IndexResult
     problem: str | None = None

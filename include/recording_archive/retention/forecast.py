@@ -13,18 +13,18 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Date, Row, Time, cast, false, func, literal, select, tuple_
+from sqlalchemy import Connection, Date, Row, Time, cast, false, func, select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.rows import PAGE, pages
 from recording_archive.catalog.tables import holds, recordings
 from recording_archive.holds import COLUMNS, Matcher, holding
 from recording_archive.model import PartId, State
-from recording_archive.retention import policy_in_force as policies
-from recording_archive.retention.forecast_counting import Count, Lot, Place
+from recording_archive.retention import policy_in_force
+from recording_archive.retention.forecast_counting import Count, ForecastCell, Lot
 from recording_archive.retention.forecast_figures import Amount, Forecast
 from recording_archive.retention.rules import ATTRIBUTES, Policy, restored_until
 
-PAGE = 1000  # rows in memory at once
 _MOST_ASKED = 20_000  # recordings whose holds are asked for a page at a time
 _STORED = (State.ARCHIVED, State.QUARANTINED)
 _c = recordings.c
@@ -42,7 +42,7 @@ def forecast(
     With ``policy`` also what that one would do instead. Nothing is changed.
     """
     at = (as_of or archive.clock()).astimezone(UTC)
-    compared = [each for each in (policies.in_force(archive), policy) if each]
+    compared = [each for each in (policy_in_force.in_force(archive), policy) if each]
     count = Count(compared, at, months)
     with archive.catalog.read() as connection:
         for lot in _lots(connection, count, at):
@@ -86,7 +86,7 @@ def _any_hold(connection: Connection) -> bool:
     return connection.execute(select(holds.c.id).where(holds.c.released_at.is_(None)).limit(1)).first() is not None
 
 
-def _staying(connection: Connection, count: Count, at: datetime) -> Iterator[tuple[Lot, Place]]:
+def _staying(connection: Connection, count: Count, at: datetime) -> Iterator[tuple[Lot, ForecastCell]]:
     """What would be due but is held, possibly held or lately restored, one by one."""
     # A matcher reads all holds once; asking for a page reads those that its recordings may meet.
     holding_of = Matcher(connection).of if count.due() > _MOST_ASKED else partial(holding, connection)
@@ -96,21 +96,15 @@ def _staying(connection: Connection, count: Count, at: datetime) -> Iterator[tup
         due = [row for part, row in stored.items() if count.is_due(lots[part])]
         for part, held_by in (holding_of(due) if due else {}).items():
             if held_by:
-                yield lots[part], Place.HELD if held_by.held else Place.POSSIBLY_HELD
+                yield lots[part], ForecastCell.HELD if held_by.held else ForecastCell.POSSIBLY_HELD
             elif (until := restored_until(stored[part])) and until > at:
-                yield lots[part], Place.RESTORED
+                yield lots[part], ForecastCell.RESTORED
 
 
 def _pages(connection: Connection, days: int, at: datetime) -> Iterator[Sequence[Row[Any]]]:
     """Recordings of that many days ago and older ones. By date alone: another condition would take another index."""
     expired = _c.interaction_date <= at - timedelta(days=days)
-    query = select(*_LOOKED_AT).where(expired).order_by(*_ORDER).limit(PAGE)
-    page = connection.execute(query).all()
-    while page:
-        yield page
-        last = [literal(getattr(page[-1], column.name), column.type) for column in _ORDER]
-        beyond = (_ORDER[0] >= last[0], tuple_(*_ORDER) > tuple_(*last))  # the first is what an index can search
-        page = connection.execute(query.where(*beyond)).all()
+    return pages(connection, select(*_LOOKED_AT).where(expired), *_ORDER, size=PAGE)
 
 
 def _lot_of(row: Row[Any], count: Count, at: datetime) -> Lot:

@@ -11,14 +11,14 @@ from functools import lru_cache
 from types import SimpleNamespace
 
 from recording_archive.model import State
-from recording_archive.retention.forecast_figures import Amount, ByRule, Forecast, Month, Outlook
+from recording_archive.retention.forecast_figures import Amount, ByRule, Forecast, MonthForecast, Outlook
 from recording_archive.retention.rules import DEFAULT, Policy, decide, later
 
 Governed = tuple[str, int]
 _MOST_DECISIONS = 10_000  # remembered
 
 
-class Place(StrEnum):
+class ForecastCell(StrEnum):
     """Where a recording counts in an outlook."""
 
     DUE = "due"
@@ -53,23 +53,25 @@ class Side:
         self.policy = policy
         self._today = at.date()
         self._months = [_month(_nth_month(self._today, number)) for number in range(months)]
-        self._amounts: defaultdict[tuple[Place, str, str], Amount] = defaultdict(Amount)
+        self._amounts: defaultdict[tuple[ForecastCell, str, str], Amount] = defaultdict(Amount)
 
-    def place(self, lot: Lot, governed: Governed, stays: Place | None = None) -> tuple[Place, str, str]:
+    def place(self, lot: Lot, governed: Governed, stays: ForecastCell | None = None) -> tuple[ForecastCell, str, str]:
         """Where ``lot`` counts, in which month, and by which rule; when it is due and ``stays``, there."""
         rule, days = governed
         if lot.day is None:
-            return Place.UNDATED, "", rule
+            return ForecastCell.UNDATED, "", rule
         expires = later(lot.day, days).date()
         expired = expires < self._today or (expires == self._today and lot.early)
         if lot.state == State.QUARANTINED:
-            return Place.QUARANTINED if expired else Place.RESTORABLE, "", rule
+            return ForecastCell.QUARANTINED if expired else ForecastCell.RESTORABLE, "", rule
         if not expired:
             month = _month(expires)
-            return (Place.EXPIRING, month, rule) if month <= self._months[-1] else (Place.BEYOND, "", rule)
-        return (stays or Place.DUE) if lot.verified else Place.UNVERIFIED, "", rule
+            return (
+                (ForecastCell.EXPIRING, month, rule) if month <= self._months[-1] else (ForecastCell.BEYOND, "", rule)
+            )
+        return (stays or ForecastCell.DUE) if lot.verified else ForecastCell.UNVERIFIED, "", rule
 
-    def add(self, place: tuple[Place, str, str], amount: Amount) -> None:
+    def add(self, place: tuple[ForecastCell, str, str], amount: Amount) -> None:
         """Count ``amount`` there."""
         self._amounts[place] += amount
 
@@ -78,26 +80,26 @@ class Side:
         governing = {rule for (_, _, rule), amount in self._amounts.items() if amount.recordings}
         return Outlook(
             policy=self.policy,
-            due=self._by_rule(Place.DUE),
-            held=self._total(Place.HELD),
-            possibly_held=self._total(Place.POSSIBLY_HELD),
-            unverified=self._total(Place.UNVERIFIED),
-            months=tuple(Month(month, self._by_rule(Place.EXPIRING, month)) for month in self._months),
-            beyond=self._by_rule(Place.BEYOND),
-            undated=self._total(Place.UNDATED),
-            quarantined=self._total(Place.QUARANTINED),
-            restorable=self._total(Place.RESTORABLE),
-            restored=self._total(Place.RESTORED),
+            due=self._by_rule(ForecastCell.DUE),
+            held=self._total(ForecastCell.HELD),
+            possibly_held=self._total(ForecastCell.POSSIBLY_HELD),
+            unverified=self._total(ForecastCell.UNVERIFIED),
+            months=tuple(MonthForecast(month, self._by_rule(ForecastCell.EXPIRING, month)) for month in self._months),
+            beyond=self._by_rule(ForecastCell.BEYOND),
+            undated=self._total(ForecastCell.UNDATED),
+            quarantined=self._total(ForecastCell.QUARANTINED),
+            restorable=self._total(ForecastCell.RESTORABLE),
+            restored=self._total(ForecastCell.RESTORED),
             idle_rules=tuple(rule.name for rule in self.policy.rules if rule.name not in governing),
         )
 
-    def _by_rule(self, place: Place, month: str = "") -> ByRule:
+    def _by_rule(self, place: ForecastCell, month: str = "") -> ByRule:
         """The rules that govern any of it, in the order of the policy."""
         names = (*(rule.name for rule in self.policy.rules), DEFAULT)
         amounts = {name: self._amounts.get((place, month, name), Amount()) for name in names}
         return {name: amount for name, amount in amounts.items() if amount.recordings}
 
-    def _total(self, place: Place) -> Amount:
+    def _total(self, place: ForecastCell) -> Amount:
         return sum((amount for key, amount in self._amounts.items() if key[0] is place), Amount())
 
 
@@ -112,18 +114,18 @@ class Count:
         """What governs recordings with such values in `columns`, under each policy; remembered, as few differ."""
         self.restored = 0
 
-    def add(self, lot: Lot, stays: Place | None = None, *, times: int = 1) -> None:
+    def add(self, lot: Lot, stays: ForecastCell | None = None, *, times: int = 1) -> None:
         """Count a lot in; with ``times`` -1 count it out again."""
         amount = Amount(times * lot.amount.recordings, times * lot.amount.stored_bytes)
         places = self._places(lot, stays)
         for side, place in zip(self._sides, places, strict=True):
             side.add(place, amount)
-        self._due[tuple(place[0] is Place.DUE for place in places)] += amount
+        self._due[tuple(place[0] is ForecastCell.DUE for place in places)] += amount
         self.restored += times * lot.restored
 
     def is_due(self, lot: Lot) -> bool:
         """Whether a lot is due under any of the policies, unless something else lets it stay."""
-        return any(place[0] is Place.DUE for place in self._places(lot))
+        return any(place[0] is ForecastCell.DUE for place in self._places(lot))
 
     def due(self) -> int:
         """How many recordings are, so far."""
@@ -139,7 +141,7 @@ class Count:
         sooner, spared = self._due[False, True], self._due[True, False]
         return Forecast(at, quarantine_days, in_force, proposed[0] if proposed else None, sooner, spared)
 
-    def _places(self, lot: Lot, stays: Place | None = None) -> list[tuple[Place, str, str]]:
+    def _places(self, lot: Lot, stays: ForecastCell | None = None) -> list[tuple[ForecastCell, str, str]]:
         return [side.place(lot, governed, stays) for side, governed in zip(self._sides, lot.governed, strict=True)]
 
     def _govern(self, asked: tuple[str | None, ...]) -> tuple[Governed, ...]:

@@ -34,7 +34,7 @@ def total(by_rule: ByRule) -> Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class MonthForecast:
     """What expires in one month in UTC, such as ``2027-03``; of the current month what is still to come."""
 
     month: str
@@ -54,7 +54,7 @@ class Outlook:
     held: Amount
     possibly_held: Amount
     unverified: Amount
-    months: tuple[Month, ...]
+    months: tuple[MonthForecast, ...]
     beyond: ByRule  # expires after the last of the months
     undated: Amount
     quarantined: Amount  # already, and still expired

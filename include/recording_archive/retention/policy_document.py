@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from recording_archive.errors import ConfigurationError
-from recording_archive.retention import strict_yaml as plain_yaml
+from recording_archive.retention import strict_yaml
 from recording_archive.retention.rules import ATTRIBUTES, DEFAULT, Policy, Rule
-from recording_archive.retention.strict_yaml import MOST_BYTES, Document, Place
+from recording_archive.retention.strict_yaml import MOST_BYTES, YamlDocument, YamlPath
 
 __all__ = ["MOST_BYTES", "MOST_DAYS", "read_policy"]
 
@@ -92,7 +92,7 @@ def read_policy(content: bytes, name: str) -> Policy:
 
     Raise ConfigurationError that names every line that is wrong and what to write there.
     """
-    document = plain_yaml.read(content, name)
+    document = strict_yaml.read(content, name)
     if document.value is None:
         raise ConfigurationError(f"{name} is empty: write at least name and defaultDays")
     try:
@@ -107,7 +107,7 @@ def read_policy(content: bytes, name: str) -> Policy:
     return Policy(version, told.name, told.default_days, rules, origin=name, document=content)
 
 
-def _flaws(told: _Policy) -> Iterator[tuple[Place, str]]:
+def _flaws(told: _Policy) -> Iterator[tuple[YamlPath, str]]:
     """What is wrong with rules although each value is right."""
     names = {DEFAULT: "the days that apply where no rule matches"}
     for number, rule in enumerate(told.rules):
@@ -143,7 +143,7 @@ def _unknown(key: str, around: str) -> str:
     return f"{key[:40]!r} is not known here: {guess}"
 
 
-def _error(name: str, document: Document, found: list[tuple[Place, str]]) -> ConfigurationError:
+def _error(name: str, document: YamlDocument, found: list[tuple[YamlPath, str]]) -> ConfigurationError:
     told = [f"line {document.line(place)}: {problem}" for place, problem in found[:_MOST_ERRORS]]
     more = [f"and {len(found) - _MOST_ERRORS} more"] if len(found) > _MOST_ERRORS else []
     return ConfigurationError(f"{name}, {'; '.join(told + more)}")

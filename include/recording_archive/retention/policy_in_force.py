@@ -18,7 +18,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
 from recording_archive.catalog.tables import events
 from recording_archive.errors import ConfigurationError, StoreError
-from recording_archive.ledger import sealing as ledger
+from recording_archive.ledger import sealing
 from recording_archive.retention.policy_document import MOST_BYTES, read_policy
 from recording_archive.retention.rules import Policy
 from recording_archive.settings import Settings
@@ -81,7 +81,7 @@ def adopt(archive: Archive, content: bytes, name: str, *, actor: str) -> Policy:
         )
     policy = read_policy(content, name)
     key = _enter(archive, policy, actor=actor)
-    ledger.seal(archive)
+    sealing.seal(archive)
     return replace(policy, origin=key)
 
 

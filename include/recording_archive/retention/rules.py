@@ -140,7 +140,7 @@ class Kept(StrEnum):
     WAITING = "waiting"  # in quarantine, not long enough
 
 
-class Holding(Protocol):
+class HoldIds(Protocol):
     """The ids of the holds on a recording, as `holds.Holding` has them."""
 
     @property
@@ -168,7 +168,7 @@ class Verdict:
         return self.kept is None or self.kept is Kept.WAITING
 
 
-def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, holding: Holding | None) -> Verdict:
+def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, holding: HoldIds | None) -> Verdict:
     """Say what ``policy`` does at ``as_of`` with ``row``, which has the columns of `recordings` as attributes.
 
     A quarantined recording that has not expired, because the policy changed, is kept as too young. With time alone a
@@ -183,7 +183,7 @@ def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, ho
     return heed(Verdict(None if kept else action, kept, rule, days, expires_at), holding)
 
 
-def heed(verdict: Verdict, holding: Holding | None) -> Verdict:
+def heed(verdict: Verdict, holding: HoldIds | None) -> Verdict:
     """The verdict in the light of holds, which keep what would go now or later."""
     if holding is None or not verdict.may_go or not (holding.held or holding.possibly):
         return verdict

@@ -17,7 +17,7 @@ import yaml  # type: ignore[import-untyped]  # its stubs are a package of their 
 from recording_archive.errors import ConfigurationError
 
 MOST_BYTES = 256 * 1024
-Place = tuple[str | int, ...]
+YamlPath = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
@@ -34,20 +34,20 @@ _ODD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class YamlDocument:
     """What a document says, and at which line (from 1) each place of it stands."""
 
     value: Any
-    lines: Mapping[Place, int]
+    lines: Mapping[YamlPath, int]
 
-    def line(self, place: Place) -> int:
+    def line(self, place: YamlPath) -> int:
         """The line of ``place``, or of the nearest thing around it that is there."""
         while place not in self.lines:
             place = place[:-1]
         return self.lines[place]
 
 
-def read(content: bytes, name: str) -> Document:
+def read(content: bytes, name: str) -> YamlDocument:
     """Read a document of at most `MOST_BYTES`; raise ConfigurationError with ``name``, the line and the remedy."""
     if len(content) > MOST_BYTES:
         raise ConfigurationError(f"{name} has more than {MOST_BYTES} bytes: is it the right file?")
@@ -67,18 +67,18 @@ def read(content: bytes, name: str) -> Document:
         raise ConfigurationError(f"{name}, line {line}: has a character that YAML forbids: remove it") from error
     except RecursionError as error:
         raise ConfigurationError(f"{name} is nested too deeply: is it the right file?") from error
-    return Document(value, reading.lines)
+    return YamlDocument(value, reading.lines)
 
 
 class _Reading:
     """Turns nodes into values; what was met before is met again by an alias alone."""
 
     def __init__(self, name: str) -> None:
-        self.lines: dict[Place, int] = {(): 1}
+        self.lines: dict[YamlPath, int] = {(): 1}
         self._name = name
         self._met: set[int] = set()
 
-    def value(self, node: Any, place: Place) -> Any:
+    def value(self, node: Any, place: YamlPath) -> Any:
         self._meet(node)
         self.lines.setdefault(place, _line(node))
         kind = node.tag.removeprefix(_TAG)
@@ -88,7 +88,7 @@ class _Reading:
             return [self.value(item, (*place, number)) for number, item in enumerate(node.value)]
         return self._scalar(node)
 
-    def _mapping(self, node: Any, place: Place) -> dict[str, Any]:
+    def _mapping(self, node: Any, place: YamlPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             self._meet(key_node)

@@ -151,6 +151,13 @@ class Store(Protocol):
             raise StoreError(f"{self} has format version {version}: install a release of this software that knows it")
         return archive_id
 
+    def required_identity(self, remedy: str = "is its volume mounted, and is RECORDING_ARCHIVE_URL right?") -> str:
+        """Return the id of the archive; raise StoreError with the remedy when none was founded here."""
+        archive_id = self.identity()
+        if archive_id is None:
+            raise StoreError(f"{self} holds no archive.json: {remedy}")
+        return archive_id
+
     def found(self, archive_id: str, created: datetime) -> None:
         """Make this place the archive ``archive_id``, once; raise StoreError when it is another archive already."""
         document = {"id": archive_id, "created": created.isoformat(), "formatVersion": _FORMAT_VERSION}

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
 
-__all__ = ["MediaHosts", "Place", "refusal", "resolve"]
+__all__ = ["CheckedHost", "MediaHosts", "refusal", "resolve"]
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
 
 REMEDY = "in the extra of the connection genesys_cloud_default"
@@ -53,7 +53,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CheckedHost:
     """Where one request goes: a checked host, and the addresses that were checked with it, best first.
 
     ``addresses`` is empty only when a proxy makes the connection, and then the place is always a TLS one.
@@ -82,7 +82,7 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return [str(answer[4][0]) for answer in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-def refusal(address: Address, *, allow_private: bool) -> str | None:
+def refusal(address: IpAddress, *, allow_private: bool) -> str | None:
     """Say why no media may come from ``address``, or None when it may.
 
     Everything that is not plainly public is refused; private and loopback networks only on request, metadata
@@ -114,11 +114,11 @@ class MediaHosts:
         self._allow_private = allow_private
         self._patterns = frozenset(_pattern(text) for text in patterns)
         self._resolver, self._clock = resolver, clock
-        self._remembered: dict[tuple[str, int], tuple[float, tuple[Address, ...]]] = {}
+        self._remembered: dict[tuple[str, int], tuple[float, tuple[IpAddress, ...]]] = {}
         if not self._patterns:
             raise ConfigurationError(f"No media host is permitted: set `media_hosts` {REMEDY}")
 
-    def check(self, url: str, *, proxied: bool = False) -> Place:
+    def check(self, url: str, *, proxied: bool = False) -> CheckedHost:
         """Return where ``url`` leads, or raise PermanentError (TransientError when DNS gives no answer).
 
         ``proxied``: a proxy makes the connection to https hosts and resolves their names, which are not resolved here.
@@ -132,7 +132,7 @@ class MediaHosts:
         rest = found["rest"] if found["rest"].startswith("/") else "/" + found["rest"]
         literal = _literal(host)
         addresses = [literal] if literal is not None else [] if proxied and tls else self._resolve(host, port)
-        return Place(host, port, tls, rest, self._permitted(host, addresses, tls=tls))
+        return CheckedHost(host, port, tls, rest, self._permitted(host, addresses, tls=tls))
 
     def _check_listed(self, host: str, port: int, tls: bool) -> None:
         if not tls and not self._allow_private:
@@ -144,7 +144,7 @@ class MediaHosts:
         ):
             raise PermanentError(f"Media host {host}:{port} is not permitted: add it to `media_hosts` {REMEDY}")
 
-    def _resolve(self, host: str, port: int) -> tuple[Address, ...]:
+    def _resolve(self, host: str, port: int) -> tuple[IpAddress, ...]:
         until, known = self._remembered.get((host, port), (0.0, ()))
         if known and self._clock() < until:
             return known
@@ -157,7 +157,7 @@ class MediaHosts:
         self._remembered[host, port] = (self._clock() + REMEMBER_S, answer)
         return answer
 
-    def _permitted(self, host: str, addresses: Sequence[Address], *, tls: bool) -> tuple[str, ...]:
+    def _permitted(self, host: str, addresses: Sequence[IpAddress], *, tls: bool) -> tuple[str, ...]:
         """Keep the addresses that may be contacted; a host none of whose addresses may be is refused."""
         reasons = {address: refusal(address, allow_private=self._allow_private) for address in addresses}
         permitted = [address for address, reason in reasons.items() if reason is None]
@@ -202,14 +202,14 @@ def _wildcards(host: str) -> list[str]:
     return ["*." + ".".join(labels[start:]) for start in range(1, len(labels))]
 
 
-def _literal(host: str) -> Address | None:
+def _literal(host: str) -> IpAddress | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
 
 
-def _unwrapped(address: Address) -> Address:
+def _unwrapped(address: IpAddress) -> IpAddress:
     if isinstance(address, ipaddress.IPv4Address):
         return address
     inner = address.ipv4_mapped or address.sixtofour
@@ -218,5 +218,5 @@ def _unwrapped(address: Address) -> Address:
     return inner or address
 
 
-def _is_private(address: Address) -> bool:
+def _is_private(address: IpAddress) -> bool:
     return any(address in network for network in _PRIVATE)

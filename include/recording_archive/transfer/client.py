@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Self
 
 from recording_archive.errors import Stopped
-from recording_archive.transfer.allowed_hosts import MediaHosts, Place
-from recording_archive.transfer.limits import Limits
+from recording_archive.transfer.allowed_hosts import CheckedHost, MediaHosts
+from recording_archive.transfer.limits import TransferLimits
 from recording_archive.transfer.pinned import PinnedConnection, Proxy
-from recording_archive.transfer.transfer import Order, Transfer
+from recording_archive.transfer.transfer import MediaRequest, Transfer
 
-__all__ = ["BUFFER_BYTES", "Limits", "MediaClient"]
+__all__ = ["BUFFER_BYTES", "MediaClient"]
 
 CONNECTIONS_PER_THREAD = 4
 BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
@@ -31,7 +31,7 @@ class MediaClient:
     def __init__(
         self,
         hosts: MediaHosts,
-        limits: Limits,
+        limits: TransferLimits,
         *,
         stop: threading.Event,
         sleep: Callable[[float], object] | None = None,
@@ -55,7 +55,7 @@ class MediaClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def transfer(self, order: Order) -> Transfer:
+    def transfer(self, order: MediaRequest) -> Transfer:
         """A transfer of ``order``, to be run in any thread."""
         return Transfer(self, order)
 
@@ -84,7 +84,7 @@ class MediaClient:
         self._sleep(seconds)
         self.check_stop()
 
-    def check(self, url: str) -> Place:
+    def check(self, url: str) -> CheckedHost:
         """Ask the guard where ``url`` leads."""
         return self._hosts.check(url, proxied=self._proxy is not None)
 
@@ -95,7 +95,7 @@ class MediaClient:
         buffer: memoryview = self._mine.buffer
         return buffer
 
-    def connection(self, place: Place) -> PinnedConnection:
+    def connection(self, place: CheckedHost) -> PinnedConnection:
         """Give the calling thread its connection to the place's host, kept from an earlier file or new.
 
         A kept one goes to the address that was checked when it was opened. Few hosts are kept per thread: a signed
@@ -113,7 +113,7 @@ class MediaClient:
         mine[key] = self._opened(place)
         return mine[key]
 
-    def _opened(self, place: Place) -> PinnedConnection:
+    def _opened(self, place: CheckedHost) -> PinnedConnection:
         connection = PinnedConnection(
             place,
             tls=self._context() if place.tls else None,

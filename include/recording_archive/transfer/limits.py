@@ -9,7 +9,7 @@ from recording_archive.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TransferLimits:
     """How patient and how greedy a transfer is; the defaults are those of the settings."""
 
     connect_timeout_s: float = 10

@@ -14,7 +14,7 @@ from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
-from recording_archive.transfer.allowed_hosts import Place, resolve
+from recording_archive.transfer.allowed_hosts import CheckedHost, resolve
 
 __all__ = ["PinnedConnection", "Proxy"]
 
@@ -86,7 +86,7 @@ class PinnedConnection(http.client.HTTPConnection):
 
     def __init__(
         self,
-        place: Place,
+        place: CheckedHost,
         *,
         tls: ssl.SSLContext | None,
         connect_timeout_s: float,

@@ -24,13 +24,13 @@ from urllib.parse import urljoin
 
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, TransientError
 from recording_archive.model import Fetched
-from recording_archive.transfer.allowed_hosts import Place
+from recording_archive.transfer.allowed_hosts import CheckedHost
 from recording_archive.transfer.formats import error_page_kind, sniff
-from recording_archive.transfer.limits import Limits
+from recording_archive.transfer.limits import TransferLimits
 from recording_archive.transfer.partial_file import STRONG_ETAG, Partial
 from recording_archive.transfer.pinned import PinnedConnection
 
-__all__ = ["Order", "Transfer"]
+__all__ = ["MediaRequest", "Transfer"]
 
 MAX_REDIRECTS = 3
 MAX_RENEWALS = 3  # without progress in between; a 404 gets one
@@ -45,7 +45,7 @@ _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class MediaRequest:
     """What to fetch and where to; ``name`` is the part's, for messages.
 
     ``renew`` asks the source for a fresh URL and may raise ArchiveError. An empty ``url`` is renewed at once.
@@ -61,7 +61,7 @@ class Order:
 class Shared(Protocol):
     """What the transfers of one task share: connections, buffers, patience, and the word to stop."""
 
-    limits: Limits
+    limits: TransferLimits
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
 
@@ -71,13 +71,13 @@ class Shared(Protocol):
     def pause(self, seconds: float) -> None:
         """Wait, unless told to stop."""
 
-    def check(self, url: str) -> Place:
+    def check(self, url: str) -> CheckedHost:
         """Where a URL leads, if it may be followed."""
 
     def buffer(self) -> memoryview:
         """Return the buffer of the calling thread."""
 
-    def connection(self, place: Place) -> PinnedConnection:
+    def connection(self, place: CheckedHost) -> PinnedConnection:
         """Return the connection of the calling thread to a place."""
 
 
@@ -100,7 +100,7 @@ class _DiffersError(TransientError):
 class Transfer:
     """One file on its way; ``requests`` and ``wire_bytes`` count on while it runs and stay readable after a failure."""
 
-    def __init__(self, client: Shared, order: Order) -> None:
+    def __init__(self, client: Shared, order: MediaRequest) -> None:
         self.requests = 0
         self.wire_bytes = 0
         self._client, self._order = client, order
@@ -144,7 +144,9 @@ class Transfer:
 
     # Asking
 
-    def _ask(self, url: str, extra: Mapping[str, str]) -> tuple[http.client.HTTPResponse, Place, PinnedConnection]:
+    def _ask(
+        self, url: str, extra: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, CheckedHost, PinnedConnection]:
         """Send the request and follow redirects, each of them past the guard."""
         for _ in range(MAX_REDIRECTS + 1):
             place = self._client.check(url)
@@ -156,7 +158,7 @@ class Transfer:
             url = _joined(url, reply.headers["Location"])
         raise PermanentError(f"{self._order.name}: {place.host} redirects more than {MAX_REDIRECTS} times")
 
-    def _get(self, place: Place, extra: Mapping[str, str]) -> tuple[http.client.HTTPResponse, PinnedConnection]:
+    def _get(self, place: CheckedHost, extra: Mapping[str, str]) -> tuple[http.client.HTTPResponse, PinnedConnection]:
         """One GET; a kept connection that the host closed meanwhile is replaced at once and costs no attempt."""
         headers = {"Host": place.authority, "Accept": "*/*", "Accept-Encoding": "identity", **_AGENT, **extra}
         while True:
@@ -184,7 +186,7 @@ class Transfer:
 
     # Judging the answer
 
-    def _admit(self, reply: http.client.HTTPResponse, place: Place, partial: Partial) -> bool:
+    def _admit(self, reply: http.client.HTTPResponse, place: CheckedHost, partial: Partial) -> bool:
         """Prepare the partial for the body that follows; False when all bytes are here already."""
         self._source_date = _http_date(reply.headers["Date"]) or self._source_date
         if reply.status == 200:
@@ -205,7 +207,7 @@ class Transfer:
         partial.check_room(due, self._client.limits.free_space_reserve_bytes)
         return True
 
-    def _check_body(self, reply: http.client.HTTPResponse, place: Place) -> None:
+    def _check_body(self, reply: http.client.HTTPResponse, place: CheckedHost) -> None:
         """Refuse what is not raw and what has no end that could be trusted."""
         name, coding = self._order.name, reply.headers["Content-Encoding"]
         if (coding or "identity").strip().lower() != "identity":
@@ -245,7 +247,7 @@ class Transfer:
         partial.restart()
         raise TransientError(f"{self._order.name}: the range was refused (416); starting again")
 
-    def _refused(self, reply: http.client.HTTPResponse, place: Place) -> ArchiveError:
+    def _refused(self, reply: http.client.HTTPResponse, place: CheckedHost) -> ArchiveError:
         """Sort a status without media by what may help."""
         message = f"{self._order.name}: media host {place.host} answered {reply.status}"
         if reply.status in (401, 403, 404, 410):
@@ -269,7 +271,7 @@ class Transfer:
 
     # Receiving
 
-    def _stream(self, reply: http.client.HTTPResponse, place: Place, partial: Partial) -> None:
+    def _stream(self, reply: http.client.HTTPResponse, place: CheckedHost, partial: Partial) -> None:
         """Append the body; what arrived before a cut is kept, for the resume goes on from there."""
         due, begun = _length(reply), partial.size
         try:
@@ -312,7 +314,7 @@ class Transfer:
         if failure is not None:
             raise failure
 
-    def _check_page(self, place: Place, partial: Partial) -> None:
+    def _check_page(self, place: CheckedHost, partial: Partial) -> None:
         kind = error_page_kind(partial.head)
         if kind is not None:
             partial.restart()
@@ -320,7 +322,7 @@ class Transfer:
                 f"{self._order.name}: {place.host} sent what looks like an error page ({kind}), not media"
             )
 
-    def _finish(self, place: Place, partial: Partial) -> Fetched:
+    def _finish(self, place: CheckedHost, partial: Partial) -> Fetched:
         """Verify what lies there and give it its final name."""
         name, expected = self._order.name, self._order.expected_sha256
         if not partial.size:
@@ -387,7 +389,7 @@ class Transfer:
             return min(error.retry_after_s, limits.retry_after_max_s)
         return self._client.jitter() * min(BACKOFF_MAX_S, limits.backoff_base_s * 2.0 ** (self._failures - 1))
 
-    def _translated(self, error: Exception, place: Place) -> ArchiveError:
+    def _translated(self, error: Exception, place: CheckedHost) -> ArchiveError:
         what = f"{self._order.name}: media host {place.host}"
         if isinstance(error, ssl.SSLCertVerificationError):
             return PermanentError(f"{what}: its certificate does not verify ({error.verify_message}); trust its issuer")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.database import record
 from recording_archive.catalog.tables import events, recordings
-from recording_archive.errors import ArchiveError, StoreError
+from recording_archive.errors import ArchiveError
 from recording_archive.model import PartId, is_safe_id
 from recording_archive.settings import Settings, read_settings
 from recording_archive.store.locate import store_at
@@ -78,12 +78,10 @@ def note_refusal(request: Request, user: str, why: str) -> None:
 
 
 def _open(settings: Settings) -> Archive:
-    store = store_at(settings)
-    if store.identity() is None:
-        raise StoreError(
-            f"{store} holds no archive: does this API server have the volume and the RECORDING_ARCHIVE_* "
-            "settings of the workers? A new archive is founded by the first run of archive_recordings"
-        )
+    store_at(settings).required_identity(
+        "does this API server have the volume and the RECORDING_ARCHIVE_* settings of the workers? "
+        "A new archive is founded by the first run of archive_recordings"
+    )
     return open_archive(settings)
 
 

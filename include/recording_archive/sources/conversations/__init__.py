@@ -19,11 +19,11 @@ from recording_archive.errors import AccessError, ConfigurationError, PermanentE
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources import Probe, Stored
 from recording_archive.sources.client import ApiClient, NotFoundError, RejectedError
-from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, Result
+from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, MediaResult
 from recording_archive.sources.conversations.inventory import inventory
 from recording_archive.sources.conversations.jobs import SHORTEST_JOB, WORTH_A_JOB, DetailsJobs
 from recording_archive.sources.conversations.join import ids_of
-from recording_archive.sources.conversations.listing import Lister, Wanted
+from recording_archive.sources.conversations.listing import Lister, WantedParts
 from recording_archive.sources.conversations.minting import Minting
 from recording_archive.sources.conversations.names import Names
 from recording_archive.sources.conversations.orphans import Orphan, Orphans
@@ -157,7 +157,7 @@ class ConversationsSource:
         wanted = [_wanted(each, parts, thrifty=thrifty) for each in conversations.values()]
         items = [item for item in _items(parts) if item[0] in conversations]
         results = self._minting.mint(items) if items else []
-        by_conversation: dict[str, list[Result]] = {name: [] for name in conversations}
+        by_conversation: dict[str, list[MediaResult]] = {name: [] for name in conversations}
         for result in results:
             by_conversation.get(result.conversation_id, []).append(result)
         ids: dict[str, set[str]] = {}
@@ -197,10 +197,10 @@ def _whole(each: Conversation) -> Listing:
     )
 
 
-def _wanted(each: Conversation, parts: Sequence[PartId], *, thrifty: bool) -> Wanted:
+def _wanted(each: Conversation, parts: Sequence[PartId], *, thrifty: bool) -> WantedParts:
     mine = [part for part in parts if part.interaction_id == each.id]
     named = tuple(part for part in mine if not part.is_whole)
-    return Wanted(each, any(part.is_whole for part in mine), named, thrifty)
+    return WantedParts(each, any(part.is_whole for part in mine), named, thrifty)
 
 
 def _items(parts: Sequence[PartId]) -> list[Item]:

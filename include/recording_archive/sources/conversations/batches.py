@@ -16,7 +16,7 @@ from recording_archive.errors import TransientError
 from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
 from recording_archive.sources.conversations.reading import entries, text
 
-__all__ = ["ITEMS_PER_BATCH", "Batch", "Batches", "ForgottenError", "Item", "Order", "Result"]
+__all__ = ["ITEMS_PER_BATCH", "Batches", "FinishedBatch", "ForgottenError", "Item", "MediaResult", "SubmittedBatch"]
 
 BATCH_PATH = "/api/v2/recording/batchrequests"
 ITEMS_PER_BATCH = 100
@@ -29,7 +29,7 @@ Item = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class MediaResult:
     """One media file of a recording, or why there is none."""
 
     conversation_id: str
@@ -44,7 +44,7 @@ class ForgottenError(TransientError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SubmittedBatch:
     """A batch request that was submitted; ``at`` in seconds of the clock."""
 
     id: str
@@ -53,12 +53,12 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class FinishedBatch:
     """A finished batch request."""
 
     id: str
     items: tuple[Item, ...]
-    results: tuple[Result, ...] = field(repr=False)
+    results: tuple[MediaResult, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class _Status:
     status: str | None
     expected: int | None
     count: int | None
-    results: tuple[Result, ...] = field(repr=False)
+    results: tuple[MediaResult, ...] = field(repr=False)
 
     @property
     def is_even(self) -> bool:
@@ -85,12 +85,12 @@ class Batches:
         self._client, self._sleep, self._clock = client, sleep, clock
         self._usual_s: float | None = None
 
-    def submit(self, items: Sequence[Item]) -> Order:
+    def submit(self, items: Sequence[Item]) -> SubmittedBatch:
         """Ask for up to 100 items; the service goes to work, `finished` gives the results."""
         body = {"batchDownloadRequestList": [_asked(item) for item in items]}
-        return Order(self._client.post(BATCH_PATH, body, _read_job), tuple(items), self._clock())
+        return SubmittedBatch(self._client.post(BATCH_PATH, body, _read_job), tuple(items), self._clock())
 
-    def finished(self, order: Order) -> Batch:
+    def finished(self, order: SubmittedBatch) -> FinishedBatch:
         """Wait for the results; TransientError when they do not come in time, ForgottenError when they never will."""
         age = self._clock() - order.at
         usual = LEAST_WAIT_S + PER_ITEM_S * len(order.items) if self._usual_s is None else self._usual_s
@@ -105,19 +105,19 @@ class Batches:
             except NotFoundError as error:
                 if before is None or not before.is_even:
                     raise ForgottenError(f"{error}: the batch was forgotten before it was complete") from error
-                return Batch(order.id, order.items, before.results)
+                return FinishedBatch(order.id, order.items, before.results)
             polls += 1
             steady = steady + 1 if before and found.is_even and found.count == before.count else 1
             if _is_done(found, steady):
                 self._usual_s = age if polls > 1 else min(age, usual)
-                return Batch(order.id, order.items, found.results)
+                return FinishedBatch(order.id, order.items, found.results)
             before, pause = found, min(max(pause, LEAST_WAIT_S) * 1.5, LONGEST_WAIT_S)
         raise TransientError(f"Batch request {order.id} was not complete after {PATIENCE_S:.0f} s")
 
-    def again(self, batch: Batch) -> Batch | None:
+    def again(self, batch: FinishedBatch) -> FinishedBatch | None:
         """Poll a finished batch once more, which may sign its URLs anew; None when the service forgot it."""
         try:
-            return Batch(batch.id, batch.items, self._poll(batch.id).results)
+            return FinishedBatch(batch.id, batch.items, self._poll(batch.id).results)
         except NotFoundError:
             return None
 
@@ -155,8 +155,8 @@ def _read_status(reply: Any) -> _Status:
     return _Status(text(reply, "status"), expected, count, results)
 
 
-def _read_result(entry: Any) -> Result:
+def _read_result(entry: Any) -> MediaResult:
     name = text(entry, "conversationId")
     if name is None:
         raise MalformedReplyError("results: an entry without conversationId")
-    return Result(name, *(text(entry, key) for key in ("recordingId", "resultUrl", "contentType", "errorMsg")))
+    return MediaResult(name, *(text(entry, key) for key in ("recordingId", "resultUrl", "contentType", "errorMsg")))

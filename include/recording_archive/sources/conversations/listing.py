@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any
 
 from recording_archive.model import Listing, PartId, is_safe_id
-from recording_archive.sources.conversations.batches import Result
+from recording_archive.sources.conversations.batches import MediaResult
 from recording_archive.sources.conversations.join import attributes_of, fields_of, is_ambiguous
 from recording_archive.sources.conversations.minting import Minting
 from recording_archive.sources.conversations.names import Names
 from recording_archive.sources.conversations.playback import Playback
 from recording_archive.sources.conversations.reading import Conversation, text
 
-__all__ = ["Lister", "Wanted"]
+__all__ = ["Lister", "WantedParts"]
 
 SOON = timedelta(days=1)  # after its end until when a conversation may be without the recording it began
 STUCK = timedelta(days=3)
@@ -27,7 +27,7 @@ _LEFT_OUT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedParts:
     """What is asked of one conversation: all of it, some of its recordings by part, or both; ``thrifty`` as asked."""
 
     conversation: Conversation
@@ -45,8 +45,8 @@ class Wanted:
 class _Found:
     """What the service said of one conversation; ``nameless`` are errors that name no recording."""
 
-    wanted: Wanted
-    results: Mapping[str, Sequence[Result]]
+    wanted: WantedParts
+    results: Mapping[str, Sequence[MediaResult]]
     states: Mapping[str, Mapping[str, Any]]
     attributes: Mapping[str, Any]
     nameless: Sequence[str]
@@ -64,7 +64,7 @@ class Lister:
     full: bool
     allowed: frozenset[str]
 
-    def listings(self, wanted: Wanted, results: Sequence[Result], now: datetime) -> Iterator[Listing]:
+    def listings(self, wanted: WantedParts, results: Sequence[MediaResult], now: datetime) -> Iterator[Listing]:
         """Every part asked for, as media, as a defect, or deferred; then what is still to say of the whole."""
         found = self._find(wanted, results, now)
         asked = dict.fromkeys(part.recording_id for part in wanted.parts)
@@ -77,9 +77,9 @@ class Lister:
         if wanted.whole:
             yield from _remark(found, told=told)
 
-    def _find(self, wanted: Wanted, results: Sequence[Result], now: datetime) -> _Found:
+    def _find(self, wanted: WantedParts, results: Sequence[MediaResult], now: datetime) -> _Found:
         """Results by recording, with the metadata, one more request, where it cannot be told without."""
-        named: dict[str, list[Result]] = {}
+        named: dict[str, list[MediaResult]] = {}
         for result in results:
             if result.recording_id:
                 named.setdefault(result.recording_id, []).append(result)

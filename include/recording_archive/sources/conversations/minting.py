@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 
 from recording_archive.errors import ArchiveError, PermanentError
 from recording_archive.model import PartId
-from recording_archive.sources.conversations.batches import Batch, Batches, ForgottenError, Item, Order, Result
+from recording_archive.sources.conversations.batches import (
+    Batches,
+    FinishedBatch,
+    ForgottenError,
+    Item,
+    MediaResult,
+    SubmittedBatch,
+)
 from recording_archive.sources.conversations.playback import Playing
 
 __all__ = ["Minting"]
@@ -26,8 +33,8 @@ class Minting:
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
         self._lock = threading.Lock()
-        self._ahead: Order | None = None
-        self._from: dict[PartId, Batch] = {}
+        self._ahead: SubmittedBatch | None = None
+        self._from: dict[PartId, FinishedBatch] = {}
         self._fresh: dict[PartId, str] = {}
         self._handed: dict[PartId, str] = {}
         self._played: dict[PartId, Callable[[], Playing]] = {}
@@ -39,7 +46,7 @@ class Minting:
         except ArchiveError as error:
             log.info("The next batch could not be ordered ahead: %s", error)
 
-    def mint(self, items: Sequence[Item]) -> list[Result]:
+    def mint(self, items: Sequence[Item]) -> list[MediaResult]:
         """Ask for the media of these items; the results of one recording come in the order of its parts."""
         batch = self._ordered(items) or self._fetch(items)
         with self._lock:
@@ -65,7 +72,7 @@ class Minting:
             self._handed[part] = url
             return url
 
-    def _ordered(self, items: Sequence[Item]) -> Batch | None:
+    def _ordered(self, items: Sequence[Item]) -> FinishedBatch | None:
         """The batch that was ordered ahead, if it has these items and the service still knows it."""
         order, self._ahead = self._ahead, None
         if order is None or not set(items) <= set(order.items):
@@ -75,7 +82,7 @@ class Minting:
         except ForgottenError:  # it lay too long while media were fetched
             return None
 
-    def _fetch(self, items: Sequence[Item]) -> Batch:
+    def _fetch(self, items: Sequence[Item]) -> FinishedBatch:
         return self._batches.finished(self._batches.submit(items))
 
     def _refresh(self, part: PartId, old: str | None) -> None:
@@ -92,13 +99,13 @@ class Minting:
             items = batch.items if batch else ((part.interaction_id, part.recording_id),)
             self._take(self._fetch(items))
 
-    def _take(self, batch: Batch) -> None:
+    def _take(self, batch: FinishedBatch) -> None:
         for part, url in _named(batch.results):
             self._from[part] = batch
             self._fresh[part] = url
 
 
-def _named(results: Iterable[Result]) -> list[tuple[PartId, str]]:
+def _named(results: Iterable[MediaResult]) -> list[tuple[PartId, str]]:
     """Each URL with its part: results of one recording are counted in the order of their paths, which signing keeps."""
     seen: dict[tuple[str, str], int] = {}
     found = []
@@ -110,7 +117,7 @@ def _named(results: Iterable[Result]) -> list[tuple[PartId, str]]:
     return found
 
 
-def _order(result: Result) -> tuple[str, str, str]:
+def _order(result: MediaResult) -> tuple[str, str, str]:
     """By recording, then by the URL's path."""
     try:
         path = urlsplit(result.url or "").path

@@ -20,7 +20,7 @@ from recording_archive.web.read.figure_rows import Coverage, Statistics
 from recording_archive.web.read.figures import read_statistics
 from recording_archive.web.read.filters import After, Limit, Storable, write_cursor
 from recording_archive.web.read.history import list_runs, read_run
-from recording_archive.web.read.rows import Decided, Document, RecordingPage, RunDetails, RunPage
+from recording_archive.web.read.rows import ApiDocument, Decided, RecordingPage, RunDetails, RunPage
 from recording_archive.web.read.run_list import read_dated
 from recording_archive.web.read.standing import to_rows
 from recording_archive.web.report_files import REPORT_RESPONSES, ReportFormat, send_report
@@ -32,7 +32,7 @@ First = Annotated[date | None, BeforeValidator(lambda value: value or None), Que
 Last = Annotated[date | None, BeforeValidator(lambda value: value or None), Query(alias="to")]
 
 
-class Acknowledgement(Document):
+class Acknowledgement(ApiDocument):
     """A decision: these failures are accepted. Without a recording: all of the interaction."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -43,7 +43,7 @@ class Acknowledgement(Document):
     reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000, description="Kept for good.")
 
 
-class Acknowledged(Document):
+class Acknowledged(ApiDocument):
     """What became of each part of the interaction."""
 
     parts: list[Decided]

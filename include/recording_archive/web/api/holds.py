@@ -28,7 +28,7 @@ from recording_archive.web.read.hold_rows import (
     to_details,
     to_hold,
 )
-from recording_archive.web.read.rows import Document
+from recording_archive.web.read.rows import ApiDocument
 from recording_archive.web.read.tables import LIST_TYPES, ListFormat, begun, send_list
 
 router = APIRouter(prefix="/holds")
@@ -47,7 +47,7 @@ class HoldState(StrEnum):
 Which = Annotated[HoldState, Query(description="Those that hold now, or all there ever were.")]
 
 
-class Release(Document):
+class Release(ApiDocument):
     """Why a hold ends."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from recording_archive.archive import Archive
-from recording_archive.disposition import quarantine as disposition
+from recording_archive.disposition import quarantine
 from recording_archive.errors import ConfigurationError
-from recording_archive.retention import policy_in_force as policies
+from recording_archive.retention import policy_in_force
 from recording_archive.retention.forecast import forecast
 from recording_archive.retention.forecast_figures import Forecast
 from recording_archive.retention.policy_document import read_policy
@@ -19,7 +19,7 @@ from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.filters import Storable
-from recording_archive.web.read.rows import Decided, Document
+from recording_archive.web.read.rows import ApiDocument, Decided
 
 router = APIRouter()
 
@@ -30,7 +30,7 @@ _Id = Annotated[str, Path(min_length=1, max_length=200), Storable]
 _OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-class Proposal(Document):
+class Proposal(ApiDocument):
     """A policy that is not in force: the text of its document, YAML or JSON."""
 
     model_config = ConfigDict(extra="forbid")
@@ -39,7 +39,7 @@ class Proposal(Document):
     months: int = Field(24, ge=1, le=MOST_MONTHS)
 
 
-class Restoring(Document):
+class Restoring(ApiDocument):
     """Why a quarantined recording is not to be deleted. Without a part: all of the recording."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -48,7 +48,7 @@ class Restoring(Document):
     part: int | None = Field(None, ge=0, lt=2**31)
 
 
-class Restored(Document):
+class Restored(ApiDocument):
     """What became of each part of the recording."""
 
     parts: list[Decided]
@@ -69,7 +69,7 @@ def compare_policy(archive: ArchiveDep, proposal: Proposal) -> dict[str, Any]:
 @router.get("/retention/policy", responses=_OBJECT | problems())
 def show_policy(archive: ArchiveDep) -> dict[str, Any]:
     """The policy in force, its version and its rules."""
-    return policies.in_force(archive).to_json()
+    return policy_in_force.in_force(archive).to_json()
 
 
 @router.post(
@@ -82,7 +82,7 @@ def restore_recording(
     request: Request, archive: ArchiveDep, interaction_id: _Id, recording_id: _Id, decision: Restoring
 ) -> Restored:
     """Take a recording out of quarantine, before it is deleted."""
-    made = disposition.restore(
+    made = quarantine.restore(
         archive,
         interaction_id,
         reason=decision.reason,

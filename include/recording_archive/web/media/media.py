@@ -13,7 +13,7 @@ from recording_archive.errors import PermanentError
 from recording_archive.model import PartId
 from recording_archive.store import bgzf
 from recording_archive.web.deps import note_access
-from recording_archive.web.media.ranges import Span, quote_tag, select
+from recording_archive.web.media.ranges import ByteSpan, quote_tag, select
 from recording_archive.web.media.streams import Pieces, respond
 
 INLINE = frozenset(
@@ -44,7 +44,7 @@ def send_media(archive: Archive, request: Request, row: Mapping[str, Any], user:
 def media_pieces(archive: Archive, row: Mapping[str, Any]) -> Pieces:
     """Pieces of the media, as it was before it was compressed."""
 
-    def read(span: Span) -> Iterator[bytes]:
+    def read(span: ByteSpan) -> Iterator[bytes]:
         with archive.store.open(row["key"]) as file:
             index = _index(row["stored_sha256"])
             yield from bgzf.media_range(file, span.start, span.end, name=row["key"], index=index)

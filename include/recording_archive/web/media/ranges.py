@@ -23,7 +23,7 @@ class Headers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ByteSpan:
     """Bytes ``[start, end)`` of a representation."""
 
     start: int
@@ -48,7 +48,7 @@ class Selection:
     """
 
     status: int
-    span: Span | None
+    span: ByteSpan | None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -57,7 +57,7 @@ def quote_tag(text: str) -> str:
     return f'"{text}"'
 
 
-def parse_range(header: str | None, size: int) -> Span | Unsatisfiable | None:
+def parse_range(header: str | None, size: int) -> ByteSpan | Unsatisfiable | None:
     """The one range a ``Range`` header asks of ``size`` bytes; None means the whole representation.
 
     Several ranges, another unit and a malformed field are answered with the whole, as RFC 9110, section 14.2 allows.
@@ -82,32 +82,32 @@ def select(method: str, headers: Headers, *, size: int, etag: str) -> Selection:
         return Selection(412, None, base)
     if (none_match := _joined(headers, "if-none-match")) is not None and _lists(none_match, etag, weak=True):
         return Selection(304, None, base)
-    span: Span | Unsatisfiable | None = None
+    span: ByteSpan | Unsatisfiable | None = None
     if method == "GET" and _joined(headers, "if-range") in {None, etag}:
         span = parse_range(_joined(headers, "range"), size)
     if isinstance(span, Unsatisfiable):
         return Selection(416, None, base | {"Content-Range": f"bytes */{size}"})
     if span is None:
-        whole = Span(0, size) if method == "GET" else None
+        whole = ByteSpan(0, size) if method == "GET" else None
         return Selection(200, whole, base | {"Content-Length": str(size)})
     told = {"Content-Length": str(span.length), "Content-Range": f"bytes {span.start}-{span.end - 1}/{size}"}
     return Selection(206, span, base | told)
 
 
-def _from(first: int, last: str, size: int) -> Span | Unsatisfiable | None:
+def _from(first: int, last: str, size: int) -> ByteSpan | Unsatisfiable | None:
     if last and int(last) < first:
         return None
     if first >= size:
         return Unsatisfiable()
-    return Span(first, min(int(last) + 1, size) if last else size)
+    return ByteSpan(first, min(int(last) + 1, size) if last else size)
 
 
-def _suffix(length: str, size: int) -> Span | Unsatisfiable | None:
+def _suffix(length: str, size: int) -> ByteSpan | Unsatisfiable | None:
     if not length:
         return None
     if int(length) == 0:
         return Unsatisfiable()
-    return Span(max(size - int(length), 0), size) if size else None  # no Content-Range can tell of 0 bytes of 0
+    return ByteSpan(max(size - int(length), 0), size) if size else None  # no Content-Range can tell of 0 bytes of 0
 
 
 def _joined(headers: Headers, name: str) -> str | None:

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.rows import part_key
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import PermanentError
 from recording_archive.model import PartId, State, is_safe_id
@@ -97,7 +98,7 @@ def _malformed(detail: str) -> Problem:
 
 def _matching(archive: Archive, asked: dict[str, Any]) -> Sequence[Row[Any]]:
     wanted = [recordings.c[name] == value for name, value in asked.items() if value is not None]
-    order = [recordings.c[name] for name in PartId._fields]
+    order = part_key(recordings)
     with archive.catalog.read() as connection:
         return connection.execute(select(recordings).where(*wanted).order_by(*order)).all()
 

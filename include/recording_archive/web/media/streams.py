@@ -19,12 +19,12 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from recording_archive.settings import read_settings
-from recording_archive.web.media.ranges import Selection, Span
+from recording_archive.web.media.ranges import ByteSpan, Selection
 from recording_archive.web.problem import Problem
 
 log = logging.getLogger(__name__)
 
-Pieces = Callable[[Span], Iterator[bytes]]
+Pieces = Callable[[ByteSpan], Iterator[bytes]]
 """Opens what is to be sent and yields the bytes of a span; closed, it gives back what it holds."""
 
 PIECE_BYTES = 256 * 2**10
@@ -59,7 +59,7 @@ def respond(
 def file_pieces(open_file: Callable[[], BinaryIO]) -> Pieces:
     """Pieces of a file as it lies there."""
 
-    def read(span: Span) -> Iterator[bytes]:
+    def read(span: ByteSpan) -> Iterator[bytes]:
         with open_file() as file:
             file.seek(span.start)
             left = span.length
@@ -86,7 +86,7 @@ class _Stream(StreamingResponse):
     """Takes its place when it begins, and gives it back however it ends."""
 
     def __init__(
-        self, status: int, span: Span, pieces: Pieces, headers: Mapping[str, str], before: Callable[[], None]
+        self, status: int, span: ByteSpan, pieces: Pieces, headers: Mapping[str, str], before: Callable[[], None]
     ) -> None:
         super().__init__(iter(()), status, headers)
         self._span, self._pieces, self._before = span, pieces, before

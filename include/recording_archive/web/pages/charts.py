@@ -68,7 +68,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class CalendarMonth:
     """A month with its days in rows of weeks that begin on Monday."""
 
     first: date
@@ -77,17 +77,17 @@ class Month:
     height: int = 6 * _CELL
 
 
-def months(days: Iterable[CoverageDay]) -> list[Month]:
+def months(days: Iterable[CoverageDay]) -> list[CalendarMonth]:
     """The calendar of consecutive days, month by month; months before the first that has something are left out."""
     found = list(_months(days))
     empty = next((n for n, month in enumerate(found) if any(cell.state != "nothing" for cell in month.cells)), -1)
     return found[empty:]
 
 
-def _months(days: Iterable[CoverageDay]) -> Iterator[Month]:
+def _months(days: Iterable[CoverageDay]) -> Iterator[CalendarMonth]:
     for (year, month), within in groupby(days, key=lambda each: (each.date.year, each.date.month)):
         first = date(year, month, 1)
-        yield Month(first, tuple(_cell(first, each) for each in within))
+        yield CalendarMonth(first, tuple(_cell(first, each) for each in within))
 
 
 def _cell(first: date, each: CoverageDay) -> Cell:

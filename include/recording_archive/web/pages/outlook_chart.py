@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from recording_archive.retention.forecast_figures import Amount, Month, Outlook, total
+from recording_archive.retention.forecast_figures import Amount, MonthForecast, Outlook, total
 from recording_archive.web.pages.charts import round_up
 
 WIDTH, HEIGHT = 560, 200
@@ -73,7 +73,7 @@ def draw(outlook: Outlook, beside: Outlook | None = None) -> OutlookChart:
     return OutlookChart(rules, blocks, ticks, labels, rows)
 
 
-def _rules(months: Sequence[Month]) -> tuple[str, ...]:
+def _rules(months: Sequence[MonthForecast]) -> tuple[str, ...]:
     """The legend: the rules by what they let go, the smallest of too many as one."""
     sums: Counter[str] = Counter()
     for month in months:
@@ -82,7 +82,7 @@ def _rules(months: Sequence[Month]) -> tuple[str, ...]:
     return tuple(found) if len(found) <= MOST_RULES else (*found[: MOST_RULES - 1], OTHERS)
 
 
-def _row(month: Month, rules: Sequence[str]) -> MonthRow:
+def _row(month: MonthForecast, rules: Sequence[str]) -> MonthRow:
     named = {rule: month.expiring.get(rule, Amount()) for rule in rules if rule != OTHERS}
     if OTHERS in rules:
         named[OTHERS] = total({rule: amount for rule, amount in month.expiring.items() if rule not in named})

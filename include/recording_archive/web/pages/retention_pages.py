@@ -23,7 +23,7 @@ from recording_archive.web.pages.outlook_chart import OutlookChart, draw
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.filters import After, write_cursor
 from recording_archive.web.read.plan_history import PlanRow, list_dispositions, list_plans, waiting_plans
-from recording_archive.web.read.rows import Document
+from recording_archive.web.read.rows import ApiDocument
 from recording_archive.web.read.run_list import read_dated
 from recording_archive.web.render import page, root
 
@@ -47,7 +47,7 @@ class Comparison:
     charts: tuple[OutlookChart, OutlookChart] | None = None
 
 
-class Pasted(Document):
+class Pasted(ApiDocument):
     """A policy as it was pasted."""
 
     policy: str = Field("", max_length=10**6)

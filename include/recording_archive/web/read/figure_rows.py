@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from recording_archive.web.read.rows import Document
+from recording_archive.web.read.rows import ApiDocument
 
 
-class DayFigures(Document):
+class DayFigures(ApiDocument):
     """Archived recordings of one day of the archive's zone, by interaction date."""
 
     date: date
@@ -16,21 +16,21 @@ class DayFigures(Document):
     stored_bytes: int
 
 
-class Reason(Document):
+class Reason(ApiDocument):
     """Failures not resolved so far (the latest 10,000), one wording for all that differ in ids and numbers only."""
 
     reason: str
     recordings: int
 
 
-class VerificationAge(Document):
+class VerificationAge(ApiDocument):
     """How many recordings were last verified within ``days`` (None: longer ago than the other groups)."""
 
     days: int | None
     recordings: int
 
 
-class Verification(Document):
+class Verification(ApiDocument):
     """When sound recordings were last read, by age, and how many were ``failed`` at their last reading.
 
     ``fresh`` were read within the days in which the whole archive is to be read.
@@ -43,7 +43,7 @@ class Verification(Document):
     never: int
 
 
-class Statistics(Document):
+class Statistics(ApiDocument):
     """The archive in figures; ``days`` is one entry for each day asked for, the rest is of the whole archive."""
 
     generated_at: datetime
@@ -61,14 +61,14 @@ class Statistics(Document):
     verified_failed: int
 
 
-class CoverageDay(Document):
+class CoverageDay(ApiDocument):
     """``complete``: all recordings of the day are in the books; ``gap``: some hours are not; ``nothing``: not due."""
 
     date: date
     state: str
 
 
-class Coverage(Document):
+class Coverage(ApiDocument):
     """Completeness by day of the archive's zone."""
 
     zone: str

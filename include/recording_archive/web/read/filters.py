@@ -23,7 +23,7 @@ from recording_archive.settings import read_settings
 from recording_archive.web.problem import Problem
 
 
-class Verified(StrEnum):
+class VerifiedFilter(StrEnum):
     """What the last reading of a recording said; ``never`` is what was never archived, so never read back."""
 
     OK = "ok"
@@ -84,7 +84,7 @@ def read_filters(
     min_seconds: Annotated[Seconds, Query(alias="minSeconds")] = None,
     max_seconds: Annotated[Seconds, Query(alias="maxSeconds")] = None,
     status: Annotated[State | None, _Blank] = None,
-    verified: Annotated[Verified | None, _Blank] = None,
+    verified: Annotated[VerifiedFilter | None, _Blank] = None,
 ) -> Filters:
     """A dependency: what the address asks for; raises Problem (400) for what cannot be understood."""
     return Filters(

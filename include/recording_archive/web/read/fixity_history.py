@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import fixity_runs, readings
-from recording_archive.web.read.rows import Document
+from recording_archive.web.read.rows import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
 
 _c = readings.c
@@ -19,7 +19,7 @@ PAGE = 100
 SOUND = "sound"
 
 
-class FixityRun(Document):
+class FixityRun(ApiDocument):
     """One run. ``planned`` recordings were to be re-read, ``counts`` says what was found of them, by finding.
 
     ``facts`` is what its tasks did beside: what was swept, what the ledger said. ``status`` is None while it runs.
@@ -37,14 +37,14 @@ class FixityRun(Document):
     status: str | None
 
 
-class FixityPage(Document):
+class FixityPage(ApiDocument):
     """A page of runs, newest first."""
 
     items: list[FixityRun]
     next: str | None
 
 
-class Reading(Document):
+class Reading(ApiDocument):
     """What a run found of one part or file that was not simply sound; ``why`` it was not repaired.
 
     A file that is none of ours has a ``key`` and no recording.

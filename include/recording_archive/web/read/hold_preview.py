@@ -12,17 +12,18 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, and_, literal, or_, select
+from sqlalchemy import Connection, Row, literal, or_, select
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
+from recording_archive.catalog.rows import is_part
 from recording_archive.catalog.search import unknown_ids
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 from recording_archive.phone_numbers import spellings
 from recording_archive.web.problem import Problem
-from recording_archive.web.read.hold_rows import HoldEffect, Wanted, read_criteria, split_values, to_effect
+from recording_archive.web.read.hold_rows import HoldEffect, HoldRequest, read_criteria, split_values, to_effect
 from recording_archive.web.read.rows import RecordingRow
 from recording_archive.web.read.standing import to_rows
 
@@ -75,19 +76,19 @@ def rows_of(archive: Archive, parts: Sequence[PartId]) -> list[RecordingRow]:
     """The recordings of these names, in their order."""
     if not parts:
         return []
-    wanted = or_(*(and_(*(_c[name] == value for name, value in part._asdict().items())) for part in parts))
+    wanted = or_(*(is_part(recordings, part) for part in parts))
     with archive.catalog.read() as connection:
         rows = [dict(row) for row in connection.execute(select(recordings).where(wanted)).mappings()]
     return sorted(to_rows(archive, rows), key=lambda row: parts.index(row.part_id))
 
 
-def _read(given: Mapping[str, str]) -> Wanted:
+def _read(given: Mapping[str, str]) -> HoldRequest:
     told = {
         "interactionIds": split_values(given.get("ids"), words=True),
         **{name: split_values(given.get(name)) for name in ("agents", "queues", "numbers")},
         **{name: given[name].strip() for name in ("from", "to") if given.get(name, "").strip()},
     }
-    return Wanted.model_validate(told)
+    return HoldRequest.model_validate(told)
 
 
 def _hints(archive: Archive, criteria: holds.Criteria) -> Iterator[Hint]:

@@ -16,7 +16,7 @@ from recording_archive.model import PartId
 from recording_archive.params import read_moment
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.filters import Storable
-from recording_archive.web.read.rows import Document
+from recording_archive.web.read.rows import ApiDocument
 
 _LISTS = ("interaction_ids", "agents", "queues", "numbers")
 _Value = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]
@@ -24,7 +24,7 @@ _Values = Annotated[list[_Value], Field(max_length=MOST_VALUES)]
 _Moment = Annotated[str, StringConstraints(max_length=40), Storable]
 
 
-class Wanted(Document):
+class HoldRequest(ApiDocument):
     """What a hold is to cover: any value of a field, and all fields that are given; at least one.
 
     ``from`` and ``to``: a date is the whole day in the archive's zone, the last one included; a date-time is exact, its
@@ -41,14 +41,14 @@ class Wanted(Document):
     end: _Moment | None = Field(None, alias="to", description="A date, or a date-time.")
 
 
-class NewHold(Wanted):
+class NewHold(HoldRequest):
     """A hold that is to be made. Matter and reason are kept for good."""
 
     matter: Annotated[str, Storable] = Field(min_length=1, max_length=200, description="Such as a case number.")
     reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000)
 
 
-class HoldRow(Document):
+class HoldRow(ApiDocument):
     """One hold; ``from`` and ``to`` are half-open, None without a limit. ``released_at`` is None while it holds."""
 
     id: str
@@ -67,14 +67,14 @@ class HoldRow(Document):
     release_reason: str | None
 
 
-class HoldPage(Document):
+class HoldPage(ApiDocument):
     """A page of holds, newest first."""
 
     items: list[HoldRow]
     next: str | None
 
 
-class Part(Document):
+class Part(ApiDocument):
     """The name of one media file."""
 
     interaction_id: str
@@ -82,7 +82,7 @@ class Part(Document):
     part: int
 
 
-class HoldEffect(Document):
+class HoldEffect(ApiDocument):
     """What a hold holds now, what it may hold because the source did not say enough, and what was deleted before.
 
     ``examples`` are some of the first two.
@@ -100,7 +100,7 @@ class HoldDetails(HoldRow):
     effect: HoldEffect
 
 
-def read_criteria(archive: Archive, wanted: Wanted) -> Criteria:
+def read_criteria(archive: Archive, wanted: HoldRequest) -> Criteria:
     """What ``wanted`` asks for; raise Problem (400) where no hold can be of it."""
     lists = {name: tuple(getattr(wanted, name)) for name in _LISTS}
     try:

@@ -11,14 +11,14 @@ from sqlalchemy import func, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import dispositions, plans
-from recording_archive.web.read.rows import Document
+from recording_archive.web.read.rows import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
 
 _c, _p = dispositions.c, plans.c
 PAGE = 100
 
 
-class Outcomes(Document):
+class Outcomes(ApiDocument):
     """What became of the recordings of one action; the sum of the outcomes is all that the plan had.
 
     ``open`` are still to be done; ``bytes`` are stored bytes of all.
@@ -37,7 +37,7 @@ class Outcomes(Document):
         return self.done + self.kept + self.pending + self.failed + self.open
 
 
-class PlanRow(Document):
+class PlanRow(ApiDocument):
     """One plan. ``caps`` say what exceeds which limit; ``sha256`` is what an approval names, None while it is made.
 
     ``status`` is None while it may still act, then ``lapsed`` or how its report ended. ``reason`` is an erasure's.
@@ -64,14 +64,14 @@ class PlanRow(Document):
     waits_for_approval: bool
 
 
-class PlanPage(Document):
+class PlanPage(ApiDocument):
     """A page of plans, newest first."""
 
     items: list[PlanRow]
     next: str | None
 
 
-class DispositionRow(Document):
+class DispositionRow(ApiDocument):
     """What a plan does with one part, by which rule, and what became of it."""
 
     id: int

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from recording_archive.holds import Holding
 
 
-class Document(BaseModel):
+class ApiDocument(BaseModel):
     """Camel case outside, snake case inside."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
-class RecordingRow(Document):
+class RecordingRow(ApiDocument):
     """One part. Sizes in bytes, hashes SHA-256 in hex; ``file_path`` is the key below the archive's root.
 
     ``needs_decision`` is True for a failure that no run takes up again and nobody has acknowledged. ``held_by`` and
@@ -83,7 +83,7 @@ class RecordingRow(Document):
         return self.state is State.ARCHIVED
 
 
-class RecordingPage(Document):
+class RecordingPage(ApiDocument):
     """A page of a search; ``unknown`` are ids asked for that the catalog does not have."""
 
     items: list[RecordingRow]
@@ -91,7 +91,7 @@ class RecordingPage(Document):
     unknown: list[str] = []
 
 
-class Happening(Document):
+class Happening(ApiDocument):
     """One event of a part's life."""
 
     at: datetime
@@ -101,7 +101,7 @@ class Happening(Document):
     detail: dict[str, Any] | None
 
 
-class Retention(Document):
+class Retention(ApiDocument):
     """What the policy in force says of one part now: it is to be quarantined or purged (``action``), or ``kept``.
 
     ``expires_at`` is when its days end by ``rule``, whatever keeps it; None where the policy lets it never go.
@@ -136,7 +136,7 @@ class RecordingDetails(RecordingRow):
     parts: list[RecordingRow]
 
 
-class RunRow(Document):
+class RunRow(ApiDocument):
     """One run of `archive_recordings`; ``asked`` is None while the source was not listed to its end."""
 
     run_id: str
@@ -152,7 +152,7 @@ class RunRow(Document):
     report_key: str | None
 
 
-class RunPage(Document):
+class RunPage(ApiDocument):
     """A page of runs, newest first."""
 
     items: list[RunRow]
@@ -166,7 +166,7 @@ class RunDetails(RunRow):
     problems: list[str]
 
 
-class Decided(Document):
+class Decided(ApiDocument):
     """What became of one part of an acknowledged interaction; ``refused`` says why nothing was to acknowledge."""
 
     interaction_id: str

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fastapi.responses import StreamingResponse
 
 from recording_archive.reports.writing import spreadsheet_cell
-from recording_archive.web.read.rows import Document
+from recording_archive.web.read.rows import ApiDocument
 
 _T = TypeVar("_T")
 _LINES = 200  # sent at once
@@ -32,14 +32,14 @@ LIST_TYPES: dict[int | str, dict[str, Any]] = {
 """What a route that takes a `ListFormat` may answer with beside its page."""
 
 
-def send_list(kind: type[Document], rows: Iterable[Document], format: ListFormat, name: str) -> StreamingResponse:
+def send_list(kind: type[ApiDocument], rows: Iterable[ApiDocument], format: ListFormat, name: str) -> StreamingResponse:
     """The whole list as a file called ``name``."""
     if format is ListFormat.CSV:
         return _download(as_csv(kind, rows), "text/csv; charset=utf-8", f"{name}.csv")
     return _download(as_json_lines(rows), "application/x-ndjson", f"{name}.jsonl")
 
 
-def as_csv(kind: type[Document], rows: Iterable[Document]) -> Iterator[str]:
+def as_csv(kind: type[ApiDocument], rows: Iterable[ApiDocument]) -> Iterator[str]:
     """A header of JSON names, then a line for each row (RFC 4180); no cell is a formula to a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
@@ -51,7 +51,7 @@ def as_csv(kind: type[Document], rows: Iterable[Document]) -> Iterator[str]:
     yield _taken(text)
 
 
-def as_json_lines(rows: Iterable[Document]) -> Iterator[str]:
+def as_json_lines(rows: Iterable[ApiDocument]) -> Iterator[str]:
     """One JSON document in each line."""
     for row in rows:
         yield row.model_dump_json(by_alias=True) + "\n"

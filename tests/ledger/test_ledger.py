@@ -1,0 +1,405 @@
+"""The ledger: every event is sealed once, in order, whatever crashes and whoever else seals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from recording_archive.archive import Archive, open_archive
+from recording_archive.archiving import report
+from recording_archive.archiving.report import Summary
+from recording_archive.catalog.tables import events, runs
+from recording_archive.errors import StoreError
+from recording_archive.ledger import chain
+from recording_archive.ledger.sealing import Head, newest, seal, unknown_segments
+from recording_archive.recovery.reindex import reindex
+from recording_archive.recovery.result import IndexResult
+from recording_archive.store.base import LocalStore
+from support.ledger_files import (
+    NOW,
+    actors_in,
+    documents,
+    in_catalog,
+    lines_of,
+    path_of,
+    prove,
+    rewrite,
+    tampered,
+    tell,
+)
+
+Run = Callable[..., Summary]
+
+
+def unsealed(archive: Archive) -> list[str]:
+    with archive.catalog.read() as connection:
+        return list(connection.execute(select(events.c.actor).where(events.c.segment.is_(None))).scalars())
+
+
+class Interposed(LocalStore):
+    """A store that does something else just before, or just after, it puts a document."""
+
+    def __init__(self, root: Path, *, before: Callable[[], object] = int, after: Callable[[], object] = int) -> None:
+        super().__init__(root)
+        self._before, self._after = [before], [after]
+
+    def put(self, key: str, content: bytes) -> bool:
+        while self._before:
+            self._before.pop()()
+        published = super().put(key, content)
+        while self._after:
+            self._after.pop()()
+        return published
+
+
+class Crash(BaseException):
+    """What no code catches."""
+
+
+def crash() -> None:
+    raise Crash
+
+
+def crash_after_put(archive: Archive) -> None:
+    """Seal, and die between the archive and the catalog."""
+    with pytest.raises(Crash):
+        seal(replace(archive, store=Interposed(archive.settings.root, after=crash)))
+
+
+@pytest.fixture
+def still(archive: Archive) -> Archive:
+    """An empty archive at a moment."""
+    return replace(archive, clock=lambda: NOW)
+
+
+class TestSealing:
+    """Every event is sealed, once, in order."""
+
+    def test_a_segment_can_be_followed_by_hand(self, still: Archive) -> None:
+        """The header tells of what follows, each line has the hash of the one before, and the head that of the last."""
+        tell(still, "ann", "bob", sha256="0" * 64)
+        head = seal(still)
+        path = path_of(still, 1)
+        raw = path.read_bytes().splitlines(keepends=True)
+        header, first, second = map(json.loads, raw)
+        assert header == {
+            "previous": "0" * 64,
+            "formatVersion": 1,
+            "archiveId": still.id,
+            "segment": 1,
+            "events": 2,
+            "sealedAt": NOW.isoformat(),
+            "completeUntil": NOW.isoformat(),
+        }
+        assert [first["previous"], second["previous"]] == [sha256(line).hexdigest() for line in raw[:2]]
+        with still.catalog.read() as connection:
+            uid = connection.execute(select(events.c.uid).where(events.c.actor == "ann")).scalar_one()
+        assert {name: value for name, value in first.items() if name != "previous"} == {
+            "uid": uid,
+            "at": NOW.isoformat(),
+            "kind": "played",
+            "interactionId": "call",
+            "recordingId": "call",
+            "part": 0,
+            "runId": None,
+            "actor": "ann",
+            "detail": {"sha256": "0" * 64},
+        }
+        last = subprocess.run(["tail", "-n", "1", path], capture_output=True, check=True).stdout
+        by_hand = subprocess.run(["sha256sum"], input=last, capture_output=True, check=True).stdout.decode().split()[0]
+        assert head == Head(1, by_hand) == newest(still.store)
+        assert str(head) == f"1:{by_hand}"
+
+    def test_nothing_new_seals_nothing(self, still: Archive) -> None:
+        """Without any event there is no ledger; without a new one the head stays."""
+        assert seal(still) is None
+        assert newest(still.store) is None
+        tell(still, "ann")
+        head = seal(still)
+        assert seal(still) == head
+        assert list(chain.numbers(still.store)) == [1]
+
+    def test_segments_are_bounded_and_chained(self, still: Archive) -> None:
+        """More events than a segment takes become several, each begins with the hash of the end of the one before."""
+        tell(still, *"abcdefg")
+        head = seal(still, most=3)
+        assert [line["events"] for number in (1, 2, 3) for line in lines_of(still, number)[:1]] == [3, 3, 1]
+        assert actors_in(still) == list("abcdefg")
+        last_of_2 = path_of(still, 2).read_bytes().splitlines(keepends=True)[-1]
+        assert lines_of(still, 3)[0]["previous"] == sha256(last_of_2).hexdigest()
+        assert head == newest(still.store)
+        assert in_catalog(still)[3] == str(head).removeprefix("3:")
+        assert prove(still.settings.root) == []
+
+    def test_any_text_is_sealed_and_comes_back(self, still: Archive) -> None:
+        """Line breaks, half a surrogate pair and the separators of Unicode stay inside their line."""
+        odd = 'a\nb\r\0\u2028\u0085"\\ ü 😀 \ud83d'
+        tell(still, "ann", problem=odd)
+        seal(still)
+        assert len(path_of(still, 1).read_bytes().splitlines()) == 2
+        assert json.loads(path_of(still, 1).read_bytes().split(b"\n")[1])["detail"] == {"problem": odd}
+        assert prove(still.settings.root) == []
+
+    def test_an_event_that_commits_late_is_in_the_next_segment(self, still: Archive) -> None:
+        """Ids may commit out of order: a lower one that shows after the sealing is not lost."""
+        tell(still, "ann")
+        with still.catalog.write() as connection:
+            connection.execute(update(events).values(id=50))
+        seal(still)
+        with still.catalog.write() as connection:
+            connection.execute(insert(events).values(id=7, at=NOW, kind="played", actor="late", detail={}))
+        seal(still)
+        assert actors_in(still) == ["ann", "late"]
+
+    def test_a_run_at_work_is_told(self, still: Archive) -> None:
+        """Its documents may have no event yet; one that is open for more than a week was given up."""
+        for name, ago in (("given up", 8), ("at work", 1)):
+            begun = {"source": "s", "kind": "asked", "started_at": NOW - timedelta(days=ago)}
+            with still.catalog.write() as connection:
+                connection.execute(insert(runs).values(run_id=name, **begun))
+            tell(still, name)
+            seal(still)
+        assert lines_of(still, 1)[0]["completeUntil"] == NOW.isoformat()
+        assert lines_of(still, 2)[0]["completeUntil"] == (NOW - timedelta(days=1)).isoformat()
+
+    def test_a_full_segment_claims_no_more_than_it_knows(self, archive: Archive) -> None:
+        """What happened after its first event may be in the segment after it, which a crash may keep from being."""
+        for hour in range(3):
+            tell(replace(archive, clock=lambda hour=hour: NOW + timedelta(hours=hour)), "ann")
+        seal(replace(archive, clock=lambda: NOW + timedelta(days=1)), most=2)
+        assert lines_of(archive, 1)[0]["completeUntil"] == NOW.isoformat()
+        assert lines_of(archive, 2)[0]["completeUntil"] == (NOW + timedelta(days=1)).isoformat()
+
+
+class TestCrashesAndRaces:
+    """Archive and catalog come together again whatever happened between them."""
+
+    def test_a_crash_between_archive_and_catalog(self, still: Archive) -> None:
+        """What was put is noted, not sealed again; what happened since comes after it."""
+        tell(still, "ann", "bob")
+        crash_after_put(still)
+        assert unsealed(still) == ["ann", "bob"]
+        tell(still, "eve")
+        head = seal(still)
+        assert actors_in(still) == ["ann", "bob", "eve"]
+        assert unsealed(still) == []
+        assert list(in_catalog(still)) == [1, 2]
+        assert head == newest(still.store)
+        assert prove(still.settings.root) == []
+
+    def test_a_segment_that_a_crash_left_is_not_unknown(self, still: Archive) -> None:
+        """Retention is not stopped by it: it is noted as soon as someone asks."""
+        tell(still, "ann")
+        crash_after_put(still)
+        assert unknown_segments(still) == []
+        assert unsealed(still) == []
+
+    def test_what_was_changed_after_a_crash_is_sealed_as_it_was(self, still: Archive) -> None:
+        """An event counts as sealed only if the ledger tells it as the catalog does."""
+        tell(still, "ann", "bob")
+        crash_after_put(still)
+        rewrite(path_of(still, 1), path_of(still, 1).read_bytes().replace(b'"ann"', b'"eve"'))
+        seal(still)
+        assert actors_in(still) == ["eve", "bob", "ann"]
+        assert unknown_segments(still) == [1]
+        assert tampered(still.settings.root) == [f"{chain.key_of(1)} line 3"]
+
+    def test_a_header_that_was_changed_after_a_crash_is_not_believed(self, still: Archive) -> None:
+        """Its events are sealed as they are, but the segment stays unknown, so that retention stops."""
+        tell(still, "ann")
+        crash_after_put(still)
+        path = path_of(still, 1)
+        rewrite(path, path.read_bytes().replace(b'"sealedAt":"2026', b'"sealedAt":"2025'))
+        seal(still)
+        assert actors_in(still) == ["ann"]
+        assert unknown_segments(still) == [1]
+
+    def test_two_seal_at_the_same_moment(self, still: Archive) -> None:
+        """Whoever loses finds its events sealed, and seals what is left."""
+        tell(still, "ann")
+        seal(still)
+        tell(still, "bob")
+
+        def faster() -> None:
+            tell(still, "eve")
+            seal(still)
+
+        seal(replace(still, store=Interposed(still.settings.root, before=faster)))
+        assert actors_in(still) == ["ann", "bob", "eve"]
+        assert list(in_catalog(still)) == [1, 2]
+
+    def test_the_faster_one_dies_before_its_catalog(self, still: Archive) -> None:
+        """Whoever loses the race does for it what it can do no more."""
+        tell(still, "ann")
+        seal(replace(still, store=Interposed(still.settings.root, before=lambda: crash_after_put(still))))
+        assert actors_in(still) == ["ann"]
+        assert list(in_catalog(still)) == [1]
+        assert unsealed(still) == []
+
+    def test_many_seal_and_tell_at_once(self, still: Archive) -> None:
+        """Threads with catalogs of their own: every event is sealed once, and the chain holds."""
+        failures: list[Exception] = []
+
+        def work(name: str) -> None:
+            own = open_archive(still.settings)
+            try:
+                for number in range(8):
+                    tell(own, f"{name}{number}")
+                    seal(own, most=3)
+            except Exception as error:
+                failures.append(error)
+            finally:
+                own.catalog.close()
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert sorted(actors_in(still)) == sorted(f"{name}{number}" for name in "abc" for number in range(8))
+        assert set(in_catalog(still)) == set(chain.numbers(still.store))
+        assert prove(still.settings.root) == []
+
+    def test_what_is_no_file_stops_it_with_a_name(self, still: Archive) -> None:
+        """A link in the place of the next segment is neither followed nor waited for."""
+        tell(still, "ann")
+        (still.settings.root / "ledger").mkdir()
+        path_of(still, 1).symlink_to("/dev/null")
+        with pytest.raises(StoreError, match="is no file"):
+            seal(still)
+        assert unsealed(still) == ["ann"]
+
+
+class TestCatalogOlderThanArchive:
+    """A catalog from a backup does not know the end of the ledger."""
+
+    @pytest.fixture
+    def behind(self, still: Archive) -> Iterator[Archive]:
+        """A catalog that knows one segment of three; of what the second tells it has the half, unsealed."""
+        tell(still, "ann")
+        seal(still)
+        tell(still, "bob")
+        still.catalog.close()
+        file = still.settings.root.parent / "catalog.db"
+        backup = file.read_bytes()
+        lost = replace(open_archive(still.settings), clock=lambda: NOW)
+        tell(lost, "eve")
+        seal(lost)
+        tell(lost, "fay")
+        seal(lost)
+        lost.catalog.close()
+        for path in file.parent.glob("catalog.db*"):
+            path.unlink()
+        file.write_bytes(backup)
+        reopened = replace(open_archive(still.settings), clock=lambda: NOW)
+        yield reopened
+        reopened.catalog.close()
+
+    def test_it_goes_on_after_what_it_does_not_know(self, behind: Archive) -> None:
+        """The next number, chained to the newest in the archive; nothing is sealed twice, and the gap is told."""
+        assert unknown_segments(behind) == [2, 3]
+        tell(behind, "gus")
+        assert seal(behind) == newest(behind.store)
+        assert actors_in(behind) == ["ann", "bob", "eve", "fay", "gus"]
+        assert unknown_segments(behind) == [2, 3]
+        assert prove(behind.settings.root) == []
+
+    def test_reindex_brings_what_is_missing(self, behind: Archive) -> None:
+        """Each event is in the catalog once, in its segment."""
+        tell(behind, "gus")
+        seal(behind)
+        found = {each.key: each.result for each in reindex(behind.settings) if each.what == "ledger"}
+        assert list(found.values()) == [IndexResult.KNOWN, IndexResult.ADDED, IndexResult.ADDED, IndexResult.KNOWN]
+        assert unknown_segments(behind) == []
+        with behind.catalog.read() as connection:
+            rows = connection.execute(select(events.c.segment, events.c.actor).order_by(events.c.segment, events.c.id))
+            assert [tuple(row) for row in rows] == [(1, "ann"), (2, "bob"), (2, "eve"), (3, "fay"), (4, "gus")]
+
+    def test_reindex_notes_what_was_sealed_meanwhile(self, behind: Archive) -> None:
+        """What the backup had not sealed yet, and the archive has, is not sealed again."""
+        assert unsealed(behind) == ["bob"]
+        list(reindex(behind.settings))
+        assert unsealed(behind) == []
+        assert seal(behind) == newest(behind.store) == Head(3, in_catalog(behind)[3])
+
+    def test_an_end_that_was_removed_is_not_covered_up(self, still: Archive) -> None:
+        """The number of a segment that the catalog knows is never given again: the hole stays for all to see."""
+        for actor in ("ann", "bob"):
+            tell(still, actor)
+            seal(still)
+        path_of(still, 2).unlink()
+        tell(still, "eve")
+        seal(still)
+        assert list(chain.numbers(still.store)) == [1, 3]
+        assert tampered(still.settings.root)[0] == chain.key_of(2)
+
+
+class TestReport:
+    """A run's report names the ledger's head, and the ledger vouches for it."""
+
+    def test_the_head_goes_into_report_and_summary(self, archived: Archive, run: Run) -> None:
+        """The report has the head before it, the summary the head after it."""
+        summary = run(archived, "scheduled__second")
+        told = json.loads(archived.store.read(summary.report_key))
+        assert told["ledgerHead"] == str(Head(2, in_catalog(archived)[2]))
+        assert summary.ledger_head == str(newest(archived.store)) == str(Head(3, in_catalog(archived)[3]))
+        with archived.catalog.read() as connection:
+            wanted = (events.c.kind == "reported", events.c.run_id == "scheduled__second")
+            event = connection.execute(select(events).where(*wanted)).one()
+        assert len(event.detail["files"]) == 4
+        assert event.segment == 3
+
+    def test_a_ledger_that_cannot_be_sealed_loses_no_report(
+        self, archived: Archive, run: Run, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The report says that it has no head, the log says why, and the next sealing makes it good."""
+        tell(archived, "ann")
+        path_of(archived, 3).symlink_to("/dev/null")
+        summary = run(archived, "scheduled__second")
+        assert not summary.failed
+        assert json.loads(archived.store.read(summary.report_key))["ledgerHead"] is None
+        assert summary.ledger_head is None
+        assert "is no file" in caplog.text
+        path_of(archived, 3).unlink()
+        seal(archived)
+        assert prove(archived.settings.root) == []
+
+    @pytest.mark.parametrize("files", [1, 2, 3, 4])
+    def test_a_crash_in_the_report_leaves_nothing_unvouched(self, archived: Archive, files: int) -> None:
+        """Files that an attempt left behind before its event are told of by the next."""
+        first = documents(archived, "reports/", ".json")[0]
+        original = json.loads(first.read_bytes())
+        with archived.catalog.write() as connection:
+            connection.execute(update(runs).values(closed_at=None))
+        tell(archived, "ann")
+
+        class Dying(LocalStore):
+            published = 0
+
+            def sync(self, keys: Any) -> None:
+                super().sync(keys)
+                self.published += 1
+                if self.published == 1 + files:  # the first is the ledger's
+                    raise Crash
+
+        with pytest.raises(Crash):
+            report.report(replace(archived, store=Dying(archived.settings.root)), original["runId"])
+        assert tampered(archived.settings.root) == []
+        again = report.report(archived, original["runId"])
+        assert again.report_key.split("/")[-2] == "3"
+        with archived.catalog.read() as connection:
+            wanted = select(events.c.detail).where(events.c.kind == "reported").order_by(events.c.id.desc())
+            told = connection.execute(wanted).scalars().first()
+        assert len(told["files"]) == files + 4  # what the first attempt told of is not told again
+        assert prove(archived.settings.root) == []

@@ -1,0 +1,134 @@
+"""What retention and fixity did is known again after the catalog was lost, from their reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select
+
+from genesys_sandbox import Fault, Sandbox
+from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog.tables import dispositions, fixity_runs, plans, readings
+from recording_archive.ledger import sealing
+from recording_archive.ledger.proof import Proof
+from recording_archive.recovery.reindex import Indexed, reindex
+from recording_archive.recovery.result import IndexResult
+from recording_archive.store.base import LocalStore
+from support.contents import all_rows, change, damage, flip, ids
+from support.fixity_run import ALL, Verifying
+from support.retention_run import EXPIRED, at, enforce, hold, quarantined
+
+
+def dump(archive: Archive, table: Table, *without: str) -> list[dict[str, Any]]:
+    """All rows of a table in their order."""
+    order = [table.c[name] for name in ("run_id", "id") if name in table.c]
+    with archive.catalog.read() as connection:
+        found = [dict(row) for row in connection.execute(select(table).order_by(*order)).mappings()]
+    return [{name: value for name, value in row.items() if name not in {"id", *without}} for row in found]
+
+
+def rebuilt(archive: Archive) -> tuple[Archive, list[Indexed]]:
+    """The archive with a new catalog made from its files, and what was bad among them."""
+    archive.catalog.close()
+    for path in archive.settings.root.parent.glob("catalog.db*"):
+        path.unlink()
+    bad = [each for each in reindex(archive.settings) if each.result is IndexResult.BAD]
+    return open_archive(archive.settings), bad
+
+
+def tampered(archive: Archive) -> list[str]:
+    """Where the archive's ledger does not prove it, once everything is sealed."""
+    sealing.seal(archive)
+    return [flaw.place for flaw in Proof(archive.store, now=datetime.now(UTC)).flaws() if flaw.tampered]
+
+
+def test_plans_and_what_they_did_are_known_again(archived: Archive) -> None:
+    """A dry run, a quarantine, and a purge that a person approved, equal in every column."""
+    enforce(at(archived, EXPIRED), "manual__0", dry_run=True)
+    later = quarantined(archived)
+    hold(later, ids(archived)[0])
+    enforce(at(later, later.clock(), max_delete_count=0), "retention__2", triggered_by="bob")
+    told = [dump(archived, table) for table in (plans, dispositions)]
+    assert [row["approved_by"] for row in told[0]] == [None, None, "carol"]
+    assert {row["certificate"] is not None for row in told[1]} == {True, False}
+    archive, bad = rebuilt(archived)
+    assert bad == []
+    assert [dump(archive, table) for table in (plans, dispositions)] == told
+    assert [each.result for each in reindex(archive.settings) if each.what == "runs"] == [IndexResult.KNOWN] * 4
+    assert [dump(archive, table) for table in (plans, dispositions)] == told
+    archive.catalog.close()
+
+
+def test_fixity_runs_and_what_they_found_are_known_again(archived: Archive, cloud: Sandbox) -> None:
+    """A run that repaired one recording and could not repair another."""
+    verifying = Verifying(cloud)
+    victim, other = all_rows(archived)[:2]
+    for row in (victim, other):
+        damage(archived.settings.root / row.key, flip(40))
+    cloud.faults.add(Fault("status", recording=other.interaction_id, status=404, times=9))
+    verifying(archived, ALL)
+    told = [dump(archived, table, "batch", "stored_bytes") for table in (fixity_runs, readings)]
+    assert sorted(row["outcome"] for row in told[1]) == ["bad", "repaired"]
+    archive, bad = rebuilt(archived)
+    assert bad == []
+    found = [dump(archive, table, "batch", "stored_bytes") for table in (fixity_runs, readings)]
+    told[0][0]["problem"] = found[0][0]["problem"]  # a report tells all problems, the books only what no row tells
+    assert found == told
+    archive.catalog.close()
+
+
+class Crash(BaseException):
+    """What ends a process."""
+
+
+class CrashingStore(LocalStore):
+    """Ends the process when so many files of reports were written."""
+
+    left: int
+
+    def sync(self, keys: Iterable[str]) -> None:
+        """Make durable what was written."""
+        named = list(keys)
+        super().sync(named)
+        self.left -= sum(key.startswith("reports/") for key in named)
+        if self.left <= 0:
+            raise Crash
+
+
+@pytest.mark.parametrize("written", [1, 2, 3])
+def test_a_report_that_a_crash_left_is_taken_up(archived: Archive, written: int) -> None:
+    """Finished or not, the ledger vouches for it after a reindex; only what was finished becomes history."""
+    store = CrashingStore(archived.settings.root)
+    store.left = written
+    with pytest.raises(Crash):
+        enforce(at(replace(archived, store=store), EXPIRED), "retention__1")
+    archive, bad = rebuilt(archived)
+    assert bad == []
+    assert [row["run_id"] for row in dump(archive, plans)] == (["retention__1"] if written == 3 else [])
+    assert tampered(archive) == []
+    assert [each.what for each in reindex(archive.settings) if each.result is IndexResult.ADDED] == []
+    archive.catalog.close()
+
+
+def test_an_object_that_was_lost_stays_unverified(archived: Archive) -> None:
+    """However often the archive is indexed again, and whatever its events say of the days when it was there."""
+    sealing.seal(archived)
+    row = all_rows(archived)[0]
+    (archived.settings.root / row.key).unlink()
+    archive, bad = rebuilt(archived)
+    assert {each.key for each in bad} == {f"{row.key.removesuffix('.wav.gz')}.json"}
+    list(reindex(archive.settings))
+    assert [each.verified_ok for each in all_rows(archive)].count(False) == 1
+    archive.catalog.close()
+
+
+def test_a_deletion_under_way_is_no_damage(archived: Archive) -> None:
+    """Its object is gone and its sidecar is not: the next run of retention finishes that; nobody need worry."""
+    row = all_rows(archived)[0]
+    change(archived, row.interaction_id, deleting_at=EXPIRED, deletion={"action": "purge", "run": "retention__1"})
+    (archived.settings.root / row.key).unlink()
+    assert [each for each in reindex(archived.settings) if each.result is IndexResult.BAD] == []

@@ -1,0 +1,105 @@
+"""Batch requests in a task of several: the next one is at work while media of the one before are fetched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from genesys_sandbox import Fault
+from recording_archive.archive import Archive
+from recording_archive.model import Listing, PartId
+from recording_archive.sources.conversations import ConversationsSource
+from sources.test_conversations import Start, check, start
+from support.platform_run import PlatformTasks, run
+from support.whole_run import SCHEDULED
+
+__all__ = ["start"]  # the fixture
+
+THREE_CHUNKS = 250
+
+
+class Clock:
+    """Seconds that pass only when somebody sleeps."""
+
+    now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def slow(start: Start, seconds: float, per_day: int = THREE_CHUNKS) -> tuple[PlatformTasks, Clock]:
+    """Tasks whose batches take so long, and the clock by which they do."""
+    tasks, clock = start(per_day=per_day, min_bytes=100, max_bytes=200, batch_polls=0, batch_s=seconds), Clock()
+    tasks.cloud.world.clock = clock
+    return replace(tasks, options={"clock": clock}, sleep=clock.sleep), clock
+
+
+def asked(tasks: PlatformTasks) -> list[str]:
+    """The kinds of requests in their order, repeats in a row left out."""
+    kinds = [request.kind for request in tasks.cloud.requests if request.kind in {"batch", "poll", "media"}]
+    return [kind for n, kind in enumerate(kinds) if n == 0 or kinds[n - 1] != kind]
+
+
+def test_the_next_batch_is_at_work_while_media_are_fetched(start: Start, archive: Archive) -> None:
+    """It is submitted before the first transfer, and one poll each is enough once it is known what a batch takes."""
+    tasks, clock = slow(start, 20)
+    ended = run(tasks, archive, "scheduled__0", SCHEDULED)
+    assert len(check(tasks, archive, ended)) == THREE_CHUNKS
+    assert (tasks.cloud.requests.counts["batch"], tasks.cloud.requests.counts["poll"]) == (3, 4)
+    assert asked(tasks)[:4] == ["batch", "poll", "batch", "media"]
+    assert clock.now < 3 * 40
+
+
+def test_a_batch_that_lay_too_long_is_submitted_again(start: Start) -> None:
+    """What the service forgot while media were fetched costs a request and nothing else."""
+    tasks, _ = slow(start, 0, per_day=3)
+    source, parts = tasks.source(), wholes(tasks)
+    source.order(parts)
+    tasks.cloud.world.jobs.clear()
+    assert len(list(source.resolve(parts))) == 3
+    assert tasks.cloud.requests.counts["batch"] == 2
+
+
+def test_an_order_that_fails_is_made_again(start: Start) -> None:
+    """An error of what is asked for next must not end what is fetched now."""
+    tasks, _ = slow(start, 0, per_day=3)
+    source, parts = tasks.source(), wholes(tasks)
+    tasks.cloud.faults.add(Fault("status", "batch", times=4, status=503))
+    source.order(parts)
+    assert len(list(source.resolve(parts))) == 3
+
+
+def test_an_order_serves_what_it_was_made_for(start: Start) -> None:
+    """Others are asked for anew; an order for more than is still shown is taken as it is, and used once."""
+    tasks, _ = slow(start, 0, per_day=4)
+    source, parts = tasks.source(), wholes(tasks)
+    source.order(parts[:2])
+    assert len(list(source.resolve(parts[2:]))) == 2
+    assert tasks.cloud.requests.counts["batch"] == 2
+    source.order([*parts[:2], PartId.whole("nobody")])
+    first = {each.part_id: each.media_url for each in resolved(source, parts[:2])}
+    assert tasks.cloud.requests.counts["batch"] == 3
+    again = {each.part_id: each.media_url for each in resolved(source, parts[:2])}
+    assert (tasks.cloud.requests.counts["batch"], again.keys()) == (4, first.keys())
+
+
+def test_a_small_batch_is_polled_sooner(start: Start) -> None:
+    """One conversation that somebody waits for is not made to wait as long as a hundred."""
+    waits = []
+    for count in (1, 100):
+        tasks, clock = slow(start, 0, per_day=count)
+        list(tasks.source().resolve(wholes(tasks)))
+        waits.append(clock.now)
+    assert waits == [5.1, 15.0]
+
+
+def wholes(tasks: PlatformTasks) -> list[PartId]:
+    """Every conversation of the sandbox."""
+    return [PartId.whole(each.id) for each in tasks.cloud.world.conversations]
+
+
+def resolved(source: ConversationsSource, parts: list[PartId]) -> list[Listing]:
+    """The listings that have media."""
+    return [each for each in source.resolve(parts) if each.media_url]

@@ -1,0 +1,584 @@
+"""Write-once objects: a contract for every store, then what a local disk must withstand."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recording_archive.errors import PermanentError, RunError, StoreError
+from recording_archive.store.base import LocalStore, Store
+
+KEY = "recordings/org=default/year=2026/month=11/day=21/a~b~0.wav.gz"
+PROGRAMS = Path(__file__).parents[1] / "programs"
+CREATED = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture(params=["local"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Every store the contract below must hold for."""
+    made = {"local": lambda: LocalStore(tmp_path / "archive")}[request.param]()
+    made.found("0" * 32, CREATED)
+    return made
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalStore:
+    """A founded archive on the local disk."""
+    made = LocalStore(tmp_path / "archive")
+    made.found("0" * 32, CREATED)
+    return made
+
+
+class TestContract:
+    """What holds for every store."""
+
+    def test_published_content_is_read_back(self, store: Store) -> None:
+        """A published object has its key, its size and its bytes, and can be read from any place."""
+        with store.begin(KEY) as draft:
+            draft.file.write(b"one")
+            draft.file.write(b" two")
+            draft.seal()
+            assert draft.publish()
+        store.sync([KEY])
+        with store.open(KEY) as file:
+            assert file.read() == b"one two"
+            assert file.seek(4) == 4
+            assert file.read() == b"two"
+        assert store.size(KEY) == 7
+
+    def test_sealed_draft_reads_from_its_beginning(self, store: Store) -> None:
+        """A sealed draft is read back before it has its key."""
+        with store.begin(KEY) as draft:
+            draft.file.write(b"media")
+            draft.seal()
+            assert draft.file.read() == b"media"
+            assert store.size(KEY) is None
+
+    def test_sealed_draft_cannot_be_changed(self, store: Store) -> None:
+        """What was read back is what is published: after sealing there is no writing."""
+        with store.begin(KEY) as draft:
+            draft.seal()
+            with pytest.raises(OSError, match="write"):
+                draft.file.write(b"late")
+
+    def test_publishing_seals(self, store: Store) -> None:
+        """Nothing is published with bytes still in a buffer, even when the caller forgets to seal."""
+        with store.begin(KEY) as draft:
+            draft.file.write(b"media")
+            draft.publish()
+        assert store.read(KEY) == b"media"
+
+    def test_nothing_is_visible_before_publishing(self, store: Store) -> None:
+        """A draft, sealed or not, is neither listed nor found."""
+        with store.begin(KEY) as draft:
+            draft.file.write(b"media")
+            draft.seal()
+            assert list(store.list("")) == ["archive.json"]
+            assert store.size(KEY) is None
+
+    def test_unpublished_draft_vanishes(self, store: Store) -> None:
+        """Leaving without publishing, by an error or not, leaves nothing to sweep."""
+        with suppress(ZeroDivisionError), store.begin(KEY) as draft:
+            draft.file.write(b"media")
+            raise ZeroDivisionError
+        with store.begin(KEY):
+            pass
+        assert list(store.list("recordings")) == []
+        assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
+
+    def test_taken_key_stays_as_it_is(self, store: Store) -> None:
+        """The second to publish under a key is told so and changes nothing."""
+        assert store.put(KEY, b"first")
+        assert not store.put(KEY, b"second")
+        assert store.read(KEY) == b"first"
+
+    def test_of_racing_writers_exactly_one_wins(self, store: Store) -> None:
+        """However many threads publish one key at once, one succeeds and its bytes are there."""
+        for round_number in range(20):
+            key, barrier = f"race/{round_number}.json", threading.Barrier(4)
+
+            def write(content: bytes, key: str = key, barrier: threading.Barrier = barrier) -> bool:
+                with store.begin(key) as draft:
+                    draft.file.write(content)
+                    draft.seal()
+                    barrier.wait(10)
+                    return draft.publish()
+
+            contents = [b"a", b"b", b"c", b"d"]
+            with ThreadPoolExecutor(4) as pool:
+                won = list(pool.map(write, contents))
+            assert won.count(True) == 1
+            assert store.read(key) == contents[won.index(True)]
+
+    def test_absent_object_is_none_or_an_error_with_its_key(self, store: Store) -> None:
+        """Size answers None; opening and reading say which key is missing, and concern that object alone."""
+        for key in (KEY, "nothing.json"):
+            assert store.size(key) is None
+            for use in (store.open, store.read):
+                with pytest.raises(PermanentError, match=key) as caught:
+                    use(key)
+                assert not isinstance(caught.value, RunError)
+
+    def test_read_is_bounded(self, store: Store) -> None:
+        """A document that is larger than it may be is refused instead of filling memory."""
+        store.put("a.json", b"12345")
+        assert store.read("a.json", 5) == b"12345"
+        with pytest.raises(PermanentError, match=r"a\.json.*larger"):
+            store.read("a.json", 4)
+
+    def test_list_is_sorted_by_whole_keys(self, store: Store) -> None:
+        """Keys come in the order of their characters, as they do from an object store."""
+        keys = ["a.json", "a-b/c", "a/b", "a/b-c/d", "a/b.c", "a/b0", "a0", "b/x/y/z"]
+        for key in keys:
+            store.put(key, b"")
+        assert list(store.list("")) == sorted([*keys, "archive.json"])
+
+    @pytest.mark.parametrize(
+        ("prefix", "found"),
+        [
+            ("d/", ["d/e/f", "d/g"]),
+            ("d", ["d/e/f", "d/g", "dh"]),
+            ("d/e", ["d/e/f"]),
+            ("d/e/", ["d/e/f"]),
+            ("d/g", ["d/g"]),
+            ("x/y/", []),
+            ("d/g/", []),
+        ],
+    )
+    def test_list_takes_any_prefix(self, store: Store, prefix: str, found: list[str]) -> None:
+        """A prefix is a text that keys begin with; one that nothing begins with lists nothing."""
+        for key in ("d/e/f", "d/g", "dh"):
+            store.put(key, b"")
+        assert list(store.list(prefix)) == found
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "",
+            "/",
+            "/etc/passwd",
+            ".",
+            "..",
+            "../x",
+            "a/../x",
+            "a/./x",
+            "a//x",
+            "a/",
+            "/a",
+            "~",
+            "~/x",
+            "a/~root",
+            "\\\\server\\share",
+            "//server/share",
+            "a\\b",
+            "C:\\x",
+            "a\0b",
+            "a\nb",
+            "a\x7fb",
+            ".hidden",
+            "a/.0123456789abcdef0123456789abcdef.tmp",
+            "．．/x",
+            "a／b",
+            "‥/x",
+            "ä",
+            "a\u0308",
+            "a\u202eb",
+            "a b",
+            "a" * 300,
+            "/".join(["a" * 200] * 6),
+        ],
+    )
+    def test_unsafe_keys_are_refused(self, store: Store, key: str) -> None:
+        """No key that could leave the root, hide, or be read in two ways does anything."""
+        before = list(store.list(""))
+        for use in (store.open, store.read, store.size, lambda k: store.put(k, b""), lambda k: store.sync([k])):
+            with pytest.raises(PermanentError, match="cannot be a key"):
+                use(key)
+        assert list(store.list("")) == before
+
+    def test_ids_and_partitions_make_valid_keys(self, store: Store) -> None:
+        """Keys the archive makes are accepted, up to the longest ids."""
+        key = f"recordings/org=a.b/undated/{'i' * 100}~{'r' * 100}~12.wav.gz"
+        assert store.put(key, b"x")
+        assert store.put("reports/2026-11-21/-manual__2026-11-21T00-00-00-00-00/1/report.csv", b"x")
+        assert store.size(key) == 1
+
+    def test_identity_is_founded_once(self, store: Store) -> None:
+        """A place keeps its identity: the same id may be founded again, another is refused naming both."""
+        store.found("0" * 32, CREATED)
+        with pytest.raises(StoreError, match="0" * 32 + ".*" + "1" * 32):
+            store.found("1" * 32, CREATED)
+        assert store.identity() == "0" * 32
+
+    def test_sweep_spares_young_drafts(self, store: Store) -> None:
+        """A draft that is being written is not swept away from under its writer."""
+        with store.begin(KEY) as draft:
+            draft.file.write(b"media")
+            assert store.sweep(datetime.now(UTC) - timedelta(hours=1)) == 0
+            assert draft.publish()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "damaged"),
+        (b"[]", "damaged"),
+        (b'{"id": "a"}', "damaged"),
+        (b'{"id": "a", "formatVersion": 2}', "format version 2"),
+    ],
+)
+def test_unreadable_identity_is_an_error(tmp_path: Path, content: bytes, message: str) -> None:
+    """A damaged or newer archive.json is never taken for a place without an archive."""
+    (tmp_path / "archive.json").write_bytes(content)
+    with pytest.raises(StoreError, match=message):
+        LocalStore(tmp_path).identity()
+
+
+def test_missing_root_is_no_new_archive(tmp_path: Path) -> None:
+    """An unmounted volume holds nothing and takes nothing; only founding makes a root."""
+    store = LocalStore(tmp_path / "mnt" / "archive")
+    assert store.identity() is None
+    assert list(store.list("")) == []
+    with pytest.raises(StoreError, match="mounted"):
+        store.put("a.json", b"")
+    assert not (tmp_path / "mnt").exists()
+    store.found("0" * 32, CREATED)
+    assert store.identity() == "0" * 32
+
+
+def test_objects_are_read_only(local: LocalStore) -> None:
+    """A published file has mode 0440 and exactly one name."""
+    local.put(KEY, b"x")
+    found = (local.root / KEY).stat()
+    assert stat.S_IMODE(found.st_mode) == 0o440
+    assert found.st_nlink == 1
+
+
+def test_free_bytes_are_those_of_the_volume(local: LocalStore) -> None:
+    """Free space is what an unprivileged user may still write."""
+    volume = os.statvfs(local.root)
+    assert abs(local.free_bytes() - volume.f_bavail * volume.f_frsize) < 2**30
+
+
+def _publish_and_report(root: str, start: float, results: multiprocessing.Queue[bool]) -> None:
+    while datetime.now(UTC).timestamp() < start:
+        pass
+    results.put(LocalStore(Path(root)).put(KEY, str(os.getpid()).encode()))
+
+
+def test_of_racing_processes_exactly_one_wins(local: LocalStore) -> None:
+    """Two processes that make the same folders and key at once end with one object and one winner."""
+    context = multiprocessing.get_context("fork")
+    results: multiprocessing.Queue[bool] = context.Queue()
+    start = datetime.now(UTC).timestamp() + 0.2
+    processes = [context.Process(target=_publish_and_report, args=(str(local.root), start, results)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(20)
+    assert sorted(results.get(timeout=5) for _ in processes) == [False, True]
+    assert local.read(KEY).decode() in {str(process.pid) for process in processes}
+
+
+def test_killed_at_any_step_leaves_a_whole_object_or_none(tmp_path: Path) -> None:
+    """SIGKILL before each system call leaves at most a temporary name, and an object only when it is whole."""
+    step, killed = 0, True
+    while killed:
+        store = LocalStore(tmp_path / str(step))
+        store.found("0" * 32, CREATED)
+        done = subprocess.run(
+            [sys.executable, PROGRAMS / "publish_and_die.py", str(store.root), str(step)], check=False
+        )
+        killed = done.returncode != 0
+        if store.size("d/e/f.json") is not None:
+            assert store.read("d/e/f.json") == b"x" * 100_000
+        assert store.sweep(datetime.now(UTC) + timedelta(days=1)) <= int(killed)
+        assert not list(store.root.rglob(".*"))
+        step += 1
+    assert step > 6
+    assert store.size("d/e/f.json") == 100_000
+
+
+def test_sweep_removes_only_stale_temporary_names(local: LocalStore) -> None:
+    """Left-overs older than the limit go; objects, younger ones, and hidden files of others stay."""
+    local.put(KEY, b"x")
+    folder = (local.root / KEY).parent
+    stale, young, foreign = folder / f".{'a' * 32}.tmp", folder / f".{'b' * 32}.tmp", folder / ".nfs0001"
+    for path in (stale, young, foreign):
+        path.write_bytes(b"")
+    for path in (stale, foreign, local.root / KEY):
+        os.utime(path, (0, 0))
+    assert local.sweep(datetime.now(UTC) - timedelta(days=1)) == 1
+    assert sorted(path.name for path in folder.iterdir()) == sorted([foreign.name, young.name, "a~b~0.wav.gz"])
+
+
+def test_what_belongs_to_the_file_system_is_not_listed(local: LocalStore) -> None:
+    """A root that is a mount point has a lost+found of its own, which only the superuser may read."""
+    (local.root / "lost+found").mkdir()
+    (local.root / "lost+found" / "#12").write_bytes(b"")
+    assert list(local.list("")) == ["archive.json"]
+
+
+def test_root_may_be_a_link(tmp_path: Path) -> None:
+    """The operator may put the root behind a symbolic link: everything works, sweeping as well."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    store = LocalStore(tmp_path / "link")
+    store.found("0" * 32, CREATED)
+    (tmp_path / "real" / f".{'a' * 32}.tmp").write_bytes(b"")
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 1
+    assert list(store.list("")) == ["archive.json"]
+
+
+def test_linked_folder_is_refused(local: LocalStore, tmp_path: Path) -> None:
+    """A symbolic link in the place of a folder is not followed, neither to write nor to read nor to list."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"secret")
+    (local.root / "recordings").symlink_to(outside)
+    for use in (
+        lambda: local.put("recordings/x", b""),
+        lambda: local.open("recordings/secret"),
+        lambda: local.size("recordings/secret"),
+        lambda: local.sync(["recordings/x"]),
+    ):
+        with pytest.raises(StoreError, match=r"recordings.*symbolic link"):
+            use()
+    assert list(local.list("")) == ["archive.json"]
+    assert [path.name for path in outside.iterdir()] == ["secret"]
+
+
+def test_folder_swapped_for_a_link_later_is_refused(local: LocalStore, tmp_path: Path) -> None:
+    """A folder that was good once is checked again every time."""
+    local.put("d/x", b"")
+    (local.root / "d").rename(tmp_path / "moved")
+    (local.root / "d").symlink_to(tmp_path / "moved")
+    with pytest.raises(StoreError, match="symbolic link"):
+        local.put("d/y", b"")
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "socket"])
+def test_only_regular_files_are_objects(local: LocalStore, tmp_path: Path, kind: str) -> None:
+    """What is planted under a key and is no file is refused without hanging, and is never listed as an object."""
+    path, outside = local.root / "x.json", tmp_path / "outside"
+    outside.write_bytes(b"secret")
+    if kind == "link":
+        path.symlink_to(outside)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(os.path.relpath(path))
+    for use in (local.open, local.size):
+        with pytest.raises(StoreError, match=r"x\.json"):
+            use("x.json")
+    assert not local.put("x.json", b"mine")
+    assert list(local.list("")) == ["archive.json"]
+
+
+@pytest.mark.parametrize(("writes", "size"), [(3, 50_000), (150, 1_000), (1, 200_000), (1, 100_001)])
+def test_write_that_does_not_fit_is_a_store_error(local: LocalStore, writes: int, size: int) -> None:
+    """A limit met in any write, or only in the last buffered bytes, names file and remedy and leaves nothing."""
+    command = [sys.executable, PROGRAMS / "publish_under_a_limit.py", str(local.root), str(writes), str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert str(local.root / "d/x.gz") in done.stdout
+    assert "ulimit -f" in done.stdout
+    assert list((local.root / "d").iterdir()) == []
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one MiB."""
+    path = tmp_path / "volume"
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting needs root")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_full_disk_is_a_store_error(small_volume: Path) -> None:
+    """A full disk stops the run with the remedy, leaves nothing half done, and the store works again with space."""
+    store = LocalStore(small_volume / "archive")
+    store.found("0" * 32, CREATED)
+    with pytest.raises(StoreError, match=r"x\.gz.*free space"), store.begin("x.gz") as draft:
+        draft.file.write(b"x" * 2_000_000)
+    assert list(store.list("")) == ["archive.json"]
+    assert store.put("x.gz", b"x" * 500_000)
+
+
+def test_read_only_disk_is_a_store_error(small_volume: Path) -> None:
+    """A volume that is mounted read-only is named as such, and stays readable."""
+    store = LocalStore(small_volume / "archive")
+    store.found("0" * 32, CREATED)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_volume)], check=True)
+    with pytest.raises(StoreError, match="mount the volume writable"):
+        store.put("x.json", b"x")
+    assert store.identity() == "0" * 32
+
+
+class Recorder:
+    """Records the system calls that make things durable or visible, in order, with the place each one concerns."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[tuple[str, Path]] = []
+        for name in ("fsync", "fchmod", "link", "mkdir", "unlink"):
+            monkeypatch.setattr(os, name, self._recorded(name, getattr(os, name)))
+
+    def _recorded(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if name in {"fsync", "fchmod"}:
+                place = self._path(args[0])
+            else:
+                folder = kwargs.get("dst_dir_fd", kwargs.get("dir_fd"))
+                target = args[1] if name == "link" else args[0]
+                place = target if folder is None else self._path(folder) / target
+            self.calls.append((name, place))
+            return real(*args, **kwargs)
+
+        return call
+
+    @staticmethod
+    def _path(descriptor: int) -> Path:
+        return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+    def at(self, name: str, place: Path) -> list[int]:
+        """When ``name`` was called on ``place``."""
+        return [index for index, call in enumerate(self.calls) if call == (name, place)]
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Watches the operating system's calls; none is replaced."""
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc to name descriptors")
+    return Recorder(monkeypatch)
+
+
+def test_content_is_durable_before_it_is_visible(local: LocalStore, recorder: Recorder) -> None:
+    """The file is synced, with its final mode, before it is linked to its key."""
+    with local.begin(KEY) as draft:
+        draft.file.write(b"x")
+        temporary = Path(f"/proc/self/fd/{draft.file.fileno()}").readlink()
+        draft.publish()
+    (readable,), (synced,) = recorder.at("fchmod", temporary), recorder.at("fsync", temporary)
+    (linked,) = recorder.at("link", local.root / KEY)
+    assert readable < synced < linked
+
+
+def test_sync_makes_names_and_new_folders_durable(local: LocalStore, recorder: Recorder) -> None:
+    """After sync, the folder was synced after the link, and every new folder's parent after it was made."""
+    key = local.root / KEY
+    with local.begin(KEY) as draft:
+        draft.publish()
+    local.sync([KEY])
+    assert recorder.at("fsync", key.parent)[-1] > recorder.at("link", key)[0]
+    made = [place for name, place in recorder.calls if name == "mkdir"]
+    assert len(made) == 5
+    for folder in made:
+        assert recorder.at("fsync", folder.parent)[-1] > recorder.at("mkdir", folder)[0]
+
+
+def test_sync_covers_folders_another_process_made(local: LocalStore, recorder: Recorder) -> None:
+    """Folders that were there already are synced once too: their maker may have died before it did."""
+    with LocalStore(local.root).begin(KEY) as draft:
+        draft.publish()
+    fresh = LocalStore(local.root)
+    recorder.calls.clear()
+    fresh.sync([KEY])
+    synced = {place for name, place in recorder.calls if name == "fsync"}
+    assert synced == {local.root, *(local.root / KEY).parents} - set(local.root.parents)
+
+
+def test_sync_touches_each_folder_once(local: LocalStore, recorder: Recorder) -> None:
+    """A group costs one sync per folder; ancestors that are known to be durable cost nothing more."""
+    keys = [f"d/e/{n}" for n in range(5)]
+    local.put("d/e/first", b"")
+    for key in keys:
+        with local.begin(key) as draft:
+            draft.publish()
+    recorder.calls.clear()
+    local.sync(keys)
+    assert recorder.calls == [("fsync", local.root / "d/e")]
+
+
+def test_folder_made_anew_is_synced_anew(local: LocalStore, recorder: Recorder) -> None:
+    """A folder that was removed by somebody and made again is not taken for durable."""
+    local.put("d/x", b"")
+    (local.root / "d/x").unlink()
+    (local.root / "d").rmdir()
+    recorder.calls.clear()
+    local.put("d/x", b"")
+    assert recorder.at("fsync", local.root)
+
+
+def test_losing_put_makes_the_winner_durable(local: LocalStore, recorder: Recorder) -> None:
+    """Who adopts another's object may record it: its name is synced before put returns False."""
+    with LocalStore(local.root).begin("d/x") as draft:
+        draft.publish()
+    recorder.calls.clear()
+    assert not local.put("d/x", b"")
+    assert recorder.at("fsync", local.root / "d")
+
+
+def test_root_is_durable_when_founded(tmp_path: Path, recorder: Recorder) -> None:
+    """Every folder that founding made is synced in its parent, and the identity in the root."""
+    root = tmp_path / "a" / "archive"
+    LocalStore(root).found("0" * 32, CREATED)
+    for folder in (root, root.parent):
+        assert recorder.at("fsync", folder.parent)[-1] > recorder.at("mkdir", folder)[0]
+    assert recorder.at("fsync", root)[-1] > recorder.at("link", root / "archive.json")[0]
+
+
+def test_handles_are_not_leaked(local: LocalStore) -> None:
+    """A long-lived process ends every operation with as many open files as before, errors included."""
+    (local.root / "link").symlink_to("/")
+
+    def use_everything() -> None:
+        local.put("d/x", b"")
+        local.put("d/x", b"")
+        list(local.list(""))
+        local.sweep(CREATED)
+        for failing in (lambda: local.open("d/absent"), lambda: local.open("d"), lambda: local.put("link/x", b"")):
+            with pytest.raises(PermanentError):
+                failing()
+
+    use_everything()
+    before = os.listdir("/proc/self/fd") if Path("/proc/self/fd").is_dir() else []  # noqa: PTH208  # counts, no paths
+    use_everything()
+    after = os.listdir("/proc/self/fd") if before else []  # noqa: PTH208  # see above
+    assert len(after) == len(before)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.ENXIO])
+def test_every_error_of_the_disk_names_path_and_remedy(
+    local: LocalStore, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the operating system refuses becomes a StoreError with the path and something to do."""
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StoreError, match=rf"{local.root}/d/x: {os.strerror(number)}: \w+"):
+        local.put("d/x", b"")
+    assert list((local.root / "d").iterdir()) == []

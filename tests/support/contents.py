@@ -1,0 +1,81 @@
+"""What an archive holds, and one row, document or file of it changed by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.rows import part_key
+from recording_archive.catalog.tables import events, recordings
+
+
+def all_rows(archive: Archive) -> list[Row[Any]]:
+    """All recordings of the catalog, in the order of their ids."""
+    with archive.catalog.read() as connection:
+        return list(connection.execute(select(recordings).order_by(*part_key(recordings))))
+
+
+def rows(archive: Archive) -> dict[str, Row[Any]]:
+    """The catalog's recordings by interaction."""
+    return {row.interaction_id: row for row in all_rows(archive)}
+
+
+def row_of(archive: Archive, interaction_id: str) -> Row[Any]:
+    """The one row of an interaction."""
+    return rows(archive)[interaction_id]
+
+
+def ids(archive: Archive) -> list[str]:
+    """The interactions of the archive, in order."""
+    return sorted(rows(archive))
+
+
+def change(archive: Archive, interaction_id: str, **values: Any) -> None:
+    """Set columns of an interaction's rows."""
+    with archive.catalog.write() as connection:
+        mine = recordings.c.interaction_id == interaction_id
+        connection.execute(update(recordings).where(mine).values(**values))
+
+
+def events_of(archive: Archive, kind: str, interaction_id: str | None = None) -> list[Row[Any]]:
+    """The events of a kind, oldest first."""
+    mine = events.c.interaction_id == interaction_id if interaction_id else True
+    with archive.catalog.read() as connection:
+        return list(connection.execute(select(events).where(events.c.kind == kind, mine).order_by(events.c.id)))
+
+
+def details_of(archive: Archive, kind: str, interaction_id: str | None = None) -> list[dict[str, Any]]:
+    """The details of all events of a kind, oldest first."""
+    return [event.detail for event in events_of(archive, kind, interaction_id)]
+
+
+def documents(archive: Archive, folder: str) -> dict[str, dict[str, Any]]:
+    """The documents below a folder of the archive, by key."""
+    return {key: json.loads(archive.store.read(key)) for key in archive.store.list(f"{folder}/")}
+
+
+def files_of(archive: Archive, interaction_id: str) -> list[str]:
+    """The files of an interaction's recordings, relative to the root."""
+    root = archive.settings.root
+    return sorted(str(path.relative_to(root)) for path in (root / "recordings").rglob(f"{interaction_id}~*"))
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    """Change an archived file in place, as a broken disk would: it is read-only for everybody else."""
+    path.chmod(0o640)
+    path.write_bytes(content)
+
+
+def damage(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change the content of a file in place."""
+    overwrite(path, change(path.read_bytes()))
+
+
+def flip(place: int, bit: int = 0) -> Callable[[bytes], bytes]:
+    """Turn one bit of the byte at ``place``."""
+    return lambda content: content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :]

@@ -1,0 +1,85 @@
+"""Damage as disks and people do it, and a run of `verify_archive` without Airflow against it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from genesys_sandbox import Sandbox
+from recording_archive.archive import Archive
+from recording_archive.catalog.tables import readings
+from recording_archive.fixity import reading, strays_and_ledger
+from recording_archive.fixity.refetch import Origin
+from recording_archive.fixity.repair import repair
+from recording_archive.fixity.report import FixityReport, report
+from recording_archive.fixity.request import Scope
+from recording_archive.ledger import sealing
+from recording_archive.sources import Source
+from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.client import MediaClient
+from recording_archive.transfer.limits import TransferLimits
+from support.runner import Runner
+
+DUE, ALL = Scope(), Scope(everything=True)
+LIMITS = TransferLimits(attempts=1, free_space_reserve_bytes=0)
+
+
+@dataclass
+class Verifying:
+    """Runs the tasks of `verify_archive` against an archive; ``runs`` numbers them."""
+
+    cloud: Sandbox
+    runs: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, archive: Archive, scope: Scope = DUE, run_id: str | None = None) -> FixityReport:
+        """Plan, read every batch, repair, inspect, report."""
+        self.runs += 1
+        run_id = run_id or f"verify__{self.runs}"
+        self.read_all(archive, run_id, scope)
+        self.repair(archive, run_id)
+        strays_and_ledger.look_for_strays(archive, run_id)
+        strays_and_ledger.verify_ledger(archive, run_id)
+        return report(archive, run_id)
+
+    def read_all(self, archive: Archive, run_id: str, scope: Scope = DUE) -> None:
+        """What comes before the repair."""
+        for batch in reading.plan(archive, run_id, scope):
+            reading.read_batch(archive, run_id, batch.number, stop=self.stop)
+
+    def repair(self, archive: Archive, run_id: str) -> None:
+        """What `repair_recordings` does."""
+        origin = Origin(self.connect)
+        repair(archive, run_id, origin, stop=self.stop)
+        origin.close()
+
+    def connect(self) -> tuple[Source, MediaClient]:
+        """The sandbox as source and media host."""
+        hosts = MediaHosts([self.cloud.media_host], allow_private=True)
+        return Runner(self.cloud).source(), MediaClient(hosts, LIMITS, stop=self.stop)
+
+
+def found(archive: Archive, run_id: str) -> dict[str | None, str | None]:
+    """What a run found, by interaction or, for strays, by key: of those rows that are still in its books."""
+    with archive.catalog.read() as connection:
+        rows = connection.execute(select(readings).where(readings.c.run_id == run_id)).all()
+    return {row.interaction_id or row.key: row.outcome for row in rows}
+
+
+def document(archive: Archive, report: FixityReport) -> dict[str, Any]:
+    """A fixity report as it lies in the archive."""
+    return dict(json.loads(archive.store.read(report.report_key)))
+
+
+def kept(archive: Archive) -> dict[str, bytes]:
+    """What lies below ``rejected/``, by the key it had, without its date."""
+    return {key.split("/", 2)[2]: archive.store.read(key) for key in archive.store.list("rejected/")}
+
+
+def head(archive: Archive) -> str:
+    """The ledger's head as the archive has it."""
+    return str(sealing.newest(archive.store))

@@ -1,0 +1,69 @@
+"""Ledgers for tests: events told and sealed, lines read back, and their proof."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from recording_archive.archive import Archive
+from recording_archive.catalog.database import record
+from recording_archive.catalog.tables import segments
+from recording_archive.ledger import chain
+from recording_archive.ledger.proof import Flaw, Proof
+from recording_archive.model import PartId
+from recording_archive.store.base import LocalStore
+
+NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
+
+
+def tell(archive: Archive, *actors: str, **detail: Any) -> None:
+    """Write one event for each of the actors."""
+    with archive.catalog.write() as connection:
+        for actor in actors:
+            record(connection, "played", PartId("call", "call"), at=archive.clock(), actor=actor, detail=detail)
+
+
+def actors_in(archive: Archive) -> list[str]:
+    """The actors of all sealed events, in the order of the ledger."""
+    return [line["actor"] for number in chain.numbers(archive.store) for line in lines_of(archive, number)[1:]]
+
+
+def lines_of(archive: Archive, number: int) -> list[dict[str, Any]]:
+    """The lines of a segment, read."""
+    return [json.loads(line) for line in archive.store.read(chain.key_of(number)).splitlines()]
+
+
+def in_catalog(archive: Archive) -> dict[int, str]:
+    """The segments that the catalog knows, with their heads."""
+    with archive.catalog.read() as connection:
+        return {row.number: row.sha256 for row in connection.execute(select(segments))}
+
+
+def path_of(archive: Archive, number: int) -> Path:
+    """Where a segment lies."""
+    return archive.settings.root / chain.key_of(number)
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Change a file that must not change."""
+    path.chmod(0o640)
+    path.write_bytes(content)
+
+
+def prove(root: Path, head: str | None = None, now: datetime | None = None) -> list[Flaw]:
+    """Everything that is wrong with an archive's ledger."""
+    return list(Proof(LocalStore(root), now=now or datetime.now(UTC), expected=head).flaws())
+
+
+def tampered(root: Path, head: str | None = None) -> list[str]:
+    """The places that were tampered with."""
+    return [flaw.place for flaw in prove(root, head) if flaw.tampered]
+
+
+def documents(archive: Archive, prefix: str, ending: str = "") -> list[Path]:
+    """The files below a folder with that ending."""
+    return [archive.settings.root / key for key in archive.store.list(prefix) if key.endswith(ending)]

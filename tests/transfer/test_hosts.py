@@ -1,0 +1,392 @@
+"""Hosts: which media URLs are followed, to which address, and that refused ones never see a socket."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+
+from recording_archive.errors import ConfigurationError, PermanentError, TransientError
+from recording_archive.transfer.allowed_hosts import MediaHosts, Resolver, refusal
+from recording_archive.transfer.pinned import PinnedConnection, Proxy
+from support.scripted_host import Answer, Request, ScriptedHost, endless, ranged, reply
+
+PUBLIC = "93.184.215.14"
+connected: list[Any] = []
+sys.addaudithook(lambda event, args: connected.append(args) if event == "socket.connect" else None)
+
+
+def hosts(*patterns: str, answer: Sequence[str] = (PUBLIC,), private: bool = False, **more: Any) -> MediaHosts:
+    return MediaHosts(patterns or ("*.example.com",), private, resolver=lambda *_: answer, **more)
+
+
+def _recording(asked: list[object]) -> Resolver:
+    def ask(*name: object) -> Sequence[str]:
+        asked.append(name)
+        return [PUBLIC]
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("pattern", "url", "private"),
+    [
+        ("*.example.com", "https://a.example.com/x?y=1", False),
+        ("*.example.com", "https://a.b.EXAMPLE.com./x", False),
+        ("example.com", "https://example.com/", False),
+        ("example.com:8443", "https://example.com:8443/", False),
+        ("bücher.example", "https://xn--bcher-kva.example/", False),
+        ("127.0.0.1:9000", "http://127.0.0.1:9000/x", True),
+        ("127.0.0.1", "http://127.0.0.1/x", True),
+        ("[::1]:9000", "http://[0:0::1]:9000/x", True),
+        ("::1", "https://[::1]/x", True),
+    ],
+)
+def test_listed_hosts_are_followed(pattern: str, url: str, private: bool) -> None:
+    """A host in the list passes whatever the spelling of its name: case, trailing dot, IDNA, long IPv6."""
+    assert hosts(pattern, private=private, answer=["10.0.0.1"] if private else [PUBLIC]).check(url)
+
+
+def test_a_place_says_where_to_connect_and_what_to_ask() -> None:
+    """Host, port, path with query, and the checked address are separate; the query is not in the repr."""
+    place = hosts().check("https://a.example.com/rec/1.wav?sig=SECRET#part")
+    assert (place.host, place.port, place.tls, place.address) == ("a.example.com", 443, True, PUBLIC)
+    assert place.path_and_query == "/rec/1.wav?sig=SECRET"
+    assert place.authority == "a.example.com"
+    assert "SECRET" not in repr(place)
+
+
+REFUSED = [
+    "",
+    "//a.example.com/x",
+    "ftp://a.example.com/x",
+    "file:///etc/passwd",
+    "gopher://a.example.com/",
+    "http://a.example.com/x",
+    "https://example.com/x",
+    "https://evilexample.com/x",
+    "https://a.example.com.evil.org/x",
+    "https://a.example.com:8443/x",
+    "https://a.example.com:80/x",
+    "https://a.example.com:99999/x",
+    "https://user@a.example.com/x",
+    "https://a.example.com@evil.org/x",
+    "https://a.example.com\\@evil.org/x",
+    "https://evil.org\\.a.example.com/x",
+    "https://evil.org#.a.example.com/x",
+    "https://evil.org?.a.example.com",
+    "https://a.example.com/x y",
+    "https://a.example.com/x\r\nX: y",
+    "https://a.example.com\t/x",
+    " https://a.example.com/x",
+    "https://a.example.com/\x00",
+    "https://a%2eexample.com/x",
+    "https://.example.com/x",
+    "https://a..example.com/x",
+    "https://" + "a" * 64 + ".example.com/",
+    "https://" + "a." * 130 + "example.com/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://[fd00:ec2::254]/",
+    "https://[::ffff:169.254.169.254]/",
+    "https://[fe80::1%25eth0]/",
+    "https://127.0.0.1/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0177.0.0.1/",
+    "https://127.1/",
+    "https://localhost/",
+    "https://①②⑦.⓪.⓪.①/",
+]
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_no_socket_for_what_is_not_listed(url: str) -> None:
+    """A URL outside the list, or one that parsers read in two ways, is refused before name lookup and connection."""
+    asked: list[object] = []
+    guard = MediaHosts(["*.example.com"], resolver=_recording(asked))
+    connected.clear()
+    with pytest.raises(PermanentError):
+        guard.check(url)
+    assert (asked, connected) == ([], [])
+
+
+NEVER = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "168.63.129.16",
+    "192.0.0.192",
+    "100.64.0.1",
+    "100.100.100.200",
+    "0.0.0.0",  # noqa: S104 - an address to refuse
+    "0.1.2.3",
+    "224.0.0.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "198.18.0.1",
+    "203.0.113.5",
+    "::",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "ff02::1",
+    "2001:db8::1",
+    "2001:0:a9fe:a9fe::1",
+    "::ffff:169.254.169.254",
+    "2002:a9fe:a9fe::1",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::1",
+    "::a9fe:a9fe",
+]
+PRIVATE = ["127.0.0.1", "127.8.8.8", "10.1.2.3", "172.31.0.1", "192.168.0.1", "::1", "fd12::1", "::ffff:10.0.0.1"]
+PRIVATE += ["2002:7f00:1::", "64:ff9b::7f00:1"]
+
+
+@pytest.mark.parametrize("address", NEVER)
+@pytest.mark.parametrize("private", [False, True])
+def test_a_listed_name_may_not_point_at_metadata(address: str, private: bool) -> None:
+    """Link-local, metadata, multicast, reserved and wrapped forms of them are refused whatever is configured."""
+    connected.clear()
+    with pytest.raises(PermanentError, match="refused"):
+        hosts(answer=[address], private=private).check("https://a.example.com/x")
+    assert connected == []
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses_need_a_permission(address: str) -> None:
+    """Private and loopback addresses are refused with the remedy, and permitted by `allow_private_hosts`."""
+    with pytest.raises(PermanentError, match="allow_private_hosts"):
+        hosts(answer=[address]).check("https://a.example.com/x")
+    place = hosts(answer=[address], private=True).check("https://a.example.com/x")
+    assert place.address == str(ipaddress.ip_address(address))
+
+
+def test_a_mixed_answer_leaves_only_what_may_be_contacted() -> None:
+    """When a name has a permitted and a forbidden address, only the permitted one can be reached."""
+    place = hosts(answer=["169.254.169.254", "10.0.0.1", PUBLIC]).check("https://a.example.com/x")
+    assert place.addresses == (PUBLIC,)
+
+
+def test_plain_http_goes_to_private_addresses_only() -> None:
+    """`allow_private_hosts` opens plain http inside, never across the public network."""
+    assert hosts(answer=["10.0.0.1"], private=True).check("http://a.example.com/x").port == 80
+    with pytest.raises(PermanentError, match="plain http"):
+        hosts(answer=[PUBLIC], private=True).check("http://a.example.com/x")
+
+
+def test_numeric_notations_are_what_the_resolver_makes_of_them() -> None:
+    """A decimal IPv4 notation, even when listed, is judged by the address behind it."""
+    with pytest.raises(PermanentError, match="private"):
+        hosts("2130706433", answer=["127.0.0.1"]).check("https://2130706433/")
+
+
+def test_an_unresolved_name_may_resolve_later() -> None:
+    """A DNS failure is worth another try."""
+
+    def fail(*_: object) -> Sequence[str]:
+        raise OSError("no name")
+
+    with pytest.raises(TransientError, match=r"a\.example\.com"):
+        MediaHosts(["*.example.com"], resolver=fail).check("https://a.example.com/x")
+
+
+def test_answers_of_the_resolver_are_remembered_for_a_moment() -> None:
+    """Fifty thousand files of one host are not as many DNS queries, and a moved host is found again."""
+    asked: list[object] = []
+    now = [0.0]
+    guard = MediaHosts(["*.example.com"], resolver=_recording(asked), clock=lambda: now[0])
+    for moment in (0, 1, 29, 31):
+        now[0] = moment
+        guard.check("https://a.example.com/x")
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "*.", "https://a.example.com", "a.*.com", "a b", "", "host:port", "u@host", "[x]"]
+)
+def test_patterns_that_mean_nothing_are_refused(pattern: str) -> None:
+    """A pattern that is not a host, or that means every host, is a configuration error that quotes it."""
+    with pytest.raises(ConfigurationError, match="media_hosts"):
+        MediaHosts([pattern])
+
+
+def test_an_empty_list_permits_nothing() -> None:
+    """Without any pattern the error says what to set."""
+    with pytest.raises(ConfigurationError, match="media_hosts"):
+        MediaHosts([])
+
+
+@pytest.mark.parametrize("url", ["https://proxy:3128", "proxy:3128", "http://", "http://proxy:port"])
+def test_a_proxy_is_an_http_url(url: str) -> None:
+    """What is not an http proxy URL is refused when the client is made."""
+    with pytest.raises(ConfigurationError):
+        Proxy.parse(url)
+
+
+def test_credentials_of_a_proxy_are_not_shown() -> None:
+    """User and password of a proxy become a header that no repr shows."""
+    proxy = Proxy.parse("http://me:s%40cret@proxy.example:8080")
+    assert (proxy.host, proxy.port, proxy.authorization) == ("proxy.example", 8080, "Basic bWU6c0BjcmV0")
+    assert "bWU6" not in repr(proxy)
+
+
+def test_addresses_are_judged_without_a_url() -> None:
+    """The rule itself is a function of the address."""
+    assert refusal(ipaddress.ip_address("8.8.8.8"), allow_private=False) is None
+
+
+# TLS: the name is checked at the pinned address
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CA, and a certificate for media.test signed by it."""
+    if which("openssl") is None:
+        pytest.skip("needs the openssl program")
+    folder = tmp_path_factory.mktemp("tls")
+    (folder / "names").write_text("subjectAltName=DNS:media.test\n")
+    for command in (
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test-CA "
+        "-addext keyUsage=critical,keyCertSign,cRLSign",  # which Python 3.13 insists on
+        "req -newkey rsa:2048 -nodes -keyout host.key -out host.csr -subj /CN=media.test",
+        "x509 -req -in host.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out host.pem",
+    ):
+        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def secure(certificates: Path) -> Iterator[tuple[ScriptedHost, list[str | None]]]:
+    """A TLS host on loopback, and the server names that its clients sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "host.pem", certificates / "host.key")
+    names: list[str | None] = []
+    context.sni_callback = lambda _, name, __: names.append(name)
+    with ScriptedHost([ranged(b"RIFF" + bytes(60))], tls=context) as host:
+        yield host, names
+
+
+def connection(host: ScriptedHost, name: str, certificates: Path, proxy: Proxy | None = None) -> PinnedConnection:
+    guard = hosts(f"*.test:{host.port}", answer=["127.0.0.1"], private=True)
+    return PinnedConnection(
+        guard.check(f"https://{name}:{host.port}/x", proxied=proxy is not None),
+        tls=ssl.create_default_context(cafile=certificates / "ca.pem"),
+        connect_timeout_s=5,
+        read_timeout_s=5,
+        proxy=proxy,
+        stopping=threading.Event(),
+    )
+
+
+class TestTls:
+    """The connection goes to the checked address and proves the name."""
+
+    def test_the_name_is_sent_and_verified_at_the_pinned_address(
+        self, secure: tuple[ScriptedHost, list[str | None]], certificates: Path
+    ) -> None:
+        """A name that no resolver knows is reached at the pinned address under its own certificate."""
+        host, names = secure
+        with pytest.MonkeyPatch.context() as world:  # any second resolution would fail loudly
+            world.setattr("socket.getaddrinfo", None)
+            pinned = connection(host, "media.test", certificates)
+            pinned.request("GET", "/x")
+            assert pinned.getresponse().read()[:4] == b"RIFF"
+        pinned.close()
+        assert names == ["media.test"]
+
+    def test_another_name_at_the_same_address_is_refused(
+        self, secure: tuple[ScriptedHost, list[str | None]], certificates: Path
+    ) -> None:
+        """The right address with a certificate for somebody else is not the host."""
+        with pytest.raises(ssl.SSLCertVerificationError):
+            connection(secure[0], "other.test", certificates).connect()
+        assert secure[0].requests == []
+
+    def test_an_interrupt_lets_no_ciphertext_through(self, certificates: Path) -> None:
+        """What still waits in the socket after an interrupt is decrypted or an error, never passed on as it is."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates / "host.pem", certificates / "host.key")
+        answer = endless(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b"RIFF" * 4096)
+        with ScriptedHost([answer], tls=context) as host:
+            pinned = connection(host, "media.test", certificates)
+            pinned.request("GET", "/x")
+            stream = pinned.getresponse()
+            time.sleep(0.2)  # the host fills the socket meanwhile
+            pinned.interrupt()
+            seen = b""
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                while block := stream.read1(16384):
+                    seen += block
+        assert seen == (b"RIFF" * (len(seen) // 4 + 1))[: len(seen)]
+
+    def test_an_unknown_issuer_is_refused(
+        self, secure: tuple[ScriptedHost, list[str | None]], certificates: Path
+    ) -> None:
+        """Verification is on by default: a self-made certificate does not pass without its issuer."""
+        pinned = connection(secure[0], "media.test", certificates)
+        pinned._tls = None
+        with pytest.raises(ssl.SSLCertVerificationError):
+            pinned.connect()
+
+
+class TestProxy:
+    """CONNECT by name, credentials for the proxy alone."""
+
+    def test_tunnel(self, secure: tuple[ScriptedHost, list[str | None]], certificates: Path) -> None:
+        """The proxy is told the name and given its credentials; the media host sees neither and proves its name."""
+        with ScriptedHost([_tunnel(secure[0].port)]) as gateway:
+            proxy = Proxy.parse(f"http://me:secret@127.0.0.1:{gateway.port}")
+            through = connection(secure[0], "media.test", certificates, proxy)
+            through.request("GET", "/x")
+            assert through.getresponse().read()[:4] == b"RIFF"
+            through.close()
+        assert gateway.requests[0].line == f"CONNECT media.test:{secure[0].port} HTTP/1.1"
+        assert gateway.requests[0].headers["proxy-authorization"].startswith("Basic ")
+        assert "proxy-authorization" not in secure[0].requests[0].headers
+
+    @pytest.mark.parametrize(
+        ("status", "error"), [(407, ConfigurationError), (403, PermanentError), (502, TransientError)]
+    )
+    def test_refusals_of_the_proxy_name_it(
+        self, secure: tuple[ScriptedHost, list[str | None]], certificates: Path, status: int, error: type[Exception]
+    ) -> None:
+        """A proxy that does not tunnel is told from a media host that does not answer."""
+        with ScriptedHost([reply(status)]) as gateway:
+            proxy = Proxy.parse(f"http://127.0.0.1:{gateway.port}")
+            with pytest.raises(error, match="Proxy"):
+                connection(secure[0], "media.test", certificates, proxy).connect()
+
+
+def _tunnel(port: int) -> Answer:
+    """Answer CONNECT and pass bytes both ways."""
+
+    def answer(_: ScriptedHost, __: Request, sock: socket.socket) -> bool:
+        with socket.create_connection(("127.0.0.1", port)) as onward:
+            sock.sendall(b"HTTP/1.1 200 Tunnel\r\n\r\n")
+            back = threading.Thread(target=_pass_on, args=(onward, sock), daemon=True)
+            back.start()
+            _pass_on(sock, onward)
+        return False
+
+    return answer
+
+
+def _pass_on(source: Any, sink: Any) -> None:
+    try:
+        while block := source.recv(65536):
+            sink.sendall(block)
+    except OSError:
+        return
