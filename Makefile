@@ -37,9 +37,10 @@ lint: setup-dev  ## ruff, mypy --strict and the contracts of .importlinter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-fix: setup-dev  ## mend what ruff can mend
+fix: setup-dev  ## mend what ruff can mend, and write the table of rooms in docs/architecture.md
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	PYTHONPATH=tests $(BIN)/python -m support.house
 
 lock: $(VENV)/uv  ## compile requirements*.lock anew; the tools decide first, so that both name the same versions
 	$(COMPILE) -o requirements-dev.lock requirements-dev.txt
