@@ -19,8 +19,7 @@ from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import recordings, runs, work
 from recording_archive.model import Outcome, State, Window
 from recording_archive.sources.conversations import ConversationsSource
-from sources.test_batches import Clock
-from support.platform_run import platform_client
+from support.platform_run import SleepClock, platform_client
 from support.whole_run import at
 
 BUDGET_MINUTES, PER_MINUTE = 18, 300
@@ -28,7 +27,9 @@ A_DAY = timedelta(days=1)
 END = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def night(cloud: Sandbox, archive: Archive, names: Path, window: Window, run_id: str, *, clock: Clock) -> Counter[str]:
+def night(
+    cloud: Sandbox, archive: Archive, names: Path, window: Window, run_id: str, *, clock: SleepClock
+) -> Counter[str]:
     """The API requests of one scheduled run, each batch with a source of its own, as tasks have; no media."""
     before = Counter(cloud.requests.counts)
     now = window.end + timedelta(minutes=5)
@@ -70,7 +71,7 @@ def test_a_hundred_thousand_conversations_a_day_fit_the_budget(
     """
     small = {"days": 2, "per_day": per_day, "min_bytes": 100, "max_bytes": 200, "end": END.date()}
     options = SandboxOptions(**small, rate_per_minute=0, traps="transfers", batch_polls=0, batch_s=batch_s)
-    names, clock = tmp_path / "names.json", Clock()
+    names, clock = tmp_path / "names.json", SleepClock()
     with Sandbox(options) as cloud:
         cloud.world.clock = clock
         night(cloud, archive, names, Window(END - 2 * A_DAY, END - A_DAY), "scheduled__0", clock=clock)

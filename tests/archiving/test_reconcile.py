@@ -20,8 +20,7 @@ from recording_archive.sources import Stored
 from recording_archive.sources.connection import read_facts
 from recording_archive.sources.conversations import ConversationsSource
 from recording_archive.sources.conversations.permissions import NEEDED, SENSITIVE, USEFUL
-from sources.test_conversations import PER_DAY, Start, met, start
-from support.platform_run import PlatformTasks, platform_client, run
+from support.platform_run import PER_DAY, PlatformTasks, Start, platform_client, run, start, trapped
 from support.whole_run import NIGHT, at
 
 __all__ = ["start"]  # the fixture
@@ -174,4 +173,4 @@ def test_the_last_day_says_whether_anything_is_listed(start: Start) -> None:
 def test_met_is_not_empty(start: Start) -> None:
     """Each trap meets somebody, or these tests would show nothing."""
     tasks = start("all")
-    assert all(met(tasks, trap) for trap in ("archived", "sensitive", "division_gap", "unrecorded"))
+    assert all(trapped(tasks, trap) for trap in ("archived", "sensitive", "division_gap", "unrecorded"))

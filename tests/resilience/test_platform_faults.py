@@ -18,8 +18,7 @@ from genesys_sandbox import Fault, Sandbox, SandboxOptions
 from recording_archive.archive import Archive
 from recording_archive.model import PartId
 from resilience.test_faults import elsewhere
-from sources.test_conversations import check, nights_later
-from support.platform_run import PlatformTasks, run
+from support.platform_run import PlatformTasks, nights_later, run, verified_parts
 from support.whole_run import Ended, leaks
 
 __all__ = ["elsewhere"]  # the fixture
@@ -176,7 +175,7 @@ def test_a_run_meets_a_fault_of_the_platform_api(
     hits = tasks.cloud.faults.hits.copy()
     ended = run(tasks, archive, "scheduled__1")
     assert (tasks.cloud.faults.hits - hits)[fault.kind]
-    have = check(tasks, archive, ended)
+    have = verified_parts(tasks, archive, ended)
     if case.overcome:
         assert (ended.report["failed"], ended.report["deferred"], ended.summary.problems) == (0, 1, ())
         assert have == truth(tasks) - waiting(tasks)
@@ -197,9 +196,9 @@ def check_next_nights(tasks: PlatformTasks, archive: Archive) -> Iterator[Ended]
         tasks.cloud.world.finish_restores()
         ended = nights_later(tasks, archive, night)
         yield ended
-        if check(tasks, archive, ended) == truth(tasks):
+        if verified_parts(tasks, archive, ended) == truth(tasks):
             break
-    assert check(tasks, archive, ended) == truth(tasks)
+    assert verified_parts(tasks, archive, ended) == truth(tasks)
     assert ended.summary.problems == ()
 
 

@@ -8,30 +8,15 @@ from genesys_sandbox import Fault
 from recording_archive.archive import Archive
 from recording_archive.model import Listing, PartId
 from recording_archive.sources.conversations import ConversationsSource
-from sources.test_conversations import Start, check, start
-from support.platform_run import PlatformTasks, run
+from support.platform_run import PlatformTasks, SleepClock, Start, run, verified_parts
 from support.whole_run import SCHEDULED
-
-__all__ = ["start"]  # the fixture
 
 THREE_CHUNKS = 250
 
 
-class Clock:
-    """Seconds that pass only when somebody sleeps."""
-
-    now = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def slow(start: Start, seconds: float, per_day: int = THREE_CHUNKS) -> tuple[PlatformTasks, Clock]:
+def slow(start: Start, seconds: float, per_day: int = THREE_CHUNKS) -> tuple[PlatformTasks, SleepClock]:
     """Tasks whose batches take so long, and the clock by which they do."""
-    tasks, clock = start(per_day=per_day, min_bytes=100, max_bytes=200, batch_polls=0, batch_s=seconds), Clock()
+    tasks, clock = start(per_day=per_day, min_bytes=100, max_bytes=200, batch_polls=0, batch_s=seconds), SleepClock()
     tasks.cloud.world.clock = clock
     return replace(tasks, options={"clock": clock}, sleep=clock.sleep), clock
 
@@ -46,7 +31,7 @@ def test_the_next_batch_is_at_work_while_media_are_fetched(start: Start, archive
     """It is submitted before the first transfer, and one poll each is enough once it is known what a batch takes."""
     tasks, clock = slow(start, 20)
     ended = run(tasks, archive, "scheduled__0", SCHEDULED)
-    assert len(check(tasks, archive, ended)) == THREE_CHUNKS
+    assert len(verified_parts(tasks, archive, ended)) == THREE_CHUNKS
     assert (tasks.cloud.requests.counts["batch"], tasks.cloud.requests.counts["poll"]) == (3, 4)
     assert asked(tasks)[:4] == ["batch", "poll", "batch", "media"]
     assert clock.now < 3 * 40

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from genesys_sandbox import Fault, Sandbox, SandboxOptions
+from genesys_sandbox import Fault
 from recording_archive.archive import Archive, open_archive
 from recording_archive.archiving import download
 from recording_archive.archiving.request import Request
@@ -23,58 +21,24 @@ from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import PartId, State, Window
 from recording_archive.recovery.reindex import reindex
 from recording_archive.sources.conversations.query import DetailsQuery
-from support.platform_run import PlatformTasks, archived, platform_client, run
-from support.whole_run import DAY, NIGHT, at, check_books, leaks, media_sha256, objects, sidecar_of
-
-A_DAY = timedelta(days=1)
-PER_DAY = 20
-
-Start = Callable[..., PlatformTasks]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start a sandbox with these options; give the tasks of runs against it."""
-    with ExitStack() as started:
-
-        def begin(traps: str = "", **options: Any) -> PlatformTasks:
-            small = {"days": 1, "per_day": PER_DAY, "min_bytes": 2000, "max_bytes": 4000, "end": date(2026, 11, 21)}
-            given = {**small, "rate_per_minute": 0, "traps": traps, **options}
-            return PlatformTasks(started.enter_context(Sandbox(SandboxOptions(**given))))
-
-        yield begin
-
-
-def met(tasks: PlatformTasks, trap: str) -> list[str]:
-    """The conversations that a trap meets."""
-    return [each.id for each in tasks.cloud.world.conversations if trap in each.traits]
-
-
-def check(tasks: PlatformTasks, archive: Archive, ended: Any) -> set[PartId]:
-    """The books close, every archived object holds the right bytes; give the parts that are archived by now."""
-    check_books(archive, ended)
-    truth = tasks.cloud.world.truth()
-    found = set()
-    for key in objects(archive):
-        told = json.loads(archive.store.read(sidecar_of(key)))
-        part = PartId(told["interactionId"], told["recordingId"], told["part"])
-        assert media_sha256(archive.settings.root / key) == told["media"]["sha256"] == truth[part].sha256
-        found.add(part)
-    return found
-
-
-def nights_later(tasks: PlatformTasks, archive: Archive, nights: int) -> Any:
-    """The scheduled run of a later night."""
-    later = replace(tasks, now=lambda: NIGHT + nights * A_DAY)
-    window = Window(DAY.start + nights * A_DAY, DAY.end + nights * A_DAY)
-    return run(later, archive, f"scheduled__{nights}", Request(window=window, scheduled=True))
+from support.platform_run import (
+    PER_DAY,
+    Start,
+    archived,
+    nights_later,
+    platform_client,
+    run,
+    trapped,
+    verified_parts,
+)
+from support.whole_run import DAY, NIGHT, at, leaks, objects, sidecar_of
 
 
 def test_a_day_is_archived_and_then_costs_no_batch(start: Start, archive: Archive) -> None:
     """Every recording once; two nights on it is known that nothing is left to ask for."""
     tasks = start()
     first = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, first) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, first) == set(tasks.cloud.world.truth())
     assert first.report["asked"] == first.report["successful"] == PER_DAY
     assert first.report["apiRequests"] == tasks.cloud.requests.api_requests + tasks.cloud.requests.counts["token"]
     second = nights_later(tasks, archive, 1)
@@ -103,29 +67,29 @@ def test_all_traps_at_once_lose_nothing(start: Start, archive: Archive) -> None:
     """After the restores, the uploads and the end of the open ones, everything there is lies in the archive."""
     tasks = start("all", data_lag_hours=0)
     first = run(tasks, archive, "scheduled__0")
-    have = check(tasks, archive, first)
+    have = verified_parts(tasks, archive, first)
     assert first.summary.problems == ()
     waiting = set(tasks.cloud.world.truth()) - have
     assert {part.interaction_id for part in map(PartId._make, waiting)} == {
-        *met(tasks, "archived"),
-        *met(tasks, "uploading"),
+        *trapped(tasks, "archived"),
+        *trapped(tasks, "uploading"),
     }
     world = tasks.cloud.world
     world.finish_restores()
     world.uploaded = world.closed = True
     second = nights_later(tasks, archive, 1)
-    assert check(tasks, archive, second) == set(world.truth())
+    assert verified_parts(tasks, archive, second) == set(world.truth())
     third = nights_later(tasks, archive, 2)
     assert (third.report["deferred"], third.summary.problems) == (0, ())
-    assert check(tasks, archive, third) == set(world.truth())
+    assert verified_parts(tasks, archive, third) == set(world.truth())
 
 
 def test_several_results_of_a_recording_become_parts(start: Start, archive: Archive) -> None:
     """Each file is an object of its own, counted from 0."""
     tasks = start("multi_part")
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
-    parts = {part.part for part in archived(ended) if part.interaction_id in met(tasks, "multi_part")}
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    parts = {part.part for part in archived(ended) if part.interaction_id in trapped(tasks, "multi_part")}
     assert parts == {0, 1}
 
 
@@ -133,7 +97,7 @@ def test_two_recordings_have_the_agent_of_their_own_leg(start: Start, archive: A
     """After a transfer only the recording's session tells who is heard."""
     tasks = start("transfers")
     ended = run(tasks, archive, "scheduled__0")
-    check(tasks, archive, ended)
+    verified_parts(tasks, archive, ended)
     with archive.catalog.read() as connection:
         found = {(row.interaction_id, row.recording_id): row for row in connection.execute(select(recordings))}
     for each in tasks.cloud.world.conversations:
@@ -145,7 +109,7 @@ def test_two_recordings_have_the_agent_of_their_own_leg(start: Start, archive: A
 def test_a_large_run_names_no_agent_it_is_not_sure_of(start: Start) -> None:
     """Where every request counts, a recording after a transfer has no agent to search by; its sidecar has all."""
     tasks = start("transfers")
-    parts = [PartId.whole(each) for each in met(tasks, "transfers")]
+    parts = [PartId.whole(each) for each in trapped(tasks, "transfers")]
     listed = list(tasks.source().resolve(parts, thrifty=True))
     listed = [each for each in listed if len({agent["id"] for agent in each.source_fields["agents"]}) == 2]
     assert {each.attributes.agent_id for each in listed} == {None}
@@ -173,7 +137,7 @@ def test_an_open_conversation_is_visited_until_it_ends(start: Start, archive: Ar
     tasks = start("open")
     first = run(tasks, archive, "scheduled__0")
     assert (first.report["deferred"], first.summary.problems) == (2, ())
-    assert check(tasks, archive, first) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, first) == set(tasks.cloud.world.truth())
     assert nights_later(tasks, archive, 5).report["deferred"] == 2
     tasks.cloud.world.closed = True
     assert nights_later(tasks, archive, 6).report["deferred"] == 0
@@ -190,7 +154,7 @@ def test_cold_recordings_are_restored_and_taken_up_later(start: Start, archive: 
     tasks.cloud.world.finish_restores()
     last = nights_later(tasks, archive, 4)
     assert last.statuses == {"success": 2}
-    assert check(tasks, archive, last) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, last) == set(tasks.cloud.world.truth())
 
 
 def test_cold_recordings_that_may_not_be_restored_fail_by_name(start: Start, archive: Archive) -> None:
@@ -208,7 +172,7 @@ def test_sensitive_recordings_left_out_are_failures(start: Start, archive: Archi
     tasks = start("sensitive", permissions=some)
     ended = run(tasks, archive, "scheduled__0")
     failed = [entry for entry in ended.report["entries"] if entry["status"] == "failed"]
-    assert {entry["interactionId"] for entry in failed} == set(met(tasks, "sensitive"))
+    assert {entry["interactionId"] for entry in failed} == set(trapped(tasks, "sensitive"))
     assert all("viewSensitiveData" in entry["error"] for entry in failed)
     assert tasks.cloud.requests.counts["playback"] == 0
     whole = run(start("sensitive"), archive, "scheduled__1")
@@ -219,7 +183,7 @@ def test_errors_in_a_batch_are_played_back_instead(start: Start, archive: Archiv
     """Also while playback transcodes at first."""
     tasks = start("batch_errors,transcoding")
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
     assert tasks.cloud.requests.counts["playback"] == 6
 
 
@@ -230,7 +194,7 @@ def test_deleted_and_never_made_recordings_are_no_failures(start: Start, archive
     assert (first.report["excluded"], first.report["deferred"], first.summary.problems) == (2, 2, ())
     later = nights_later(tasks, archive, 3)
     assert (later.report["excluded"], later.report["deferred"]) == (2, 0)
-    asked = run(tasks, archive, "manual__0", Request(ids=tuple(met(tasks, "deleted"))))
+    asked = run(tasks, archive, "manual__0", Request(ids=tuple(trapped(tasks, "deleted"))))
     assert len(asked.report["missing"]) == 2
 
 
@@ -247,7 +211,7 @@ def test_chats_and_mails_come_without_the_recording_flag(start: Start, archive: 
     """As ZIP and EML."""
     tasks = start("digital")
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
     assert {Path(key).suffixes[-2] for key in objects(archive)} == {".wav", ".zip", ".eml"}
 
 
@@ -264,7 +228,7 @@ def test_a_batch_is_done_when_it_says_so(start: Start, archive: Archive, traps: 
     """0 of 0, and as many as expected so far, are no end."""
     tasks = start(traps, batch_polls=3)
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
 
 
 @pytest.mark.parametrize("traps", ["", "fixed_urls", "lost_batches", "batch_errors"])
@@ -273,7 +237,7 @@ def test_expired_urls_are_renewed(start: Start, archive: Archive, traps: str) ->
     tasks = start(traps)
     tasks.cloud.faults.add(Fault("expired", times=1))
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
 
 
 @pytest.mark.parametrize(("traps", "batches"), [("", 1), ("fixed_urls", 2), ("lost_batches", 2)])
@@ -315,7 +279,7 @@ def test_a_long_range_takes_a_job_as_far_as_the_lake_reaches(start: Start, archi
     tasks = replace(start(days=6, per_day=4), options={"job_from_hits": 20})
     window = Window(datetime(2026, 11, 15, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
     ended = run(tasks, archive, "manual__0", Request(window=window))
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
     assert tasks.cloud.requests.counts["jobs"] == 5
     tasks.cloud.faults.add(Fault("forbidden", "jobs"))
     listed = {each.part_id for each in tasks.source().discover(ids=(), window=window)}
@@ -338,7 +302,7 @@ def test_a_storm_of_429_is_waited_out(start: Start, archive: Archive) -> None:
     """Each kind of request is refused three times."""
     tasks = start("batch_errors", faults="storm")
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
 
 
 def test_the_allowance_of_the_minute_is_kept(start: Start) -> None:
@@ -367,7 +331,7 @@ def test_a_batch_that_fails_for_good_is_carried_over(start: Start, archive: Arch
     tasks.cloud.faults.clear()
     second = nights_later(tasks, archive, 4)
     assert second.statuses == {"success": PER_DAY}
-    assert check(tasks, archive, second) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, second) == set(tasks.cloud.world.truth())
     with archive.catalog.read() as connection:
         states = set(connection.execute(select(recordings.c.state)).scalars())
     assert states == {State.ARCHIVED}
@@ -387,7 +351,7 @@ def test_a_stopped_download_goes_on_where_it_was(start: Start, archive: Archive)
     tasks.download(archive, "scheduled__0", batch.number)
     tasks.gzip(archive, "scheduled__0", batch.number)
     ended = tasks.report(archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
     assert media is not None
 
 
@@ -432,8 +396,8 @@ def test_each_conversation_is_told_as_listed_once(start: Start, archive: Archive
     with archive.catalog.read() as connection:
         rows = connection.execute(select(events).where(events.c.kind == "listed")).all()
     told = {row.interaction_id: row.detail for row in rows}
-    assert set(told) == {each.id for each in tasks.cloud.world.conversations} - set(met(tasks, "open"))
-    assert told[met(tasks, "multi_part")[0]] == {"recordings": 1, "parts": 2}
+    assert set(told) == {each.id for each in tasks.cloud.world.conversations} - set(trapped(tasks, "open"))
+    assert told[trapped(tasks, "multi_part")[0]] == {"recordings": 1, "parts": 2}
 
 
 def test_no_secret_is_left_anywhere(
@@ -460,7 +424,7 @@ def test_a_rebuilt_catalog_knows_what_still_waits(start: Start, archive: Archive
     tasks.cloud.world.finish_restores()
     tasks.cloud.world.closed = True
     ended = nights_later(tasks, again, 5)
-    assert check(tasks, again, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, again, ended) == set(tasks.cloud.world.truth())
     assert nights_later(tasks, again, 6).report["asked"] == 0
     again.catalog.close()
 

@@ -13,11 +13,8 @@ from recording_archive.archive import Archive
 from recording_archive.archiving.reconcile import Standing, reconcile
 from recording_archive.archiving.request import Request
 from recording_archive.model import PartId, Window
-from sources.test_conversations import PER_DAY, Start, check, nights_later, start
-from support.platform_run import PlatformTasks, run
+from support.platform_run import PER_DAY, PlatformTasks, Start, nights_later, run, verified_parts
 from support.whole_run import DAY, NIGHT, at, check_books, objects, sidecar_of
-
-__all__ = ["start"]  # the fixture
 
 WITHOUT = "analytics:conversationDetail:view,recording:recording:view,recording:recording:viewSensitiveData"
 
@@ -31,7 +28,7 @@ def test_orphans_of_the_interval_are_archived(start: Start, archive: Archive) ->
     """As interactions of their own, under their own date; the service's own JSON, conversation and all, is kept."""
     tasks = start("orphans")
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
     assert (ended.report["asked"], ended.summary.problems) == (PER_DAY + 3, ())
     kept = [json.loads(archive.store.read(sidecar_of(key))) for key in objects(archive) if "day=20" in key]
     told = {each["interactionId"]: each["sourceFields"] for each in kept if "orphan" in each["sourceFields"]}
@@ -68,7 +65,7 @@ def test_an_orphan_can_be_named(start: Start, archive: Archive) -> None:
     tasks = start("orphans")
     asked = (ids(tasks)[1], tasks.cloud.world.conversations[0].id, "nobody")
     ended = run(tasks, archive, "manual__0", Request(ids=asked))
-    assert {part.interaction_id for part in check(tasks, archive, ended)} == set(asked[:2])
+    assert {part.interaction_id for part in verified_parts(tasks, archive, ended)} == set(asked[:2])
     assert ended.report["missing"] == ["nobody"]
 
 
@@ -86,7 +83,7 @@ def test_an_orphan_is_renewed_and_waited_for(start: Start, archive: Archive) -> 
     tasks = start("orphans,transcoding")
     tasks.cloud.faults.add(Fault("expired", times=1))
     ended = run(tasks, archive, "scheduled__0")
-    assert check(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
 
 
 @pytest.mark.parametrize(
@@ -104,7 +101,7 @@ def test_an_orphan_without_media_says_why(start: Start, archive: Archive, state:
     tasks.cloud.world.orphan_state = "AVAILABLE"
     nights_later(tasks, archive, 1)
     last = nights_later(tasks, archive, 2)
-    assert check(tasks, archive, last) == set(tasks.cloud.world.truth())
+    assert verified_parts(tasks, archive, last) == set(tasks.cloud.world.truth())
 
 
 def test_what_was_deleted_is_no_orphan(start: Start, archive: Archive) -> None:
