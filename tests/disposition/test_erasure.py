@@ -21,7 +21,8 @@ from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import work
 from recording_archive.disposition import subject_hashes
 from recording_archive.disposition.approval import approve
-from recording_archive.disposition.erasure import Subject, erase, erase_planned, find, plan_erasure
+from recording_archive.disposition.erasure import erase, erase_planned, plan_erasure
+from recording_archive.disposition.erasure_subject import Subject, find
 from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError, PermanentError, StoreError
 from recording_archive.model import Attributes, State

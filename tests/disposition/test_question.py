@@ -10,7 +10,8 @@ import pytest
 from recording_archive.archive import Archive
 from recording_archive.disposition.approval import approve
 from recording_archive.disposition.approval_question import question
-from recording_archive.disposition.erasure import Subject, plan_erasure
+from recording_archive.disposition.erasure import plan_erasure
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import Plan, make_plan
 from recording_archive.disposition.plan_table import note_problem
 from recording_archive.errors import PermanentError

@@ -20,7 +20,8 @@ import pytest
 
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive, open_archive
-from recording_archive.disposition.erasure import Subject, erase
+from recording_archive.disposition.erasure import erase
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.ledger.proof import Proof
 from recording_archive.model import State
 from recording_archive.settings import Settings

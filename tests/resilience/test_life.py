@@ -47,7 +47,8 @@ from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.disposition import quarantine
 from recording_archive.disposition.approval import approve
-from recording_archive.disposition.erasure import Subject, erase
+from recording_archive.disposition.erasure import erase
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.report import close, close_left_open
 from recording_archive.errors import PermanentError, StoreError

@@ -16,7 +16,8 @@ from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.tables import dispositions
 from recording_archive.disposition import quarantine
 from recording_archive.disposition.approval import approve
-from recording_archive.disposition.erasure import Subject, erase
+from recording_archive.disposition.erasure import erase
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.plan_table import Plan
 from recording_archive.disposition.report import RetentionReport, close, close_left_open

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive
 from recording_archive.disposition import erasure
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.fixity.request import Scope
 from recording_archive.retention import policy_in_force
@@ -208,7 +209,7 @@ def test_a_lost_certificate_is_told(app_client: TestClient, archived: Archive) -
 def test_an_erased_recording_tells_nothing_of_a_person(app_client: TestClient, archived: Archive) -> None:
     """410 without metadata; neither page nor API nor list has a name or a number any more."""
     row = row_of(archived, ids(archived)[0])
-    subject = erasure.Subject(ids=(row.interaction_id,))
+    subject = Subject(ids=(row.interaction_id,))
     assert erasure.erase(archived, subject, reason="request 17", actor="carol").erased == 1
     personal = [row.ani, row.dnis, row.agent_name, row.agent_id]
     assert all(personal)
@@ -350,7 +351,7 @@ def test_markup_in_policies_plans_and_reasons_stays_text(app_client: TestClient,
     first, second, *_ = ids(archived)
     row = row_of(archived, first)
     app_client.post(f"api/recordings/{first}/{row.recording_id}/restore", json={"reason": BAD})
-    erasure.erase(later, erasure.Subject(ids=(second,)), reason=BAD, actor=BAD, run_id="erasure__1")
+    erasure.erase(later, Subject(ids=(second,)), reason=BAD, actor=BAD, run_id="erasure__1")
     number = row_of(archived, second).certificate
     paths = ["retention", f"recordings/{first}/{row.recording_id}", "retention/runs/erasure__1", "retention/runs"]
     texts = [page_of(app_client, path) for path in [*paths, f"certificates/{number}", f"recordings/{second}/{second}"]]

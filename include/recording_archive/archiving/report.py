@@ -72,7 +72,7 @@ def report(archive: Archive, run_id: str) -> Summary:
     problems = _problems(run, totals, archive.settings.allowed_failure_ratio)
     head = sealing.seal_for_report(archive)
     at = archive.clock()
-    key, files = writing.publish(
+    key, files = writing.publish_report(
         archive,
         day=run.started_at.date().isoformat(),
         run_id=run_id,
@@ -85,8 +85,8 @@ def report(archive: Archive, run_id: str) -> Summary:
         if _covers(run, totals):
             window = Window(run.range_start, run.range_end)
             coverage.close(connection, source=run.source, window=window, run_id=run_id, kind=run.kind, at=at)
-        told, status = {"files": files}, run_state.status_of(problems)
-        run_state.close(connection, runs, run_id, at=at, report_key=key, told=told, status=status)
+        detail, status = {"files": files}, run_state.status_of(problems)
+        run_state.close(connection, runs, run_id, at=at, report_key=key, detail=detail, status=status)
     head = sealing.seal_for_report(archive) or head
     with archive.catalog.read() as connection:
         archive.staging.drop(run_id, lambda number: work_table.is_over(connection, run_id, number))

@@ -11,7 +11,8 @@ from recording_archive.cli import terminal
 from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
 
 if TYPE_CHECKING:
-    from recording_archive.disposition.erasure import Erasure, Found
+    from recording_archive.disposition.erasure import Erasure
+    from recording_archive.disposition.erasure_subject import Found
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
 
@@ -57,8 +58,8 @@ def erase(  # noqa: PLR0917 - options, which are given by name
 
     Lists what it found, and asks before it acts. What is held stays, and the answer names the holds.
     """
-    from recording_archive.disposition.erasure import Subject, find
     from recording_archive.disposition.erasure import erase as carry_out
+    from recording_archive.disposition.erasure_subject import Subject, find
 
     subject = Subject(tuple(numbers or ()), tuple(contacts or ()), tuple(ids or ()))
     with opened_archive() as archive:

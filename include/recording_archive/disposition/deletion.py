@@ -27,10 +27,20 @@ from sqlalchemy import Connection, Row, null, select, update
 from recording_archive.archive import Archive, require_root
 from recording_archive.catalog.rows import is_part, pages, part_key, part_of
 from recording_archive.catalog.tables import recordings
-from recording_archive.disposition import tombstone
-from recording_archive.disposition.certificate import Gone, certify, new_number
-from recording_archive.disposition.plan_table import DONE, FAILED, KEPT, PENDING, Plan, enter, note, planned_row
+from recording_archive.disposition.certificate import Gone, new_number
+from recording_archive.disposition.certifying import certify
+from recording_archive.disposition.plan_table import (
+    DONE,
+    FAILED,
+    KEPT,
+    PENDING,
+    Plan,
+    add_rows,
+    note_outcome,
+    planned_row,
+)
 from recording_archive.disposition.recheck import Recheck, lock_part
+from recording_archive.disposition.tombstone import publish_tombstone
 from recording_archive.errors import ArchiveError, RunError
 from recording_archive.model import PartId, State
 from recording_archive.store import sidecar
@@ -111,7 +121,7 @@ def left_open(
     for page in pages(archive.catalog, begun, *part_key(recordings)):
         chosen = [row for row in page if only(row)]
         with archive.catalog.write() as connection:
-            enter(connection, run_id, [_taken_up(row, run_id) for row in chosen])
+            add_rows(connection, run_id, [_taken_up(row, run_id) for row in chosen])
         yield from (Deletion(part_of(row), row.deletion, begun=True) for row in chosen)
 
 
@@ -122,7 +132,7 @@ def _delete(archive: Archive, run_id: str, order: Deletion, number: str, recheck
         if removed.why is None:
             removed = _remove(archive, order.part, recheck)
         if removed.row is not None:
-            key, digest = tombstone.publish(archive, removed.row)
+            key, digest = publish_tombstone(archive, removed.row)
             require_root(archive)
             log.info("%s: deleted, tombstone %s", order.part, key)
             return DONE, Gone(order.part, key, digest)
@@ -134,7 +144,7 @@ def _delete(archive: Archive, run_id: str, order: Deletion, number: str, recheck
     log.info("%s: %s: %s", order.part, outcome, why)
     if why is not None:
         with archive.catalog.write() as connection:
-            note(connection, run_id, order.part, outcome, why)
+            note_outcome(connection, run_id, order.part, outcome, why)
     return outcome, None
 
 

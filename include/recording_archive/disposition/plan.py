@@ -29,8 +29,8 @@ from recording_archive.disposition.plan_table import (
     RESTORE,
     RETENTION,
     Plan,
-    begin,
-    enter,
+    add_rows,
+    begin_plan,
     has_settled,
     lapse_others,
     planned_row,
@@ -83,7 +83,7 @@ def make_plan(
     with archive.catalog.write() as connection:
         limits = read_limits(connection, archive.settings, max_count, max_bytes)
         facts = {"dry_run": dry_run, "policy": policy.version, "triggered_by": triggered_by}
-        begin(connection, run_id, RETENTION, at=at, as_of=as_of, **facts)
+        begin_plan(connection, run_id, RETENTION, at=at, as_of=as_of, **facts)
         if not dry_run:
             lapse_others(connection, run_id)
     draft = _Draft(archive, run_id, policy, as_of)
@@ -164,7 +164,7 @@ class _Draft:
 
     def _flush(self) -> None:
         with self._archive.catalog.write() as connection:
-            enter(connection, self._run_id, self._rows)
+            add_rows(connection, self._run_id, self._rows)
         self._rows = []
 
     def _touched(self, page: Sequence[Row[Any]]) -> set[PartId]:

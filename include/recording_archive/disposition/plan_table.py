@@ -65,7 +65,7 @@ class Plan:
         return bool(self.caps) and not self.dry_run
 
 
-def begin(connection: Connection, run_id: str, kind: str, *, at: datetime, as_of: datetime, **facts: Any) -> None:
+def begin_plan(connection: Connection, run_id: str, kind: str, *, at: datetime, as_of: datetime, **facts: Any) -> None:
     """Open a plan, or open it anew when its run was cleared: what was not done yet is planned once more."""
     known = connection.execute(select(plans.c.kind, plans.c.sha256).where(plans.c.run_id == run_id)).one_or_none()
     if known is not None and known.sha256 is not None and known.kind != kind:
@@ -98,7 +98,7 @@ def abandon(connection: Connection, *where: Any, why: str) -> None:
     connection.execute(still.values(outcome=KEPT, why=why))
 
 
-def enter(connection: Connection, run_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_rows(connection: Connection, run_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Enter rows of a plan; a part that the plan has already keeps its row."""
     insert_missing(connection, dispositions, [{"run_id": run_id, "outcome": None, "why": None, **row} for row in rows])
 
@@ -134,7 +134,9 @@ def to_do(archive: Archive, run_id: str, *actions: str, size: int = PAGE) -> Ite
     yield from rows_of(archive, run_id, dispositions.c.outcome.is_(None), dispositions.c.action.in_(actions), size=size)
 
 
-def note(connection: Connection, run_id: str, part: PartId, outcome: str, why: str | None = None, **more: Any) -> None:
+def note_outcome(
+    connection: Connection, run_id: str, part: PartId, outcome: str, why: str | None = None, **more: Any
+) -> None:
     """Write down what came of a part in a run, unless another attempt has done it meanwhile."""
     still = or_(dispositions.c.outcome.is_(None), dispositions.c.outcome != DONE)
     mine = update(dispositions).where(dispositions.c.run_id == run_id, is_part(dispositions, part), still)
@@ -177,5 +179,5 @@ def note_problem(archive: Archive, run_id: str, problem: str) -> None:
     empty: dict[str, Any] = {"at": archive.clock(), "as_of": archive.clock(), "dry_run": False, "problem": problem}
     with archive.catalog.write() as connection:
         run_state.note_problem(
-            connection, plans, run_id, problem, partial(begin, connection, run_id, RETENTION, **empty)
+            connection, plans, run_id, problem, partial(begin_plan, connection, run_id, RETENTION, **empty)
         )

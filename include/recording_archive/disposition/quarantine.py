@@ -21,7 +21,7 @@ from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition.approval import executable
 from recording_archive.disposition.deletion import carry_out, left_open, order_of
 from recording_archive.disposition.plan import NO_LONGER
-from recording_archive.disposition.plan_table import DONE, KEPT, RESTORE, Plan, abandon, note, read_plan, to_do
+from recording_archive.disposition.plan_table import DONE, KEPT, RESTORE, Plan, abandon, note_outcome, read_plan, to_do
 from recording_archive.disposition.recheck import Recheck, held_by
 from recording_archive.errors import ConfigurationError
 from recording_archive.ledger import sealing
@@ -120,9 +120,9 @@ def _quarantine_page(
     for each in page:
         row, part = rows[part_of(each)], part_of(each)
         if why := _why_not(archive, plan, each, row, policy=policy, holding=held.get(part)):
-            note(connection, plan.run_id, part, KEPT, why)
+            note_outcome(connection, plan.run_id, part, KEPT, why)
             continue
-        note(connection, plan.run_id, part, DONE, each.why)
+        note_outcome(connection, plan.run_id, part, DONE, each.why)
         if each.action == RESTORE:
             _bring_back(connection, row)
             detail = {"reason": each.why, "plan": plan.sha256}

@@ -93,7 +93,7 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
     counts, certificates = _totals(archive, run_id)
     problems = tuple(_problems(plan, counts))
     head, at = sealing.seal_for_report(archive), archive.clock()
-    key, files = writing.publish(
+    key, files = writing.publish_report(
         archive,
         day=plan.started_at.date().isoformat(),
         run_id=run_id,
@@ -104,8 +104,8 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
         ),
     )
     with archive.catalog.write() as connection:
-        told, status = {"report": plan.kind, "files": files}, run_state.status_of(problems)
-        run_state.close(connection, plans, run_id, at=at, report_key=key, told=told, status=status)
+        detail, status = {"report": plan.kind, "files": files}, run_state.status_of(problems)
+        run_state.close(connection, plans, run_id, at=at, report_key=key, detail=detail, status=status)
     return RetentionReport(run_id, key, counts, certificates, problems, sealing.seal_for_report(archive) or head)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from recording_archive.disposition.erasure import Subject
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.errors import ConfigurationError
 from recording_archive.params import read_moment
 

@@ -1,8 +1,8 @@
 """Tombstones: for each part that was deleted, a document that says so for good, and holds nothing personal.
 
-It is a function of the row and its intent, so that an attempt after a crash writes the same again. What tells of a
-person (names, numbers) is not in it: for an erasure it has keyed hashes instead (`subjects`). `reindex_tombstones`
-brings back to a catalog what it must never forget: that these parts are gone.
+It is a function of the row and its intent, so that an attempt after a crash writes the same again. Names and numbers of
+people are not in it: for an erasure it has keyed hashes instead (`subjects`). From tombstones a rebuilt catalog learns
+again which parts are gone (`recovery.from_tombstones`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from sqlalchemy import Row
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.rows import part_of
-from recording_archive.disposition import certificate, subject_hashes
+from recording_archive.disposition import subject_hashes
+from recording_archive.disposition.personal import day_of
 from recording_archive.errors import PermanentError
 from recording_archive.model import PartId
 from recording_archive.retention.rules import Action
@@ -43,32 +44,31 @@ _MOMENTS = {
 }
 
 
-def publish(archive: Archive, row: Row[Any]) -> tuple[str, str]:
+def publish_tombstone(archive: Archive, row: Row[Any]) -> tuple[str, str]:
     """Store the tombstone of a part, durable on return; return its key and SHA-256.
 
-    One that is there already is taken over when it tells of the same bytes; raise PermanentError otherwise.
+    An existing one is taken over when it is about the same bytes; raise PermanentError otherwise.
     """
-    key = key_of(part_of(row), row.deleting_at)
-    content = compose(archive, row)
+    key, content = tombstone_key(part_of(row), row.deleting_at), _compose(archive, row)
     if not archive.store.put(key, content):
         content = archive.store.read(key)
-        told = to_recording(content, key)
-        if any(told[name] != getattr(row, name) for name in (*PartId._fields, "stored_sha256")):
-            raise PermanentError(f"{key} tells of other bytes than {row.stored_sha256}: find out who put it there")
+        existing = to_recording(content, key)
+        if any(existing[name] != getattr(row, name) for name in (*PartId._fields, "stored_sha256")):
+            raise PermanentError(f"{key} is about other bytes than {row.stored_sha256}: find out who put it there")
     return key, sha256(content).hexdigest()
 
 
-def key_of(part: PartId, deleting_at: datetime) -> str:
-    """The key of a tombstone, by the year of the deletion."""
+def tombstone_key(part: PartId, deleting_at: datetime) -> str:
+    """Return the key of a tombstone, by the year of the deletion."""
     return f"tombstones/{deleting_at.year}/{part}.json"
 
 
-def compose(archive: Archive, row: Row[Any]) -> bytes:
-    """The tombstone of a part whose intent is written."""
+def _compose(archive: Archive, row: Row[Any]) -> bytes:
+    """Compose the tombstone of a part whose intent is written."""
     facts, erased = row.deletion, row.deletion["action"] == Action.ERASE
     moments = {name: getattr(row, column) for name, column in _MOMENTS.items()}
     if erased:
-        moments["interactionDate"] = certificate.day_of(row.interaction_date)
+        moments["interactionDate"] = day_of(row.interaction_date)
     return documents.compose(
         {
             "formatVersion": FORMAT_VERSION,
@@ -86,17 +86,17 @@ def compose(archive: Archive, row: Row[Any]) -> bytes:
 
 
 def to_recording(content: bytes, key: str) -> dict[str, Any]:
-    """The columns of `recordings` as a tombstone tells them, its deletion begun; PermanentError when it is damaged."""
+    """Read the columns of `recordings` from a tombstone, the deletion begun; raise PermanentError for a damaged one."""
     try:
-        told = json.loads(content)
-        facts = {name: told[name] for name in _FACTS} | {"storedSha256": told["storedSha256"]}
+        document = json.loads(content)
+        facts = {name: document[name] for name in _FACTS} | {"storedSha256": document["storedSha256"]}
         return {
-            "interaction_id": told["interactionId"],
-            "recording_id": told["recordingId"],
-            "part": told["part"],
-            **{column: told[name] for name, column in _COLUMNS.items()},
-            **{column: told[name] and datetime.fromisoformat(told[name]) for name, column in _MOMENTS.items()},
-            "deletion": {"action": str(Action(told["action"])), **facts},
+            "interaction_id": document["interactionId"],
+            "recording_id": document["recordingId"],
+            "part": document["part"],
+            **{column: document[name] for name, column in _COLUMNS.items()},
+            **{column: document[name] and datetime.fromisoformat(document[name]) for name, column in _MOMENTS.items()},
+            "deletion": {"action": str(Action(document["action"])), **facts},
         }
     except (ValueError, KeyError, TypeError) as error:
         raise PermanentError(

@@ -64,7 +64,7 @@ def report(archive: Archive, run_id: str) -> FixityReport:
     totals, problems = _totals(counts), tuple(_problems(archive, run, counts))
     named = tuple(islice((_in_words(row) for row in _rows(archive, run_id, (Finding.BAD, Finding.ABSENT))), NAMED))
     head, at = sealing.seal_for_report(archive), archive.clock()
-    key, files = writing.publish(
+    key, files = writing.publish_report(
         archive,
         day=run.started_at.date().isoformat(),
         run_id=run_id,
@@ -74,9 +74,9 @@ def report(archive: Archive, run_id: str) -> FixityReport:
             _top(archive, run, totals, problems, at=at, head=head), findings=_entries(archive, run_id)
         ),
     )
-    told, closed = {"kind": KIND, "files": files}, {"status": run_state.status_of(problems), "counts": counts}
+    detail, closed = {"kind": KIND, "files": files}, {"status": run_state.status_of(problems), "counts": counts}
     with archive.catalog.write() as connection:
-        run_state.close(connection, fixity_runs, run_id, at=at, report_key=key, told=told, **closed)
+        run_state.close(connection, fixity_runs, run_id, at=at, report_key=key, detail=detail, **closed)
     head = sealing.seal_for_report(archive) or head
     readings_table.drop_sound(archive, run_id)
     return FixityReport(run_id, key, totals, named, problems, head)

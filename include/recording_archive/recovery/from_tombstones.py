@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 from recording_archive.catalog.database import Catalog, record
 from recording_archive.catalog.rows import NO_FAILURE, chunked, is_part, part_of
 from recording_archive.catalog.tables import events, recordings
-from recording_archive.disposition import certificate
-from recording_archive.disposition.tombstone import key_of, to_recording
+from recording_archive.disposition.certificate import certificate_key, listed_parts
+from recording_archive.disposition.certifying import finish_deletion
+from recording_archive.disposition.tombstone import to_recording, tombstone_key
 from recording_archive.errors import PermanentError, RunError
 from recording_archive.model import PartId, State, is_safe_id
 from recording_archive.recovery.result import Indexed, IndexResult
@@ -109,7 +110,7 @@ def _require_sound(told: Mapping[str, Any], archive_id: str, expected: str, key:
     )
     if not sound:
         raise PermanentError(f"The tombstone {key} is damaged: restore it from a copy of the archive")
-    if archive_id != expected or key != key_of(part, told["deleting_at"]):
+    if archive_id != expected or key != tombstone_key(part, told["deleting_at"]):
         raise PermanentError(f"{key} is a tombstone of {part} in archive {archive_id}: it was moved; put it back")
 
 
@@ -119,8 +120,8 @@ def _enter_certificate(
     """Finish the rows that a certificate lists; False when all of them were."""
     if isinstance(content, PermanentError):
         raise content
-    listed, number = certificate.listed(content), key.rpartition("/")[2].removesuffix(".json")
-    if not listed or json.loads(content).get("archiveId") != archive_id or certificate.key_of(number) != key:
+    listed, number = listed_parts(content), key.rpartition("/")[2].removesuffix(".json")
+    if not listed or json.loads(content).get("archiveId") != archive_id or certificate_key(number) != key:
         raise PermanentError(f"The certificate {key} is damaged or not this archive's: restore it from a copy")
     rows = {part_of(row): row for row in _rows(connection, list(listed))}
     added, lacking = False, []
@@ -129,8 +130,9 @@ def _enter_certificate(
         if row is None or not (row.deleting_at or row.certificate) or not _agree(store, row, digest):
             lacking.append(part)
         elif row.deleting_at:
-            certificate.finish(connection, row, number)
-            _tell(connection, row, number, {key: sha256(content).hexdigest(), key_of(part, row.deleting_at): digest})
+            finish_deletion(connection, row, number)
+            files = {key: sha256(content).hexdigest(), tombstone_key(part, row.deleting_at): digest}
+            _tell(connection, row, number, files)
             added = True
     if lacking:
         raise PermanentError(f"{key} lists {lacking[0]} and {len(lacking) - 1} others that have no such tombstone")

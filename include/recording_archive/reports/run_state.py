@@ -45,13 +45,13 @@ def close(
     *,
     at: datetime,
     report_key: str,
-    told: Mapping[str, Any],
+    detail: Mapping[str, Any],
     **values: Any,
 ) -> None:
     """Close a run with its ``status`` and other ``values``; record the event that vouches for its report's files."""
     values |= {"closed_at": at, "report_key": report_key}
     connection.execute(update(table).where(table.c.run_id == run_id).values(values))
-    record(connection, "reported", None, at=at, run_id=run_id, detail=dict(told))
+    record(connection, "reported", None, at=at, run_id=run_id, detail=dict(detail))
 
 
 def status_of(problems: Collection[str]) -> str:

@@ -23,7 +23,7 @@ from recording_archive.store import staging
 ENDINGS = ("csv", "json", "sha256")
 
 
-def publish(
+def publish_report(
     archive: Archive,
     *,
     day: str,

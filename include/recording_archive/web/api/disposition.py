@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from recording_archive.archive import Archive
-from recording_archive.disposition import certificate
+from recording_archive.disposition.certificate import certificate_key
 from recording_archive.model import is_safe_id
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
@@ -92,7 +92,7 @@ def find_fixity_run(archive: Archive, run_id: str) -> FixityRun:
 
 def find_certificate(archive: Archive, number: str) -> dict[str, Any]:
     """The certificate of this number as it lies in the archive; raise Problem where it does not, or cannot be read."""
-    if not is_safe_id(number) or archive.store.size(certificate.key_of(number)) is None:
+    if not is_safe_id(number) or archive.store.size(certificate_key(number)) is None:
         raise Problem(404, "There is no such certificate", "A deleted recording names its certificate.")
     document, problem = read_certificate(archive, number)
     if document is None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from recording_archive.archive import Archive
-from recording_archive.disposition import certificate
+from recording_archive.disposition.certificate import certificate_key
 from recording_archive.errors import ArchiveError
 from recording_archive.holds import Holding, holding
 from recording_archive.model import STORED, PartId
@@ -55,7 +55,7 @@ def read_retention(
 
 def read_certificate(archive: Archive, number: str) -> tuple[dict[str, Any] | None, str | None]:
     """The certificate of what was deleted, as it lies in the archive; where it cannot be read, why."""
-    key = certificate.key_of(number)
+    key = certificate_key(number)
     try:
         document = json.loads(archive.store.read(key))
     except ArchiveError as error:
