@@ -27,7 +27,8 @@ from sqlalchemy import insert
 
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.tables import events
-from recording_archive.ledger.sealing import newest, seal
+from recording_archive.ledger.chain import newest
+from recording_archive.ledger.sealing import seal
 from recording_archive.settings import Settings
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)

@@ -26,7 +26,7 @@ from recording_archive.catalog.tables import events, hold_terms, holds, recordin
 from recording_archive.cli import app
 from recording_archive.errors import ConfigurationError, StoreError, TransientError
 from recording_archive.holds import MOST_VALUES, Criteria, Hold, Matcher, create, effect, find, holding, read, release
-from recording_archive.ledger.sealing import newest
+from recording_archive.ledger.chain import newest
 from recording_archive.model import PartId, State
 from recording_archive.recovery.from_holds import reindex_holds
 from recording_archive.recovery.reindex import reindex

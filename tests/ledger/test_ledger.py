@@ -21,7 +21,9 @@ from recording_archive.archiving.report import Summary
 from recording_archive.catalog.tables import events, runs
 from recording_archive.errors import StoreError
 from recording_archive.ledger import chain
-from recording_archive.ledger.sealing import Head, newest, seal, unknown_segments
+from recording_archive.ledger.chain import Head, newest
+from recording_archive.ledger.sealing import seal
+from recording_archive.ledger.segments import unknown_segments
 from recording_archive.recovery.reindex import reindex
 from recording_archive.recovery.result import IndexResult
 from recording_archive.store.base import LocalStore
@@ -127,7 +129,7 @@ class TestSealing:
         tell(still, "ann")
         head = seal(still)
         assert seal(still) == head
-        assert list(chain.numbers(still.store)) == [1]
+        assert list(chain.segment_numbers(still.store)) == [1]
 
     def test_segments_are_bounded_and_chained(self, still: Archive) -> None:
         """More events than a segment takes become several, each begins with the hash of the end of the one before."""
@@ -212,7 +214,7 @@ class TestCrashesAndRaces:
         seal(still)
         assert actors_in(still) == ["eve", "bob", "ann"]
         assert unknown_segments(still) == [1]
-        assert tampered(still.settings.root) == [f"{chain.key_of(1)} line 3"]
+        assert tampered(still.settings.root) == [f"{chain.segment_key(1)} line 3"]
 
     def test_a_header_that_was_changed_after_a_crash_is_not_believed(self, still: Archive) -> None:
         """Its events are sealed as they are, but the segment stays unknown, so that retention stops."""
@@ -268,7 +270,7 @@ class TestCrashesAndRaces:
             thread.join()
         assert failures == []
         assert sorted(actors_in(still)) == sorted(f"{name}{number}" for name in "abc" for number in range(8))
-        assert set(in_catalog(still)) == set(chain.numbers(still.store))
+        assert set(in_catalog(still)) == set(chain.segment_numbers(still.store))
         assert prove(still.settings.root) == []
 
     def test_what_is_no_file_stops_it_with_a_name(self, still: Archive) -> None:
@@ -341,8 +343,8 @@ class TestCatalogOlderThanArchive:
         path_of(still, 2).unlink()
         tell(still, "eve")
         seal(still)
-        assert list(chain.numbers(still.store)) == [1, 3]
-        assert tampered(still.settings.root)[0] == chain.key_of(2)
+        assert list(chain.segment_numbers(still.store)) == [1, 3]
+        assert tampered(still.settings.root)[0] == chain.segment_key(2)
 
 
 class TestReport:

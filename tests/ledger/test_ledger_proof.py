@@ -25,9 +25,10 @@ from recording_archive.catalog.database import record
 from recording_archive.catalog.tables import runs
 from recording_archive.cli import app
 from recording_archive.errors import ConfigurationError, StoreError
-from recording_archive.ledger import chain, sealing
+from recording_archive.ledger import chain
+from recording_archive.ledger.chain import Head, newest
 from recording_archive.ledger.proof import Proof
-from recording_archive.ledger.sealing import Head, newest, seal
+from recording_archive.ledger.sealing import seal
 from recording_archive.model import PartId
 from recording_archive.settings import Settings, read_settings
 from recording_archive.store.base import LocalStore
@@ -186,7 +187,7 @@ class TestTampering:
         """Nonsense is named, and what comes after it is read."""
         first, _, *rest = path_of(three, 1).read_bytes().splitlines(keepends=True)
         rewrite(path_of(three, 1), b"".join([first, line, *rest]))
-        assert tampered(three.settings.root) == [f"{chain.key_of(1)} line 2", f"{chain.key_of(1)} line 3"]
+        assert tampered(three.settings.root) == [f"{chain.segment_key(1)} line 2", f"{chain.segment_key(1)} line 3"]
 
 
 EVENT = ("uid", "at", "kind", "interactionId", "recordingId", "part", "runId", "actor", "detail")
@@ -227,7 +228,7 @@ def write_ledger(root: Path, told: Sequence[Sequence[dict[str, Any]]]) -> str:
         header = {"formatVersion": 1, "archiveId": "a" * 32, "segment": number, "events": len(segment)}
         moments = {"sealedAt": NOW.isoformat(), "completeUntil": NOW.isoformat()}
         lines = list(chain.chained(head.sha256, [header | moments, *segment]))
-        path = root / chain.key_of(number)
+        path = root / chain.segment_key(number)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"".join(lines))
         head = Head(number, sha256(lines[-1]).hexdigest())
@@ -267,7 +268,7 @@ def test_no_change_of_a_segment_escapes_who_has_a_head(scratch: Path, told: Any,
         victim.unlink()
         assert bool(tampered(scratch)) is (victim != paths[-1])
     else:
-        shutil.copy(victim, scratch / chain.key_of(len(paths) + 1))
+        shutil.copy(victim, scratch / chain.segment_key(len(paths) + 1))
         assert tampered(scratch)
     if victim.exists() or len(paths) > 1:
         assert tampered(scratch, head)
@@ -303,7 +304,7 @@ class TestDocuments:
         (flaw,) = prove(root)
         assert (flaw.place, flaw.tampered) == (str(path.relative_to(root)), True)
         assert "was changed" in flaw.problem
-        assert f"{chain.key_of(1)} line" in flaw.problem or f"{chain.key_of(2)} line" in flaw.problem
+        assert f"{chain.segment_key(1)} line" in flaw.problem or f"{chain.segment_key(2)} line" in flaw.problem
         path.rename(path.with_name(f"other{ending}"))
         assert len(tampered(root)) == 2
         path.with_name(f"other{ending}").unlink()
@@ -515,4 +516,4 @@ class TestCommand:
         )
         assert shown.stdout.startswith("intact")
         assert not {"airflow", "sqlalchemy", "recording_archive.settings"} & set(shown.stdout.split())
-        assert sealing.newest(LocalStore(copy)) == newest(archived.store)
+        assert newest(LocalStore(copy)) == newest(archived.store)

@@ -24,8 +24,10 @@ from recording_archive.catalog.database import Catalog, record
 from recording_archive.catalog.tables import coverage, events, recordings, runs, segments
 from recording_archive.errors import PermanentError, StoreError
 from recording_archive.fixity.verify import verify
+from recording_archive.ledger.chain import newest
 from recording_archive.ledger.proof import Proof
-from recording_archive.ledger.sealing import newest, seal, unknown_segments
+from recording_archive.ledger.sealing import seal
+from recording_archive.ledger.segments import unknown_segments
 from recording_archive.model import Attributes, PartId
 from recording_archive.recovery.reindex import Indexed, reindex
 from recording_archive.recovery.result import IndexResult

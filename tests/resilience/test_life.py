@@ -55,8 +55,8 @@ from recording_archive.errors import PermanentError, StoreError
 from recording_archive.fixity.verify import verify
 from recording_archive.holds import Criteria
 from recording_archive.ledger import sealing
+from recording_archive.ledger.documents import part_name
 from recording_archive.ledger.proof import Proof
-from recording_archive.ledger.proof_index import part_of as part_in
 from recording_archive.model import Attributes, Fetched, Listing, MediaFormat, PartId, Window
 from recording_archive.recovery.reindex import reindex
 from recording_archive.recovery.result import IndexResult
@@ -526,7 +526,7 @@ class Lives(RuleBasedStateMachine):
         """The ledger is intact; all it may wonder about is what a crash left untold or half deleted."""
         flaws = [flaw for flaw in Proof(self.archive.store, now=self.now).flaws() if flaw.tampered]
         half = {str(part_of(row)) for row in self.rows().values() if row.deleting_at is not None}
-        assert {flaw.place for flaw in flaws if part_in(flaw.place) not in half} <= self.orphans, flaws
+        assert {flaw.place for flaw in flaws if part_name(flaw.place) not in half} <= self.orphans, flaws
 
     # -------------------------------------------------- what must hold after each of them
 

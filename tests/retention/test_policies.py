@@ -22,7 +22,7 @@ from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.tables import events
 from recording_archive.cli import app
 from recording_archive.errors import ConfigurationError, StoreError
-from recording_archive.ledger import sealing
+from recording_archive.ledger import chain
 from recording_archive.recovery.reindex import reindex
 from recording_archive.retention import policy_in_force
 from recording_archive.retention.policy_in_force import adopt, in_force, keep, newest, read_policy
@@ -362,7 +362,7 @@ class TestAdopt:
         (event,) = told(archive)
         assert event.detail == {"files": {"policies/000001.yaml": policy.version}}
         assert event.actor == "rosa"
-        head = sealing.newest(archive.store)
+        head = chain.newest(archive.store)
         assert head is not None
         assert event.segment == head.segment
 

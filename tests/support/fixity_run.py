@@ -17,7 +17,7 @@ from recording_archive.fixity.refetch import Origin
 from recording_archive.fixity.repair import repair
 from recording_archive.fixity.report import FixityReport, report
 from recording_archive.fixity.request import Scope
-from recording_archive.ledger import sealing
+from recording_archive.ledger.chain import newest
 from recording_archive.sources import Source
 from recording_archive.transfer.allowed_hosts import MediaHosts
 from recording_archive.transfer.client import MediaClient
@@ -82,4 +82,4 @@ def kept(archive: Archive) -> dict[str, bytes]:
 
 def head(archive: Archive) -> str:
     """The ledger's head as the archive has it."""
-    return str(sealing.newest(archive.store))
+    return str(newest(archive.store))

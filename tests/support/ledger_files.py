@@ -29,12 +29,12 @@ def tell(archive: Archive, *actors: str, **detail: Any) -> None:
 
 def actors_in(archive: Archive) -> list[str]:
     """The actors of all sealed events, in the order of the ledger."""
-    return [line["actor"] for number in chain.numbers(archive.store) for line in lines_of(archive, number)[1:]]
+    return [line["actor"] for number in chain.segment_numbers(archive.store) for line in lines_of(archive, number)[1:]]
 
 
 def lines_of(archive: Archive, number: int) -> list[dict[str, Any]]:
     """The lines of a segment, read."""
-    return [json.loads(line) for line in archive.store.read(chain.key_of(number)).splitlines()]
+    return [json.loads(line) for line in archive.store.read(chain.segment_key(number)).splitlines()]
 
 
 def in_catalog(archive: Archive) -> dict[int, str]:
@@ -45,7 +45,7 @@ def in_catalog(archive: Archive) -> dict[int, str]:
 
 def path_of(archive: Archive, number: int) -> Path:
     """Where a segment lies."""
-    return archive.settings.root / chain.key_of(number)
+    return archive.settings.root / chain.segment_key(number)
 
 
 def rewrite(path: Path, content: bytes) -> None:

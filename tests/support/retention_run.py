@@ -22,7 +22,7 @@ from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.plan_table import Plan
 from recording_archive.disposition.report import RetentionReport, close, close_left_open
 from recording_archive.holds import Criteria
-from recording_archive.ledger import sealing
+from recording_archive.ledger.segments import unknown_segments
 from recording_archive.model import State
 from recording_archive.settings import Settings
 from support.contents import documents, events_of, files_of, rows
@@ -103,7 +103,7 @@ def check_gone(archive: Archive) -> None:
             assert row.deleting_at is None
         else:
             assert name not in buried
-    assert sealing.unknown_segments(archive) == []
+    assert unknown_segments(archive) == []
 
 
 def one_run(settings: Settings, case: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from recording_archive.catalog.tables import holds, plans
 from recording_archive.disposition.plan_table import LAPSED, RETENTION, Plan, read_plan
 from recording_archive.errors import PermanentError, StoreError, TransientError
 from recording_archive.ledger import sealing
+from recording_archive.ledger.segments import unknown_segments
 
 
 def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> None:
@@ -49,7 +50,7 @@ def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | N
 
 def require_current(archive: Archive) -> None:
     """Raise StoreError when the archive knows what the catalog does not: a hold may be among it."""
-    if unknown := sealing.unknown_segments(archive):
+    if unknown := unknown_segments(archive):
         raise StoreError(
             f"{archive.store} has {len(unknown)} ledger segments that the catalog lacks (the first is {unknown[0]}): "
             "the catalog is older than the archive; run `recording-archive reindex`, then this again"

@@ -21,6 +21,7 @@ from recording_archive.catalog.tables import fixity_runs, readings, recordings
 from recording_archive.fixity import readings_table
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.ledger import sealing
+from recording_archive.ledger.segments import unknown_segments
 from recording_archive.model import STORED
 from recording_archive.reports import run_state, writing
 
@@ -147,7 +148,7 @@ def _problems(archive: Archive, run: Row[Any], counts: Mapping[str, int]) -> Ite
                 yield f"{what}: the log of its task says why"
     if flaws := facts.get("ledgerFlaws"):
         yield f"the ledger does not verify: {flaws[0]['place']}: {flaws[0]['problem']}"
-    if unknown := sealing.unknown_segments(archive):
+    if unknown := unknown_segments(archive):
         yield f"the catalog lacks segment {unknown[0]} of the ledger: run this DAG with reindex"
 
 

@@ -1,5 +1,9 @@
 """The ledger: events sealed into the archive as a hash chain, and the proof that nothing was changed since.
 
-`sealing` copies events from the catalog into segments, `chain` defines their form, `proof` (with `proof_index`)
-checks it by the archive's folder alone. `proof` loads neither SQLAlchemy nor Airflow, so nothing is re-exported here.
+    chain                       the form of a segment, and its lines read back
+    sealing, segments           events become segments; the catalog knows which
+    proof                       the chain and every document checked by the archive's folder alone
+    documents, proof_index      documents that need an event; an index of those that have one
+
+`proof` loads neither SQLAlchemy nor Airflow, so nothing is re-exported here.
 """

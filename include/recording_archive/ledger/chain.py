@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,7 @@ _LINE_BYTES = 16 * 2**20
 
 
 class _Shape(NamedTuple):
-    """What a line must look like: names in their order, every permitted row of types, which are moments."""
+    """The form of a line: names in their order, every permitted row of types, and which of the values are moments."""
 
     names: tuple[str, ...]
     types: frozenset[tuple[type, ...]]
@@ -76,32 +77,42 @@ class Head:
 
 
 class SegmentLine(NamedTuple):
-    """One line of a segment, counted from 1; ``told`` is empty when it cannot be read, ``flaw`` says what is wrong."""
+    """One line of a segment, counted from 1; ``document`` is empty when it cannot be read, ``flaw`` the damage."""
 
     number: int
-    told: Mapping[str, Any]
+    document: Mapping[str, Any]
     sha256: str
     flaw: str | None
 
 
-def key_of(number: int) -> str:
-    """The key of a segment."""
+def segment_key(number: int) -> str:
+    """Name the key of a segment."""
     return f"{PREFIX}{number:012d}.jsonl"
 
 
-def number_of(key: str) -> int | None:
-    """The number of the segment at ``key``; None when no segment has that name."""
+def segment_number(key: str) -> int | None:
+    """Read the number of the segment at ``key``; None when no segment has that name."""
     match = _KEY.fullmatch(key)
     return int(match[1]) if match else None
 
 
-def numbers(store: Store) -> Iterator[int]:
-    """The numbers of the segments in the archive, ascending."""
-    return (number for key in store.list(PREFIX) if (number := number_of(key)) is not None)
+def segment_numbers(store: Store) -> Iterator[int]:
+    """List the numbers of the segments in the archive, ascending."""
+    return (number for key in store.list(PREFIX) if (number := segment_number(key)) is not None)
+
+
+def newest(store: Store) -> Head | None:
+    """Read the head of the ledger from the newest segment in the archive; None when there is no ledger."""
+    last = deque(segment_numbers(store), maxlen=1)
+    if not last:
+        return None
+    with store.open(segment_key(last[0])) as file:
+        (line,) = deque(file, maxlen=1) or [b""]
+    return Head(last[0], sha256(line).hexdigest())
 
 
 def chained(previous: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    """The documents as lines, each with the hash of the one before it; ``previous`` is for the first."""
+    """Write documents as lines, each with the hash of the one before it; ``previous`` is for the first."""
     for document in documents:
         text = json.dumps({"previous": previous, **document}, ensure_ascii=False, separators=(",", ":"))
         line = text.encode(errors="backslashreplace") + b"\n"  # half a surrogate pair, as JSON escapes it
@@ -109,37 +120,37 @@ def chained(previous: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[b
         yield line
 
 
-def read(store: Store, number: int, *, archive_id: str, previous: str | None = None) -> Iterator[SegmentLine]:
-    """Every line of a segment with what is wrong with it, the header first; ``previous`` is the head before it.
+def read_segment(store: Store, number: int, *, archive_id: str, previous: str | None = None) -> Iterator[SegmentLine]:
+    """Yield every line of a segment with its flaw, the header first; ``previous`` is the head before it.
 
     A count that does not agree with the header's is the flaw of a line after the last.
     """
     due: int | None = None
     line = SegmentLine(0, {}, sha256(b"").hexdigest(), None)
-    with store.open(key_of(number)) as file:
+    with store.open(segment_key(number)) as file:
         for raw in iter(lambda: file.readline(_LINE_BYTES), b""):
-            told = _parse(raw, _EVENT if line.number else _HEADER)
+            document = _parse(raw, _EVENT if line.number else _HEADER)
             flaw: str | None = None
-            if not told:
+            if not document:
                 flaw = "cannot be read: it was changed or cut"
             elif line.number:
-                flaw = _BROKEN if told["previous"] != line.sha256 else None
+                flaw = _BROKEN if document["previous"] != line.sha256 else None
             else:
-                due = told["events"]
-                flaw = _foreign(told, number, archive_id, previous)
-            line = SegmentLine(line.number + 1, told, sha256(raw).hexdigest(), flaw)
+                due = document["events"]
+                flaw = _header_flaw(document, number, archive_id, previous)
+            line = SegmentLine(line.number + 1, document, sha256(raw).hexdigest(), flaw)
             yield line
     events = max(line.number - 1, 0)
     if line.number == 0 or due not in (None, events):
-        told_of = "is empty" if line.number == 0 else f"tells of {due} events and holds {events}"
-        yield SegmentLine(line.number + 1, {}, line.sha256, f"the segment {told_of}: lines were cut off or added")
+        flaw = "is empty" if line.number == 0 else f"tells of {due} events and holds {events}"
+        yield SegmentLine(line.number + 1, {}, line.sha256, f"the segment {flaw}: lines were cut off or added")
 
 
 _BROKEN = "does not follow the line before it: that one was changed, or lines were removed, added or reordered"
 
 
-def _foreign(header: Mapping[str, Any], number: int, archive_id: str, previous: str | None) -> str | None:
-    """What is wrong with a header, or None."""
+def _header_flaw(header: Mapping[str, Any], number: int, archive_id: str, previous: str | None) -> str | None:
+    """Name the flaw of a header; None when it is sound."""
     if header["formatVersion"] > FORMAT_VERSION:
         return f"has format version {header['formatVersion']}: install a release of this software that knows it"
     if header["archiveId"] != archive_id:
@@ -152,12 +163,12 @@ def _foreign(header: Mapping[str, Any], number: int, archive_id: str, previous: 
 
 
 def _parse(raw: bytes, shape: _Shape) -> dict[str, Any]:
-    """The document of a line; empty when it is not one of that shape."""
+    """Read the document of a line; empty when it does not have that shape."""
     try:
-        told = json.loads(raw.decode()) if raw.endswith(b"\n") else None
-        if not isinstance(told, dict) or tuple(told) != shape.names:
+        document = json.loads(raw.decode()) if raw.endswith(b"\n") else None
+        if not isinstance(document, dict) or tuple(document) != shape.names:
             return {}
-        dated = all(datetime.fromisoformat(told[name]).tzinfo for name in shape.moments)
-        return told if dated and tuple(map(type, told.values())) in shape.types else {}
+        dated = all(datetime.fromisoformat(document[name]).tzinfo for name in shape.moments)
+        return document if dated and tuple(map(type, document.values())) in shape.types else {}
     except (ValueError, TypeError, RecursionError):
         return {}

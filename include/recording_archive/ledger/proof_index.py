@@ -1,4 +1,4 @@
-"""What a ledger tells of documents, noted in a temporary SQLite file: memory does not grow with the archive."""
+"""An index of the documents that a ledger knows, in a temporary SQLite file: memory does not grow with the archive."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recording_archive.errors import StoreError
-from recording_archive.ledger.chain import Head, key_of
-
-FOLDERS = ("certificates/", "holds/", "manifests/", "policies/", "recordings/", "reports/", "tombstones/")  # sorted
+from recording_archive.ledger.chain import Head, segment_key
+from recording_archive.ledger.documents import is_document, part_name
 
 _GONE = frozenset({"purged", "erased"})
 _CHUNK = 1000
@@ -21,14 +20,14 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -65536;
 CREATE TABLE heads (segment INTEGER PRIMARY KEY, sha256 TEXT);
-CREATE TABLE told (key TEXT PRIMARY KEY, sha256 TEXT, segment INTEGER, line INTEGER) WITHOUT ROWID;
+CREATE TABLE documents (key TEXT PRIMARY KEY, sha256 TEXT, segment INTEGER, line INTEGER) WITHOUT ROWID;
 CREATE TABLE gone (part TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE missing (key TEXT, sha256 TEXT, segment INTEGER, line INTEGER, part TEXT);
 """
 
 
-class Told(NamedTuple):
-    """A document's hash by the newest event that tells of it, and where that stands."""
+class KnownDocument(NamedTuple):
+    """A document's hash by the newest event that vouches for it, and the line of that event."""
 
     key: str
     sha256: str
@@ -37,52 +36,42 @@ class Told(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The line of the ledger."""
-        return f"{key_of(self.segment)} line {self.line}"
-
-
-def is_document(key: str) -> bool:
-    """Whether an event must vouch for the file at ``key``: sidecars, and everything below the other folders."""
-    return key.startswith(FOLDERS) and (not key.startswith("recordings/") or key.endswith(".json"))
-
-
-def part_of(key: str) -> str:
-    """The part that a sidecar or a tombstone tells of, as keys name it."""
-    return key.rpartition("/")[2].removesuffix(".json")
+        """Name the line of the ledger."""
+        return f"{segment_key(self.segment)} line {self.line}"
 
 
 @contextmanager
-def opened_notes() -> Iterator[Notes]:
-    """Empty notes, which are gone afterwards; raise StoreError when there is no room for them."""
+def opened_index() -> Iterator[ProofIndex]:
+    """Open an empty index, which is gone afterwards; raise StoreError when there is no room for it."""
     with tempfile.TemporaryDirectory(prefix="verify-ledger-") as folder:
         try:
-            with closing(sqlite3.connect(Path(folder) / "notes.db", isolation_level=None)) as connection:
+            with closing(sqlite3.connect(Path(folder) / "index.db", isolation_level=None)) as connection:
                 connection.executescript(_TABLES)
-                yield Notes(connection)
+                yield ProofIndex(connection)
         except sqlite3.Error as error:
             raise StoreError(f"{folder}: {error}: free space there, or set TMPDIR to another folder") from error
 
 
-class Notes:
-    """Documents by key, parts that were let go, and the heads of all segments."""
+class ProofIndex:
+    """Documents by key, parts that were purged or erased, and the heads of all segments."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._told: list[Told] = []
+        self._documents: list[KnownDocument] = []
         self._gone: list[tuple[str]] = []
 
     def add_event(self, event: Mapping[str, Any], segment: int, line: int) -> None:
-        """Note what one event tells."""
+        """Note the documents that one event vouches for, and the part that it lets go."""
         detail = event["detail"]
-        if "files" in detail or "key" in detail:  # most events tell of none
-            self._told += (Told(key, digest, segment, line) for key, digest in _files(detail))
+        if "files" in detail or "key" in detail:  # most events vouch for none
+            self._documents += (KnownDocument(key, digest, segment, line) for key, digest in _files(detail))
         if event["kind"] in _GONE:
             self.add_gone(f"{event['interactionId']}~{event['recordingId']}~{event['part']}")
-        if len(self._told) >= _CHUNK:
+        if len(self._documents) >= _CHUNK:
             self.flush()
 
     def add_gone(self, part: str) -> None:
-        """Note that a part was let go, by its name in keys."""
+        """Note that a part was purged or erased, by its name in keys."""
         self._gone.append((part.encode(errors="replace").decode(),))
         if len(self._gone) >= _CHUNK:
             self.flush()
@@ -92,44 +81,44 @@ class Notes:
         self._connection.execute("INSERT INTO heads VALUES (?, ?)", (head.segment, head.sha256))
 
     def has_head(self, sha256: str, segment: int | None) -> bool:
-        """Whether that segment, or any when it is None, ends with that hash."""
+        """Tell whether that segment, or any when it is None, ends with that hash."""
         if segment is None:
             found = self._connection.execute("SELECT 1 FROM heads WHERE sha256 = ?", (sha256,))
         else:
             found = self._connection.execute("SELECT 1 FROM heads WHERE segment = ? AND sha256 = ?", (segment, sha256))
         return found.fetchone() is not None
 
-    def told(self) -> Iterator[Told]:
-        """Every document in the order of keys."""
+    def documents(self) -> Iterator[KnownDocument]:
+        """Yield every document in the order of keys."""
         self.flush()
-        return map(Told._make, self._connection.execute("SELECT * FROM told ORDER BY key"))
+        return map(KnownDocument._make, self._connection.execute("SELECT * FROM documents ORDER BY key"))
 
-    def add_missing(self, told: Told) -> None:
+    def add_missing(self, known: KnownDocument) -> None:
         """Note that a document is not there."""
-        part = part_of(told.key) if told.key.startswith("recordings/") else None
-        self._connection.execute("INSERT INTO missing VALUES (?, ?, ?, ?, ?)", (*told, part))
+        part = part_name(known.key) if known.key.startswith("recordings/") else None
+        self._connection.execute("INSERT INTO missing VALUES (?, ?, ?, ?, ?)", (*known, part))
 
-    def missing(self) -> Iterator[Told]:
-        """What is not there, but for the sidecars of parts that were let go."""
+    def missing(self) -> Iterator[KnownDocument]:
+        """Yield missing documents, except the sidecars of parts that were purged or erased."""
         self.flush()
         kept = "part IS NULL OR part NOT IN (SELECT part FROM gone)"
         rows = self._connection.execute(f"SELECT key, sha256, segment, line FROM missing WHERE {kept} ORDER BY key")  # noqa: S608 - a constant
-        return map(Told._make, rows)
+        return map(KnownDocument._make, rows)
 
     def flush(self) -> None:
-        """Write down what was gathered; the newest word on a key stays."""
+        """Write what was gathered to the file; the newest hash of a key stays."""
         self._connection.execute("BEGIN")
-        self._connection.executemany("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?)", self._told)
+        self._connection.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", self._documents)
         self._connection.executemany("INSERT OR IGNORE INTO gone VALUES (?)", self._gone)
         self._connection.execute("COMMIT")
-        self._told.clear()
+        self._documents.clear()
         self._gone.clear()
 
 
 def _files(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Documents that an event vouches for, with their hashes; of a recording it is the sidecar."""
+    """Yield the documents that an event vouches for, with their hashes; of a recording it is the sidecar."""
     files = detail.get("files")
-    told = dict(files) if isinstance(files, dict) else {}
+    found = dict(files) if isinstance(files, dict) else {}
     if isinstance(key := detail.get("key"), str) and "sidecar_sha256" in detail:
-        told[key.removesuffix(".gz").rpartition(".")[0] + ".json"] = detail["sidecar_sha256"]
-    return ((key, str(digest)) for key, digest in told.items() if key.isascii() and is_document(key))
+        found[key.removesuffix(".gz").rpartition(".")[0] + ".json"] = detail["sidecar_sha256"]
+    return ((key, str(digest)) for key, digest in found.items() if key.isascii() and is_document(key))

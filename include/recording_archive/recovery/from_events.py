@@ -19,7 +19,7 @@ from recording_archive.catalog.tables import events, recordings, segments
 from recording_archive.errors import ArchiveError, PermanentError, RunError
 from recording_archive.ledger import chain
 from recording_archive.ledger.chain import Head
-from recording_archive.ledger.sealing import note_segment
+from recording_archive.ledger.segments import note_segment
 from recording_archive.model import PartId, State
 from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.store.base import Store
@@ -41,14 +41,14 @@ def restore_events(store: Store, catalog: Catalog, archive_id: str) -> Iterator[
     """Enter the events of every segment that the catalog does not know; a damaged or missing one is bad."""
     before: Head | None = Head(0, chain.START)
     number = 0
-    for number in chain.numbers(store):
+    for number in chain.segment_numbers(store):
         if before and number != before.segment + 1:
             yield _missing(before.segment + 1)
             before = None
         known = _known(catalog, number)
         if known:
             before = known
-            yield Indexed("ledger", chain.key_of(number), IndexResult.KNOWN)
+            yield Indexed("ledger", chain.segment_key(number), IndexResult.KNOWN)
             continue
         try:
             with catalog.write() as connection:
@@ -57,9 +57,9 @@ def restore_events(store: Store, catalog: Catalog, archive_id: str) -> Iterator[
             raise
         except (ArchiveError, ValueError) as error:  # ValueError: text that no database takes
             before = None
-            yield Indexed("ledger", chain.key_of(number), IndexResult.BAD, str(error))
+            yield Indexed("ledger", chain.segment_key(number), IndexResult.BAD, str(error))
         else:
-            yield Indexed("ledger", chain.key_of(number), IndexResult.ADDED)
+            yield Indexed("ledger", chain.segment_key(number), IndexResult.ADDED)
     with catalog.read() as connection:
         newest = connection.execute(select(func.max(segments.c.number))).scalar() or 0
     if newest > number:
@@ -104,7 +104,9 @@ def told_files(catalog: Catalog, kind: str) -> dict[str, str]:
 
 
 def _missing(number: int) -> Indexed:
-    return Indexed("ledger", chain.key_of(number), IndexResult.BAD, "missing: restore it from a copy of the archive")
+    return Indexed(
+        "ledger", chain.segment_key(number), IndexResult.BAD, "missing: restore it from a copy of the archive"
+    )
 
 
 def _known(catalog: Catalog, number: int) -> Head | None:
@@ -115,15 +117,15 @@ def _known(catalog: Catalog, number: int) -> Head | None:
 
 def _enter(connection: Connection, store: Store, number: int, archive_id: str, before: Head | None) -> Head:
     """Enter the events of one segment, but for those that the catalog has; raise PermanentError when it is damaged."""
-    lines = chain.read(store, number, archive_id=archive_id, previous=before.sha256 if before else None)
+    lines = chain.read_segment(store, number, archive_id=archive_id, previous=before.sha256 if before else None)
     header: Mapping[str, Any] = {}
     digest = ""
     for page in chunked(lines):
         for line in page:
             if line.flaw:
                 raise PermanentError(f"line {line.number} {line.flaw}: restore the segment from a copy of the archive")
-        header, digest = header or page[0].told, page[-1].sha256
-        _enter_events(connection, number, [line.told for line in page if line.number > 1])
+        header, digest = header or page[0].document, page[-1].sha256
+        _enter_events(connection, number, [line.document for line in page if line.number > 1])
     head, at = Head(number, digest), datetime.fromisoformat(header["sealedAt"])
     note_segment(connection, head, count=header["events"], at=at)
     return head
