@@ -16,7 +16,8 @@
     web           the pages and the REST API inside the Airflow UI
     cli           the command `recording-archive`
     deploy        programs of a deployment with several machines
-    hooks         the functions that DAG files call; provider registers the connection type
+    tasks         the work of each Airflow task, and the connection type `genesys_cloud`
+    hooks         the names of `tasks` that DAG files call; provider registers the connection type
 
 The ground: `settings`, `params` (what people write at trigger time), `model` (values that all rooms share),
 `phone_numbers`, `errors`.

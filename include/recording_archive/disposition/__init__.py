@@ -8,5 +8,5 @@
     erasure, subject_hashes     everything of one person at once (GDPR, article 17)
     report, request             what a run was asked for, and its report
 
-Only this room and `hooks` may import `deletion` (.importlinter): nothing else removes an archived object.
+Only this room and `tasks` may import `deletion` (.importlinter): nothing else removes an archived object.
 """

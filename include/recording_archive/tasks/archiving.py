@@ -1,0 +1,82 @@
+"""The tasks of `archive_recordings`: list, download, compress, report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from recording_archive.archiving.compress import compress
+from recording_archive.archiving.discover import discover
+from recording_archive.archiving.download import download
+from recording_archive.archiving.report import Summary, close_left_open, noted, report
+from recording_archive.archiving.request import read_request
+from recording_archive.errors import ArchiveError
+from recording_archive.model import Window
+from recording_archive.settings import read_settings
+from recording_archive.tasks.connection import GenesysCloudHook
+from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
+
+log = logging.getLogger(__name__)
+
+
+def list_recordings(
+    *,
+    run_id: str,
+    conf: Mapping[str, Any] | None,
+    interval: tuple[datetime, datetime] | None,
+    scheduled: bool,
+    run_is_over: Callable[[str], bool] = lambda _: False,
+) -> list[dict[str, Any]]:
+    """Write a work row for everything the run is asked for; return one mapping per batch for the mapped tasks."""
+    settings = read_settings()
+    with task_archive(settings) as archive, noted(archive, run_id, ArchiveError):
+        request = read_request(
+            conf or {},
+            interval=Window(*interval) if interval else None,
+            scheduled=scheduled,
+            zone=settings.zone,
+            now=datetime.now(UTC),
+        )
+        for summary in close_left_open(archive, lambda other: other != run_id and run_is_over(other)):
+            log.warning("closed the books that run %s left open: %s", summary.run_id, summary.report_key)
+        batches = discover(archive, GenesysCloudHook().source(settings), request, run_id)
+    return [{"number": batch.number, "parts": batch.parts, "of": len(batches)} for batch in batches]
+
+
+def download_batch(run_id: str, number: int) -> int:
+    """Fetch a batch into staging; return how many parts were staged."""
+    settings, hook = read_settings(), GenesysCloudHook()
+    with task_archive(settings) as archive, noted(archive, run_id), stoppable() as (stop, on_stop):
+        media = hook.media(settings, stop)
+        on_stop(media.stop)
+        staged = download(archive, hook.source(settings, stop), media, run_id, number, stop=stop)
+        media.close()
+        raise_if_stopped(stop)
+    return staged
+
+
+def gzip_batch(run_id: str, number: int) -> int:
+    """Archive the staged files of a batch; fetch again what staging lost; return how many parts were lost for good."""
+    settings, hook = read_settings(), GenesysCloudHook()
+    with task_archive(settings) as archive, noted(archive, run_id), stoppable() as (stop, on_stop):
+        source = hook.source(settings, stop)
+        lost = compress(archive, source, run_id, number, stop=stop)
+        if lost and not stop.is_set():
+            log.warning("%d staged files were lost or damaged: fetching them again", lost)
+            media = hook.media(settings, stop)
+            on_stop(media.stop)
+            download(archive, source, media, run_id, number, stop=stop)
+            media.close()
+            lost = compress(archive, source, run_id, number, stop=stop)
+        raise_if_stopped(stop)
+    return lost
+
+
+def write_report(run_id: str) -> Summary:
+    """Close the run, write its compliance report, and log its totals."""
+    with task_archive(read_settings()) as archive:
+        summary = report(archive, run_id)
+    log_totals(summary.counts, summary.report_key, summary.ledger_head)
+    return summary
