@@ -78,14 +78,13 @@ class TestDue:
         change(archived, ids(archived)[3], stored_sha256="0" * 64)
         assert make_plan(soon, "retention__5").sha256 != first
 
-    def test_pages_miss_nothing(self, archived: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pages_miss_nothing(self, archived: Archive) -> None:
         """Recordings of one moment that fall on two pages are all planned, each once."""
-        monkeypatch.setattr("recording_archive.disposition.plan.PAGE", 2)
         for name in ids(archived)[:5]:
             change(archived, name, interaction_date=datetime(2026, 11, 20, tzinfo=UTC))
-        assert make_plan(at(archived, EXPIRED), "retention__1").counts["quarantine"] == 6
-        assert enforce(at(archived, EXPIRED), "retention__2").quarantined == 6
-        assert enforce(at(archived, EXPIRED + QUARANTINE), "retention__3").purged == 6
+        assert make_plan(at(archived, EXPIRED), "retention__1", page_size=2).counts["quarantine"] == 6
+        assert enforce(at(archived, EXPIRED), "retention__2", page_size=2).quarantined == 6
+        assert enforce(at(archived, EXPIRED + QUARANTINE), "retention__3", page_size=2).purged == 6
 
     def test_the_event_tells_of_the_plan(self, archived: Archive) -> None:
         """Hash, policy, time, counts and caps, and who it is."""

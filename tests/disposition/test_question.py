@@ -12,8 +12,8 @@ from recording_archive.disposition.approval import approve
 from recording_archive.disposition.approval_question import question
 from recording_archive.disposition.erasure import plan_erasure
 from recording_archive.disposition.erasure_subject import Subject
-from recording_archive.disposition.plan import Plan, make_plan
-from recording_archive.disposition.plan_table import note_problem
+from recording_archive.disposition.plan import make_plan
+from recording_archive.disposition.plan_table import Plan, note_problem
 from recording_archive.errors import PermanentError
 from support.retention_run import EXPIRED, at
 

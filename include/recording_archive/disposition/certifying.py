@@ -17,20 +17,14 @@ from recording_archive.archive import Archive, require_root
 from recording_archive.catalog.database import record
 from recording_archive.catalog.rows import NO_FAILURE, among, is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings, work
-from recording_archive.disposition.certificate import (
-    Gone,
-    certificate_key,
-    compose_certificate,
-    listed_parts,
-    new_number,
-)
+from recording_archive.disposition import certificate
 from recording_archive.disposition.personal import day_of, without_personal_data
 from recording_archive.disposition.plan_table import DONE
 from recording_archive.model import PartId, State
 from recording_archive.retention.rules import Action
 
 
-def certify(archive: Archive, run_id: str, gone: Sequence[Gone]) -> None:
+def certify(archive: Archive, run_id: str, gone: Sequence[certificate.Gone]) -> None:
     """Give each part its certificate, and close its row."""
     waiting = {each.part: each for each in gone}
     while waiting:
@@ -67,13 +61,13 @@ def _unfinished(parts: Collection[PartId]) -> ColumnElement[bool]:
 
 
 def _issue(
-    archive: Archive, run_id: str, number: str, rows: Sequence[Row[Any]], gone: Mapping[PartId, Gone]
+    archive: Archive, run_id: str, number: str, rows: Sequence[Row[Any]], gone: Mapping[PartId, certificate.Gone]
 ) -> set[PartId]:
     """Publish the certificate, or take over an existing one; close the rows it lists, and return their parts."""
-    key, content = certificate_key(number), compose_certificate(archive, number, rows, gone)
+    key, content = certificate.certificate_key(number), certificate.compose_certificate(archive, number, rows, gone)
     if not archive.store.put(key, content):
         content = archive.store.read(key)
-    listed = listed_parts(content)
+    listed = certificate.listed_parts(content)
     certified = {part: gone[part] for part in map(part_of, rows) if listed.get(part) == gone[part].tombstone_sha256}
     require_root(archive)
     if certified:
@@ -81,7 +75,7 @@ def _issue(
     return set(certified)
 
 
-def _settle(archive: Archive, run_id: str, number: str, digest: str, gone: Mapping[PartId, Gone]) -> None:
+def _settle(archive: Archive, run_id: str, number: str, digest: str, gone: Mapping[PartId, certificate.Gone]) -> None:
     """Close the rows of certified parts: recording, work rows, plan and event."""
     at = archive.clock()
     with archive.catalog.write() as connection:
@@ -91,7 +85,7 @@ def _settle(archive: Archive, run_id: str, number: str, digest: str, gone: Mappi
             mine = and_(is_part(dispositions, part), dispositions.c.run_id.in_({run_id, facts["run"]}))
             why = None if facts["run"] == run_id else f"begun by run {facts['run']}, finished by run {run_id}"
             connection.execute(update(dispositions).where(mine).values(outcome=DONE, why=why, certificate=number))
-            files = {gone[part].tombstone: gone[part].tombstone_sha256, certificate_key(number): digest}
+            files = {gone[part].tombstone: gone[part].tombstone_sha256, certificate.certificate_key(number): digest}
             reasons = {name: facts.get(name) for name in ("plan", "policy", "rule")}
             detail = {"certificate": number, "storedSha256": row.stored_sha256, **reasons, "files": files}
             kind = "erased" if facts["action"] == Action.ERASE else "purged"
@@ -102,7 +96,7 @@ def _renumber(archive: Archive, parts: Sequence[PartId], number: str | None) -> 
     """Give parts that a certificate does not list another number, unless another attempt has done so."""
     if not parts:
         return
-    fresh = new_number(archive.clock())
+    fresh = certificate.new_number(archive.clock())
     with archive.catalog.write() as connection:
         for row in connection.execute(select(recordings).where(_unfinished(parts)).with_for_update()).all():
             if row.deletion.get("number") == number:

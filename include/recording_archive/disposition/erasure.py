@@ -20,23 +20,11 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
 from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import dispositions, plans, recordings
-from recording_archive.disposition import subject_hashes
+from recording_archive.disposition import plan_table, subject_hashes
 from recording_archive.disposition.approval import executable, require_current
 from recording_archive.disposition.deletion import Deletion, carry_out, order_of
 from recording_archive.disposition.erasure_subject import Subject, checked, checked_reason, matching
 from recording_archive.disposition.personal import day_of, without_personal_data
-from recording_archive.disposition.plan_table import (
-    DONE,
-    ERASURE,
-    Plan,
-    add_rows,
-    begin_plan,
-    note_outcome,
-    planned_row,
-    read_plan,
-    rows_of,
-    to_do,
-)
 from recording_archive.disposition.recheck import Recheck, lock_part
 from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError
@@ -82,7 +70,7 @@ def erase(
     plan = plan_erasure(archive, run_id, subject, reason=reason, triggered_by=actor, approval=False)
     erase_planned(archive, plan.run_id, stop or threading.Event())
     report = close(archive, run_id)
-    left = (page for page in rows_of(archive, run_id, dispositions.c.outcome != DONE))
+    left = (page for page in plan_table.rows_of(archive, run_id, dispositions.c.outcome != plan_table.DONE))
     refused = tuple(Refusal(part_of(row), row.why or row.outcome) for page in left for row in page)
     erased = report.counts["erased"]
     return Erasure(run_id, erased, refused, report.certificates, report.report_key, report.ledger_head)
@@ -97,7 +85,7 @@ def plan_erasure(
     triggered_by: str | None,
     dry_run: bool = False,
     approval: bool = True,
-) -> Plan:
+) -> plan_table.Plan:
     """Plan the erasure of all that ``subject`` names now; `erase_planned` erases it once somebody else approved it.
 
     Without ``approval`` it may be carried out at once, up to the configured number of recordings.
@@ -107,11 +95,11 @@ def plan_erasure(
     wanted, at = checked(subject), archive.clock()
     facts = {"dry_run": dry_run, "reason": checked_reason(reason, wanted), "triggered_by": triggered_by}
     with archive.catalog.write() as connection:
-        begin_plan(connection, run_id, ERASURE, at=at, as_of=at, **facts)
-    digest, count, most = sha256(f"{ERASURE} {at.date()}\n".encode()), 0, archive.settings.max_delete_count
+        plan_table.begin_plan(connection, run_id, plan_table.ERASURE, at=at, as_of=at, **facts)
+    digest, count, most = sha256(f"{plan_table.ERASURE} {at.date()}\n".encode()), 0, archive.settings.max_delete_count
     for page in matching(archive, wanted):
         with archive.catalog.write() as connection:
-            add_rows(connection, run_id, [_planned(row) for row in page])
+            plan_table.add_rows(connection, run_id, [_planned(row) for row in page])
         for row in page:
             digest.update(f"{Action.ERASE} {part_of(row)} {row.stored_sha256}\n".encode())
         count += len(page)
@@ -126,10 +114,7 @@ def plan_erasure(
         connection.execute(mine.values(sha256=digest.hexdigest(), caps=caps, kept={}))
         detail = {"plan": digest.hexdigest(), "counts": {str(Action.ERASE): count}, "caps": caps}
         record(connection, "planned", None, at=at, run_id=run_id, actor=triggered_by, detail=detail)
-    plan = read_plan(archive, run_id)
-    if plan is None:  # it was begun above, and rows of plans are never deleted
-        raise AssertionError(run_id)
-    return plan
+    return plan_table.required_plan(archive, run_id)
 
 
 def erase_planned(archive: Archive, run_id: str, stop: threading.Event) -> int:
@@ -137,24 +122,24 @@ def erase_planned(archive: Archive, run_id: str, stop: threading.Event) -> int:
 
     Raises PermanentError when the plan may not be carried out. A stop takes effect between two parts.
     """
-    plan = executable(archive, run_id, ERASURE)
+    plan = executable(archive, run_id, plan_table.ERASURE)
     if plan is None:
         return 0
     subject_hashes.read_key(archive.settings)
     counts = carry_out(archive, run_id, _orders(archive, plan), Recheck(archive, None, plan.as_of), stop)
     sealing.seal(archive)
-    return counts[DONE]
+    return counts[plan_table.DONE]
 
 
-def _orders(archive: Archive, plan: Plan) -> Iterator[Deletion]:
+def _orders(archive: Archive, plan: plan_table.Plan) -> Iterator[Deletion]:
     """Yield the deletions that a plan orders; of parts that were purged before, the catalog forgets the person."""
-    for page in to_do(archive, plan.run_id, Action.ERASE):
+    for page in plan_table.to_do(archive, plan.run_id, Action.ERASE):
         for row in page:
             if not _forget(archive, plan, part_of(row)):
                 yield order_of(plan, row)
 
 
-def _forget(archive: Archive, plan: Plan, part: PartId) -> bool:
+def _forget(archive: Archive, plan: plan_table.Plan, part: PartId) -> bool:
     """Remove personal data from the row of a purged part; return False for a part that is not purged."""
     at = archive.clock()
     with archive.catalog.write() as connection:
@@ -162,11 +147,12 @@ def _forget(archive: Archive, plan: Plan, part: PartId) -> bool:
         if row.state != State.PURGED:
             return False
         connection.execute(update(recordings).where(is_part(recordings, part)).values(**without_personal_data(row)))
-        note_outcome(connection, plan.run_id, part, DONE, "purged before", certificate=row.certificate)
+        outcome = {"outcome": plan_table.DONE, "why": "purged before", "certificate": row.certificate}
+        plan_table.note_outcome(connection, plan.run_id, part, **outcome)
         detail = {"certificate": row.certificate, "plan": plan.sha256}
         record(connection, "erased", part, at=at, run_id=plan.run_id, actor=plan.triggered_by, detail=detail)
     return True
 
 
 def _planned(row: Row[Any]) -> dict[str, Any]:
-    return planned_row(row, Action.ERASE, None, None) | {"interaction_date": day_of(row.interaction_date)}
+    return plan_table.planned_row(row, Action.ERASE, None, None) | {"interaction_date": day_of(row.interaction_date)}

@@ -169,6 +169,14 @@ def read_plan(archive: Archive, run_id: str) -> Plan | None:
     )
 
 
+def required_plan(archive: Archive, run_id: str) -> Plan:
+    """Return the plan of a run that has begun one: rows of plans are never deleted."""
+    plan = read_plan(archive, run_id)
+    if plan is None:
+        raise AssertionError(run_id)
+    return plan
+
+
 def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentError) -> AbstractContextManager[None]:
     """Write the error that ends a task for good into its plan, as `reports.run_state.noted` does."""
     return run_state.noted(lambda problem: note_problem(archive, run_id, problem), kind)

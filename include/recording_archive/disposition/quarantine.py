@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, null, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, null, select, update
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import record
-from recording_archive.catalog.rows import is_part, part_of
+from recording_archive.catalog.rows import among, is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition.approval import executable
 from recording_archive.disposition.deletion import carry_out, left_open, order_of
-from recording_archive.disposition.plan import NO_LONGER
+from recording_archive.disposition.due import NO_LONGER
 from recording_archive.disposition.plan_table import DONE, KEPT, RESTORE, Plan, abandon, note_outcome, read_plan, to_do
 from recording_archive.disposition.recheck import Recheck, held_by
 from recording_archive.errors import ConfigurationError
@@ -176,6 +176,4 @@ def _refusal(row: Row[Any]) -> str | None:
 
 
 def _locked(connection: Connection, parts: Sequence[PartId]) -> Sequence[Row[Any]]:
-    key = tuple_(*(recordings.c[name] for name in PartId._fields))
-    interactions = recordings.c.interaction_id.in_({part.interaction_id for part in parts})  # what SQLite can search
-    return connection.execute(select(recordings).where(interactions, key.in_(parts)).with_for_update()).all()
+    return connection.execute(select(recordings).where(among(recordings, parts)).with_for_update()).all()

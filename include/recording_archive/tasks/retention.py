@@ -9,6 +9,7 @@ from typing import Any
 
 from recording_archive.archive import Archive
 from recording_archive.disposition import erasure, plan, plan_table, quarantine
+from recording_archive.disposition.approval import approve
 from recording_archive.disposition.approval_question import Question, question
 from recording_archive.disposition.report import RetentionReport, close, close_left_open
 from recording_archive.disposition.request import read_retention_request
@@ -66,7 +67,7 @@ def ask_for_approval(run_id: str, *, link: str | None = None) -> Question:
 def record_approval(run_id: str, *, plan_sha256: str, approved_by: str) -> None:
     """Record who approved the plan with this hash; raise PermanentError for another plan or a person who must not."""
     with task_archive(read_settings()) as archive, plan_table.noted(archive, run_id):
-        plan.approve(archive, run_id, plan_sha256=plan_sha256, actor=approved_by)
+        approve(archive, run_id, plan_sha256=plan_sha256, actor=approved_by)
 
 
 def refuse_plan(run_id: str, why: str) -> None:
