@@ -25,7 +25,7 @@ from recording_archive.catalog.tables import fixity_runs, readings, recordings, 
 from recording_archive.errors import ConfigurationError, StoreError
 from recording_archive.fixity import reading
 from recording_archive.fixity.examine import examine
-from recording_archive.fixity.report import report
+from recording_archive.fixity.report import write_report
 from recording_archive.fixity.request import Scope, read_scope
 from recording_archive.fixity.sweep import Swept, sweep
 from recording_archive.store import sidecar
@@ -345,7 +345,7 @@ def test_what_leaves_while_it_is_read_is_gone_and_not_bad(archived: Archive) -> 
     reading.plan(archived, "r", ALL)
     assert reading.read_batch(replace(archived, store=store), "r", 1, stop=GO_ON) == 0
     assert Counter(found(archived, "r").values()) == {"sound": 5, "gone": 1}
-    ended = report(archived, "r")
+    ended = write_report(archived, "r")
     assert ended.totals["gone"] == 1
     assert not any("damaged" in problem for problem in ended.problems)
 
@@ -376,7 +376,7 @@ def test_a_changed_document_fails_the_run(archived: Archive, verifying: Verifyin
 def test_what_no_task_read_fails_the_run(archived: Archive) -> None:
     """Rows without an outcome are counted, not forgotten."""
     reading.plan(archived, "r", ALL)
-    ended = report(archived, "r")
+    ended = write_report(archived, "r")
     assert ended.totals["unread"] == 6
     assert "6 recordings were not read: the logs of their batches say why" in ended.problems
     assert "the ledger was not verified: the log of its task says why" in ended.problems
@@ -384,7 +384,7 @@ def test_what_no_task_read_fails_the_run(archived: Archive) -> None:
 
 def test_a_run_without_a_plan_is_told(archived: Archive) -> None:
     """A report is written even when nothing else was."""
-    ended = report(archived, "r")
+    ended = write_report(archived, "r")
     assert ended.problems[0] == "the plan was never made: its task's log says why"
     assert document(archived, ended)["planned"] == 0
 
@@ -392,7 +392,7 @@ def test_a_run_without_a_plan_is_told(archived: Archive) -> None:
 def test_a_report_again_tells_the_same(archived: Archive, verifying: Verifying) -> None:
     """The rows of the sound are dropped with the first report; the second counts them all the same, under number 2."""
     first = verifying(archived, run_id="r")
-    second = report(archived, "r")
+    second = write_report(archived, "r")
     assert second.totals == first.totals
     assert [first.report_key.split("/")[3], second.report_key.split("/")[3]] == ["1", "2"]
 

@@ -410,12 +410,9 @@ def test_a_link_in_its_place_stops_no_other_repair(archived: Archive, verifying:
     assert path_of(archived, linked).is_symlink()
 
 
-def test_more_than_rot_waits_for_a_person(
-    archived: Archive, verifying: Verifying, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_than_rot_waits_for_a_person(archived: Archive, verifying: Verifying) -> None:
     """One run repairs a bounded number; the rest is told, and taken up by the next run."""
-    monkeypatch.setattr(repair, "MOST_REPAIRS", 2)
-    monkeypatch.setattr(repair, "PAGE", 1)
+    verifying.limits = {"most": 2, "page_size": 1}
     for row in all_rows(archived)[:3]:
         damage(path_of(archived, row), flip(1000))
     ended = verifying(archived, ALL)

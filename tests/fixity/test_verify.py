@@ -14,7 +14,8 @@ from sqlalchemy import insert, select, update
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events, recordings, work
 from recording_archive.errors import PermanentError, StoreError
-from recording_archive.fixity.verify import Verified, count, strays, verify
+from recording_archive.fixity.strays import find_strays
+from recording_archive.fixity.verify import Verified, count, verify
 from recording_archive.model import PartId
 from recording_archive.store import sidecar
 from recording_archive.store.base import LocalStore
@@ -207,14 +208,14 @@ def test_what_is_purged_while_it_is_read_is_not_called_bad(archived: Archive) ->
 def test_stray_files_are_told_apart(archived: Archive) -> None:
     """Only a sidecar without a row is an error; its object, a lone object, a copy and a foreign file are told of."""
     root, (known, forgotten, *_) = archived.settings.root, all_rows(archived)
-    assert list(strays(archived)) == []
+    assert list(find_strays(archived)) == []
     with archived.catalog.write() as connection:
         connection.execute(recordings.delete().where(recordings.c.interaction_id == forgotten.interaction_id))
     folder = (root / known.key).parent
     (folder / "lone~lone~0.wav.gz").write_bytes(b"")
     (folder / "notes.txt").write_bytes(b"")
     shutil.copy(root / known.key, root / "recordings" / Path(known.key).name)
-    found = {Path(stray.key).name if stray.part else stray.key: stray for stray in strays(archived)}
+    found = {Path(stray.key).name if stray.part else stray.key: stray for stray in find_strays(archived)}
     missing = found.pop(Path(sidecar.beside(forgotten.key)).name)
     assert missing.part == PartId(*forgotten[:3])
     assert "reindex" in missing.problem
@@ -233,4 +234,4 @@ def test_what_a_run_publishes_right_now_is_no_stray(archived: Archive) -> None:
     with archived.catalog.write() as connection:
         connection.execute(recordings.delete().where(recordings.c.interaction_id == row.interaction_id))
         connection.execute(update(work).where(same).values(outcome=None))
-    assert list(strays(archived)) == []
+    assert list(find_strays(archived)) == []

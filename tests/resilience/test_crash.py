@@ -32,7 +32,8 @@ from genesys_sandbox import Fault, Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.tables import events, runs, work
 from recording_archive.errors import StoreError, TransientError
-from recording_archive.fixity import verify
+from recording_archive.fixity.strays import find_strays
+from recording_archive.fixity.verify import verify
 from recording_archive.settings import Settings
 from recording_archive.store import bgzf
 from recording_archive.store.sidecar import to_recording
@@ -260,8 +261,8 @@ def check_whole(archive: Archive, cloud: Sandbox) -> None:
     """Every recording of the sandbox is archived once, verifies, and nothing else is left but temporary names."""
     archive.store.sweep(datetime.now(UTC) + timedelta(days=1))
     check_archive(archive, cloud.library)
-    assert [found.problem for found in verify.verify(archive)] == [None] * len(cloud.library)
-    assert list(verify.strays(archive)) == []
+    assert [found.problem for found in verify(archive)] == [None] * len(cloud.library)
+    assert list(find_strays(archive)) == []
     with archive.catalog.read() as connection:
         told = select(events.c.interaction_id, func.count()).where(events.c.kind == "archived")
         rows = connection.execute(told.group_by(events.c.interaction_id)).all()

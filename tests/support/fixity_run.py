@@ -15,7 +15,7 @@ from recording_archive.catalog.tables import readings
 from recording_archive.fixity import reading, strays_and_ledger
 from recording_archive.fixity.refetch import Origin
 from recording_archive.fixity.repair import repair
-from recording_archive.fixity.report import FixityReport, report
+from recording_archive.fixity.report import FixityReport, write_report
 from recording_archive.fixity.request import Scope
 from recording_archive.ledger.chain import newest
 from recording_archive.sources import Source
@@ -34,6 +34,7 @@ class Verifying:
 
     cloud: Sandbox
     runs: int = 0
+    limits: dict[str, int] = field(default_factory=dict)  # of repairs
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, archive: Archive, scope: Scope = DUE, run_id: str | None = None) -> FixityReport:
@@ -44,7 +45,7 @@ class Verifying:
         self.repair(archive, run_id)
         strays_and_ledger.look_for_strays(archive, run_id)
         strays_and_ledger.verify_ledger(archive, run_id)
-        return report(archive, run_id)
+        return write_report(archive, run_id)
 
     def read_all(self, archive: Archive, run_id: str, scope: Scope = DUE) -> None:
         """What comes before the repair."""
@@ -54,7 +55,7 @@ class Verifying:
     def repair(self, archive: Archive, run_id: str) -> None:
         """What `repair_recordings` does."""
         origin = Origin(self.connect)
-        repair(archive, run_id, origin, stop=self.stop)
+        repair(archive, run_id, origin, stop=self.stop, **self.limits)
         origin.close()
 
     def connect(self) -> tuple[Source, MediaClient]:

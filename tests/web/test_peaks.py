@@ -18,7 +18,8 @@ from sqlalchemy import select, update
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import StoreError
-from recording_archive.fixity.verify import strays, verify
+from recording_archive.fixity.strays import find_strays
+from recording_archive.fixity.verify import verify
 from recording_archive.store import sidecar
 from recording_archive.store.base import Draft, LocalStore
 from recording_archive.web.deps import get_archive
@@ -133,14 +134,14 @@ def test_it_is_kept_beside_the_object_and_no_stray(app_client: TestClient, archi
     assert len(first.content) <= MOST_BYTES
     assert first.json()["peaks"][0]
     assert app_client.get(address).content == first.content
-    assert list(strays(archived)) == []
+    assert list(find_strays(archived)) == []
     assert not [each for each in verify(archived) if each.problem]
 
 
 def test_a_waveform_of_nothing_is_a_stray(archived: Archive) -> None:
     """One whose recording the catalog does not have is named."""
     archived.store.put("recordings/org=default/undated/a~b~0.peaks", b"{}")
-    assert [each.key for each in strays(archived)] == ["recordings/org=default/undated/a~b~0.peaks"]
+    assert [each.key for each in find_strays(archived)] == ["recordings/org=default/undated/a~b~0.peaks"]
 
 
 class ReadOnly(LocalStore):

@@ -94,6 +94,7 @@ def verify(
     Every byte is compared with what catalog and sidecar say of it, and the result is written down.
     """
     from recording_archive.fixity import verify as fixity
+    from recording_archive.fixity.strays import find_strays
 
     if bool(ids) is everything:
         raise ConfigurationError("Name the interactions to verify, or give --all for the whole archive")
@@ -108,7 +109,7 @@ def verify(
                 number += result.key is not None
                 if result.problem:
                     bad.append(_bad(result.part, result.key, result.problem, json=json))
-            for stray in fixity.strays(archive) if everything else ():
+            for stray in find_strays(archive) if everything else ():
                 if stray.part:
                     bad.append(_bad(stray.part, stray.key, stray.problem, json=json))
                 else:

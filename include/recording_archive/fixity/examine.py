@@ -1,4 +1,4 @@
-"""One recording read through: its object to the last byte, its sidecar, and what the catalog says of both."""
+"""Examining one recording: its object to the last byte, its sidecar, and the catalog's row about both."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NEVER = threading.Event()
 
 @dataclass(frozen=True, slots=True)
 class Flaws:
-    """What is wrong with a recording, by the place of it; an empty text where nothing is.
+    """The flaws of a recording by place; an empty text for a sound one.
 
-    ``catalog`` is a row that differs from a sidecar whose bytes are right; of a damaged ``sidecar`` nobody can say.
+    ``catalog`` is set when the row differs from an intact sidecar. A damaged sidecar cannot judge the row.
     """
 
     catalog: str = ""
@@ -37,7 +37,7 @@ class Flaws:
 
 
 def examine(archive: Archive, row: Row[Any], stop: threading.Event = _NEVER) -> Flaws | None:
-    """What is wrong with a recording, a row of `recordings`; read once more before it is condemned.
+    """Find the flaws of a recording, a row of `recordings`; it is read a second time before it is called bad.
 
     Raises TransientError when the place does not answer, Stopped when told to stop: neither is the recording's fault.
     """
@@ -50,7 +50,7 @@ def _look(archive: Archive, row: Row[Any], stop: threading.Event) -> Flaws | Non
 
 
 def _sidecar_flaws(archive: Archive, row: Row[Any]) -> tuple[str, str]:
-    """What is wrong with the catalog's row, by a sidecar that has its bytes; and with the sidecar, when it has not."""
+    """Find the flaw of the catalog's row, by an intact sidecar; or else the flaw of the sidecar."""
     key = sidecar.beside(row.key)
     try:
         with archive.store.open(key) as file:
@@ -67,7 +67,7 @@ def _sidecar_flaws(archive: Archive, row: Row[Any]) -> tuple[str, str]:
 
 
 def _object_flaw(archive: Archive, row: Row[Any], stop: threading.Event) -> str:
-    """What is wrong with the object; nothing when it can be read to its end and has the catalog's hashes and sizes."""
+    """Find the flaw of the object; none when it can be read to its end and has the catalog's hashes and sizes."""
     try:
         with archive.store.open(row.key) as file:
             _forget_cached(file)
@@ -82,9 +82,9 @@ def _object_flaw(archive: Archive, row: Row[Any], stop: threading.Event) -> str:
     return ""
 
 
-def differing(row: Mapping[str, Any], told: Mapping[str, Any]) -> list[str]:
-    """Columns in which a catalog row differs from what a sidecar tells; those that change later are left out."""
-    return [name for name, value in told.items() if name not in _CHANGES and row[name] != value]
+def differing(row: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
+    """List columns in which a catalog row differs from a sidecar's; those that change later are left out."""
+    return [name for name, value in recorded.items() if name not in _CHANGES and row[name] != value]
 
 
 def _forget_cached(file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""A sidecar once more: composed again from the books of the run that wrote it, or amended after a repair."""
+"""Sidecars made again: from the work rows of the run that wrote one, or amended after a repair."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import part_of
+from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import runs, work
 from recording_archive.errors import ArchiveError
 from recording_archive.model import Compressed, Fetched, MediaFormat
-from recording_archive.store import sidecar
+from recording_archive.store import documents, sidecar
 
 _VERSION = re.compile(rb'"softwareVersion": "([^"\\]{1,100})"')
 
 
 def rebuilt(archive: Archive, row: Row[Any], members: int) -> bytes | None:
-    """The bytes that the sidecar of a catalog row had; None unless they have the SHA-256 that the catalog remembers.
+    """Make the sidecar of a catalog row again; None unless it has the SHA-256 that the catalog remembers.
 
-    ``members`` is how many the object has, which no catalog knows.
+    ``members`` is the number of the object's BGZF members, which no catalog knows.
     """
-    part = part_of(row)
-    same = (work.c[name] == value for name, value in part._asdict().items())
+    mine = (work.c.run_id == row.archived_by, is_part(work, part_of(row)))
     query = select(work, runs.c.source).join(runs, runs.c.run_id == work.c.run_id)
     with archive.catalog.read() as connection:
-        job = connection.execute(query.where(work.c.run_id == row.archived_by, *same)).one_or_none()
+        job = connection.execute(query.where(*mine)).one_or_none()
     if job is None or job.fetched_at is None:  # a rebuilt catalog has no work rows
         return None
     content = _composed(archive.id, row, job, members)
@@ -42,16 +41,11 @@ def rebuilt(archive: Archive, row: Row[Any], members: int) -> bytes | None:
 
 
 def amended(content: bytes, compressed: Compressed, *, run_id: str, at: datetime) -> bytes:
-    """The sidecar ``content`` for an object with the same media and other stored bytes; it tells what it was before."""
-    told = json.loads(content)
-    before = {"at": at.isoformat(), "runId": run_id, "object": told["object"], "sidecar": sha256(content).hexdigest()}
-    facts = {
-        "sha256": compressed.stored_sha256,
-        "bytes": compressed.stored_bytes,
-        "members": compressed.members,
-    }
-    document = {**told, "object": {**told["object"], **facts}, "repairs": [*told.get("repairs", []), before]}
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    """Amend a sidecar for an object with the same media and other stored bytes; it keeps what it said before."""
+    old = json.loads(content)
+    before = {"at": at.isoformat(), "runId": run_id, "object": old["object"], "sidecar": sha256(content).hexdigest()}
+    new = {"sha256": compressed.stored_sha256, "bytes": compressed.stored_bytes, "members": compressed.members}
+    return documents.compose({**old, "object": old["object"] | new, "repairs": [*old.get("repairs", []), before]})
 
 
 def _composed(archive_id: str, row: Row[Any], job: Row[Any], members: int) -> bytes:
@@ -73,7 +67,7 @@ def _composed(archive_id: str, row: Row[Any], job: Row[Any], members: int) -> by
 
 
 def _versions(archive: Archive, row: Row[Any]) -> Iterator[bytes]:
-    """Software versions that may have written it: this one, and that which can still be read in what is left of it."""
+    """Yield software versions that may have written it: this one, and one that the damaged sidecar still names."""
     yield b""
     try:
         left = _VERSION.search(archive.store.read(sidecar.beside(row.key)))

@@ -1,31 +1,30 @@
-"""The books of a run of `verify_archive`: a row per part to re-read, and what its tasks found beside.
+"""The record of a run of `verify_archive`: `fixity_runs` has a row per run, `readings` one per part to re-read.
 
-`fixity_runs` has a row per run, `readings` one per part. The rows of sound recordings are dropped when the run closes:
-the recordings themselves carry when they were verified. One run is open at a time.
+The rows of sound recordings are dropped when the run closes: the recordings themselves carry when they were verified.
+One run is open at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import PAGE, Batch, chunked, pages
-from recording_archive.catalog.rows import cut as cut_rows
-from recording_archive.catalog.tables import fixity_runs, readings
+from recording_archive.catalog.rows import PAGE, Batch, chunked, cut, pages, same_part
+from recording_archive.catalog.tables import fixity_runs, readings, recordings
 from recording_archive.reports import run_state
 
 WHOLE = ("due", "everything")  # kinds of runs that are about the archive, not about named recordings or left-overs
 
 
 class Finding(StrEnum):
-    """What a run found of one part or file."""
+    """The finding of a run on one part or file."""
 
     SOUND = "sound"
     BAD = "bad"
@@ -35,8 +34,8 @@ class Finding(StrEnum):
     STRAY = "stray"  # a file that the catalog does not know
 
 
-def begin(archive: Archive, run_id: str, kind: str, **facts: Any) -> None:
-    """Open the run's books, anew when it was cleared, and close those that a stopped run left open."""
+def begin_run(archive: Archive, run_id: str, kind: str, **facts: Any) -> None:
+    """Begin the run's record, anew when it was cleared, and close those that stopped runs left open."""
     at = archive.clock()
     with archive.catalog.write() as connection:
         left = connection.execute(select(fixity_runs.c.run_id).where(fixity_runs.c.closed_at.is_(None))).scalars()
@@ -50,20 +49,20 @@ def begin(archive: Archive, run_id: str, kind: str, **facts: Any) -> None:
         drop_sound(archive, other)
 
 
-def enter(archive: Archive, run_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Enter rows of `readings`, a page at a time; all have the same columns."""
+def add_readings(archive: Archive, run_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert rows of `readings`, a page at a time; all have the same columns."""
     for page in chunked({"run_id": run_id, **row} for row in rows):
         with archive.catalog.write() as connection:
             connection.execute(insert(readings), page)
 
 
-def cut(archive: Archive, run_id: str) -> list[Batch]:
+def cut_batches(archive: Archive, run_id: str) -> list[Batch]:
     """Number the rows to read into batches by count and bytes; make them larger rather than too many."""
-    mine, size = to_read(run_id), func.coalesce(func.sum(readings.c.stored_bytes), 0)
+    mine, size = unread(run_id), func.coalesce(func.sum(readings.c.stored_bytes), 0)
     with archive.catalog.read() as connection:
         parts, size_bytes = connection.execute(select(func.count(), size).where(*mine)).one()
     query = select(readings.c.id, readings.c.stored_bytes).where(*mine)
-    batches = cut_rows(
+    batches = cut(
         ((row.id, row.stored_bytes) for page in pages(archive.catalog, query, readings.c.id) for row in page),
         partial(_place, archive),
         total=(parts, int(size_bytes)),
@@ -75,24 +74,31 @@ def cut(archive: Archive, run_id: str) -> list[Batch]:
     return batches
 
 
-def to_read(run_id: str) -> tuple[Any, ...]:
-    """The condition of rows that still are to be read."""
+def unread(run_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Match the rows of a run that are still to be read."""
     return readings.c.run_id == run_id, readings.c.outcome.is_(None)
 
 
+def recordings_of(archive: Archive, *mine: ColumnElement[bool], most: int) -> Sequence[Row[Any]]:
+    """Select the first readings that match, each as its row of `recordings` with the reading's id as ``reading``."""
+    query = select(recordings, readings.c.id.label("reading")).join(readings, same_part(readings, recordings))
+    with archive.catalog.read() as connection:
+        return connection.execute(query.where(*mine).order_by(readings.c.id).limit(most)).all()
+
+
 def mark(connection: Connection, reading: int, **found: Any) -> None:
-    """Write into a row what was found."""
+    """Write the finding into a row."""
     connection.execute(update(readings).where(readings.c.id == reading).values(found))
 
 
 def kind_of(archive: Archive, run_id: str) -> str | None:
-    """What the run is about, as its scope calls it; None when it has no books."""
+    """Read the kind of the run, as its scope calls it; None when it has no record."""
     with archive.catalog.read() as connection:
         return connection.execute(select(fixity_runs.c.kind).where(fixity_runs.c.run_id == run_id)).scalar()
 
 
 def note_facts(archive: Archive, run_id: str, **facts: Any) -> None:
-    """Write down what a task of the run found beside its readings, for the report to tell."""
+    """Write into the run's row what a task found beside its readings, for the report."""
     with archive.catalog.write() as connection:
         row = read_run(connection, run_id)
         if row is not None:
@@ -101,7 +107,7 @@ def note_facts(archive: Archive, run_id: str, **facts: Any) -> None:
 
 
 def note_problem(archive: Archive, run_id: str, problem: str) -> None:
-    """Write down what makes the run failed whatever it read; a run that never came to its plan begins with it."""
+    """Write into the run's row why it failed whatever it read; a run that never came to its plan begins with it."""
     with archive.catalog.write() as connection:
         begin = partial(_open, connection, run_id, "due", at=archive.clock(), problem=problem)
         run_state.note_problem(connection, fixity_runs, run_id, problem, begin)
@@ -113,12 +119,12 @@ def noted(archive: Archive, run_id: str) -> AbstractContextManager[None]:
 
 
 def read_run(connection: Connection, run_id: str) -> Row[Any] | None:
-    """The run's row, locked for the transaction; None when the run has no books."""
+    """Read the run's row, locked for the transaction; None when the run has no record."""
     return connection.execute(select(fixity_runs).where(fixity_runs.c.run_id == run_id).with_for_update()).one_or_none()
 
 
 def drop_sound(archive: Archive, run_id: str) -> None:
-    """Forget the rows of a closed run that name nothing wrong."""
+    """Delete the readings of a closed run that name nothing wrong."""
     harmless = or_(readings.c.outcome.is_(None), readings.c.outcome.in_((Finding.SOUND, Finding.GONE)))
     some = select(readings.c.id).where(readings.c.run_id == run_id, harmless).limit(10 * PAGE).scalar_subquery()
     dropped = 1

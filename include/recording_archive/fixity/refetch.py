@@ -1,4 +1,4 @@
-"""The source, asked for the media of one recording once more."""
+"""Fetching the media of one recording from the source once more."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from recording_archive.sources import Source
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.transfer import MediaRequest
 
-__all__ = ["Origin"]
-
 
 class Origin:
-    """Connects when something must be fetched; a source that refuses the client is not asked again.
+    """A source and its media host, connected when something must be fetched; one that refuses is not asked again.
 
     `open` and `close` belong to one thread, `fetch` to any.
     """
@@ -50,6 +48,6 @@ class Origin:
             raise
 
     def close(self) -> None:
-        """Give the connections back, when nothing is fetched any more."""
+        """Close the connections; call it when nothing is fetched any more."""
         if self._connected is not None:
             self._connected[1].close()

@@ -1,7 +1,7 @@
-"""A mended object or sidecar gets its key; the bad one that had it is kept as ``rejected/{date}/{key}``.
+"""Replacing: a mended object or sidecar gets its key; the bad one that had it is kept as ``rejected/{date}/{key}``.
 
-All of it happens in one transaction on the recording's row, so that no disposition comes between: what is purged or
-erased at this moment does not come back. A crash in the middle leaves bytes that the next run finds and goes on with.
+All of it happens in one transaction on the recording's row, so that no disposition comes between: a recording purged or
+erased at this moment does not come back. A crash in the middle leaves files that the next run takes up.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from sqlalchemy import Connection, Row, select, update
 
 from recording_archive.archive import Archive, require_root
 from recording_archive.catalog.database import record
-from recording_archive.catalog.rows import is_part
+from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import ArchiveError
 from recording_archive.fixity import readings_table
 from recording_archive.fixity.examine import Flaws
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.model import Compressed, PartId
+from recording_archive.reports.reading import hash_of
 from recording_archive.store import sidecar
 from recording_archive.store.base import Draft, Store
 
@@ -49,22 +50,22 @@ class Job:
 
     @property
     def part(self) -> PartId:
-        """Which recording it is."""
-        return PartId(self.row.interaction_id, self.row.recording_id, self.row.part)
+        """Name the recording."""
+        return part_of(self.row)
 
     @property
     def sidecar_key(self) -> str:
-        """Where its sidecar lies."""
+        """Name the key of its sidecar."""
         return sidecar.beside(self.row.key)
 
 
 def put_in_place(
     job: Job, drafts: Mapping[str, Draft], found: Compressed, content: bytes | None, *, media_from: str
 ) -> None:
-    """Put sealed drafts under their keys, and write it down: the object ``found``, the sidecar's ``content``.
+    """Give sealed drafts their keys, and update the catalog to the object ``found`` and the sidecar's ``content``.
 
     Without ``content`` the sidecar stays damaged, and the recording bad. Raises BeyondRepairError, before anything is
-    touched, when the row is no longer the one that was looked at.
+    touched, when the row changed since it was examined.
     """
     archive, row, at = job.archive, job.row, job.archive.clock()
     lost = {key: _digest(archive.store, key) for key in drafts}
@@ -76,26 +77,26 @@ def put_in_place(
         _require_as_it_was(connection, job)
         kept = {_put(archive.store, draft, key, str(at.date())): lost[key] for key, draft in drafts.items()}
         rejected = {key: digest for key, digest in kept.items() if key}
-        connection.execute(update(recordings).where(_same(job)).values(**facts, **verdict))
+        connection.execute(update(recordings).where(is_part(recordings, job.part)).values(**facts, **verdict))
         detail = {**_detail(job, facts, drafts, rejected), "mediaFrom": media_from}
         record(connection, "repaired", job.part, at=at, run_id=job.run_id, detail=detail)
         if content:
-            told = {"ok": True, "stored_sha256": found.stored_sha256}  # it was read back before it got its key
-            record(connection, "verified", job.part, at=at, run_id=job.run_id, detail=told)
+            verified = {"ok": True, "stored_sha256": found.stored_sha256}  # it was read back before it got its key
+            record(connection, "verified", job.part, at=at, run_id=job.run_id, detail=verified)
             readings_table.mark(connection, row.reading, outcome=Finding.REPAIRED)
     log.warning("%s: repaired %s; what was there is kept as %s", job.part, ", ".join(drafts), ", ".join(rejected))
 
 
 def _require_as_it_was(connection: Connection, job: Job) -> None:
-    """Raise unless the row still is the bad one that was looked at: not going, and not repaired by another attempt."""
-    now = connection.execute(select(recordings).where(_same(job)).with_for_update()).one()
+    """Raise BeyondRepairError when the row changed: it is on its way out, or another attempt repaired it."""
+    now = connection.execute(select(recordings).where(is_part(recordings, job.part)).with_for_update()).one()
     same = all(getattr(now, name) == getattr(job.row, name) for name in ("state", "deleting_at", *_HASHES))
     if not same or now.verified_ok:
         raise BeyondRepairError("its row changed while it was repaired; the next run reads it again")
 
 
 def _put(store: Store, draft: Draft, key: str, day: str) -> str | None:
-    """Give a draft its key, durably; return where what had it is kept, None when nothing had."""
+    """Give a draft its key, durably; return the key under which the old file is kept, None when there was none."""
     if store.size(key) is None and draft.publish():
         store.sync([key])
         return None
@@ -106,7 +107,7 @@ def _put(store: Store, draft: Draft, key: str, day: str) -> str | None:
 def _detail(
     job: Job, facts: Mapping[str, Any], made: Collection[str], rejected: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """What the event tells: hashes of what lies there now, and of what was rejected as far as it could be read."""
+    """Make the event's detail: hashes of the new files, and of the rejected ones as far as they could be read."""
     files = {job.row.key: facts["stored_sha256"], job.sidecar_key: facts["sidecar_sha256"], **rejected}
     return {
         "key": job.row.key,
@@ -120,16 +121,8 @@ def _detail(
 
 
 def _digest(store: Store, key: str) -> str | None:
-    """SHA-256 of what is about to be rejected; None when it cannot be read to its end."""
-    digest = sha256()
+    """Hash a file that is about to be rejected; None when it cannot be read to its end."""
     try:
-        with store.open(key) as file:
-            while piece := file.read(2**20):
-                digest.update(piece)
+        return hash_of(store, key)
     except ArchiveError:
         return None
-    return digest.hexdigest()
-
-
-def _same(job: Job) -> Any:
-    return is_part(recordings, job.part)

@@ -1,4 +1,4 @@
-"""The fixity report: what a run of `verify_archive` read and found. It closes the run's books, whatever they say.
+"""The fixity report: what a run of `verify_archive` read and found. Writing it closes the run, however it ended.
 
 The ledger is sealed before, so that the report names its head, and after, so that the ledger vouches for the report.
 Rows are streamed, so that a disk full of damage costs no more memory than one recording.
@@ -34,7 +34,7 @@ NAMED = 20  # recordings that the message of a failed run names; its report name
 COLUMNS = ("interactionId", "recordingId", "part", "filePath", "outcome", "problem", "why")
 FACTS = ("swept", "reindexed", "unknownSidecars", "ledgerEvents", "ledgerFlawed", "ledgerFlaws")  # None: not looked at
 _READ = (Finding.SOUND, Finding.BAD, Finding.REPAIRED)
-_TOLD = (Finding.BAD, Finding.REPAIRED, Finding.ABSENT, Finding.STRAY)
+_LISTED = (Finding.BAD, Finding.REPAIRED, Finding.ABSENT, Finding.STRAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ class FixityReport:
 
     @property
     def failed(self) -> bool:
-        """Whether the run must end failed."""
+        """Tell whether the run must end failed."""
         return bool(self.problems)
 
 
-def report(archive: Archive, run_id: str) -> FixityReport:
-    """Close the run's books and write its report; the caller makes the run fail when `FixityReport.failed`."""
+def write_report(archive: Archive, run_id: str) -> FixityReport:
+    """Close the run and write its report; the caller makes the run fail when `FixityReport.failed`."""
     run = _run(archive, run_id)
-    counts = run.counts if run.closed_at else _counts(archive, run)  # a closed run's books no longer have the sound
+    counts = run.counts if run.closed_at else _counts(archive, run)  # a closed run no longer has the rows of the sound
     totals, problems = _totals(counts), tuple(_problems(archive, run, counts))
     named = tuple(islice((_in_words(row) for row in _rows(archive, run_id, (Finding.BAD, Finding.ABSENT))), NAMED))
     head, at = sealing.seal_for_report(archive), archive.clock()
@@ -93,7 +93,7 @@ def _run(archive: Archive, run_id: str) -> Row[Any]:
 
 
 def _counts(archive: Archive, run: Row[Any]) -> dict[str, int]:
-    """Rows by finding, those that were not read, and the bytes of those that were, as they are stored."""
+    """Count rows by finding, those that were not read, and the stored bytes of those that were."""
     size = func.coalesce(func.sum(readings.c.stored_bytes), 0)
     query = select(readings.c.outcome, func.count(), size).where(readings.c.run_id == run.run_id)
     with archive.catalog.read() as connection:
@@ -106,7 +106,7 @@ def _counts(archive: Archive, run: Row[Any]) -> dict[str, int]:
 
 
 def _totals(counts: Mapping[str, int]) -> dict[str, int]:
-    """What the report calls them."""
+    """Name the counts as the report does."""
     return {
         "planned": counts["planned"],
         "read": sum(counts[finding] for finding in _READ),
@@ -123,7 +123,7 @@ def _totals(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _problems(archive: Archive, run: Row[Any], counts: Mapping[str, int]) -> Iterator[str]:
-    """Why the run is failed: each is for a person."""
+    """Yield the reasons why the run failed: each is for a person."""
     facts = run.facts
     if run.problem:
         yield run.problem
@@ -161,7 +161,7 @@ def _top(
     at: datetime,
     head: str | None,
 ) -> dict[str, Any]:
-    """The report but for its findings."""
+    """Make the head of the report: everything but its findings."""
     facts, days, oldest = run.facts, archive.settings.verify_days, _oldest(archive)
     return {
         "runId": run.run_id,
@@ -179,7 +179,7 @@ def _top(
 
 
 def _oldest(archive: Archive) -> datetime | None:
-    """When that recording was last read which was read longest ago; None while there is none."""
+    """Find the oldest of all last readings; None while there is none."""
     moments = []
     for state in sorted(STORED):  # the index gives the least of one state at once
         with archive.catalog.read() as connection:
@@ -189,7 +189,7 @@ def _oldest(archive: Archive) -> datetime | None:
 
 
 def _entries(archive: Archive, run_id: str) -> Iterator[dict[str, Any]]:
-    return map(_entry, _rows(archive, run_id, _TOLD))
+    return map(_entry, _rows(archive, run_id, _LISTED))
 
 
 def _entry(row: Row[Any]) -> dict[str, Any]:
@@ -205,13 +205,13 @@ def _entry(row: Row[Any]) -> dict[str, Any]:
 
 
 def _in_words(row: Row[Any]) -> str:
-    """A recording and what is wrong with it, in a line of a log."""
+    """Name a recording and what is wrong with it, in a line of a log."""
     part = part_of(row) if row.recording_id else row.interaction_id
     return f"{part}: {row.problem}" + (f"; not repaired: {row.why}" if row.why else "")
 
 
 def _rows(archive: Archive, run_id: str, findings: Iterable[Finding]) -> Iterator[Row[Any]]:
-    """The run's rows with these findings, a page at a time."""
+    """Yield the run's rows with these findings, a page at a time."""
     query = select(readings).where(readings.c.run_id == run_id, readings.c.outcome.in_(tuple(findings)))
     for page in pages(archive.catalog, query, readings.c.id):
         yield from page

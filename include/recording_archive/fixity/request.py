@@ -1,4 +1,4 @@
-"""What a run of `verify_archive` is asked for: what is due, named interactions, everything, or a sweep alone."""
+"""The request to a run of `verify_archive`: what is due, named interactions, everything, or a sweep alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARAMS = ("interactionIds", "everything", "reindex", "sweep_only")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is due when nothing is said; ``reindex`` comes first, whatever else is asked for."""
+    """The scope of a run: what is due when nothing is set; ``reindex`` comes first, whatever else is asked for."""
 
     ids: tuple[str, ...] = ()
     everything: bool = False
@@ -23,12 +23,12 @@ class Scope:
 
     @property
     def kind(self) -> str:
-        """How books and report call it."""
+        """Name the scope as the run's record and its report do."""
         return "sweep" if self.sweep_only else "asked" if self.ids else "everything" if self.everything else "due"
 
 
 def read_scope(conf: Mapping[str, Any]) -> Scope:
-    """Turn what was given at trigger time into a scope; raise ConfigurationError that names what is wrong."""
+    """Turn the parameters of a DAG run into a scope; raise ConfigurationError that names the wrong one."""
     if unknown := sorted(set(conf) - set(PARAMS)):
         raise ConfigurationError(f"Unknown parameter {', '.join(unknown)}: this DAG takes {', '.join(PARAMS)}")
     flags = {name: conf.get(name) or False for name in PARAMS[1:]}

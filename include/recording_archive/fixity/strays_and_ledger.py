@@ -1,4 +1,4 @@
-"""What a run of `verify_archive` looks at beside the recordings: files that nobody knows, and the ledger."""
+"""Checks of a run of `verify_archive` beside the recordings: stray files, and the ledger."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.tables import readings
 from recording_archive.fixity import readings_table
 from recording_archive.fixity.readings_table import Finding
-from recording_archive.fixity.verify import Stray, strays
+from recording_archive.fixity.strays import Stray, find_strays
 from recording_archive.ledger import sealing
 from recording_archive.ledger.proof import Proof
 from recording_archive.model import PartId
 
 log = logging.getLogger(__name__)
 
-MOST_TOLD = 1000  # files or flaws that a report names; all are counted
+MOST_NAMED = 1000  # files or flaws that a report names; all are counted
 
 
 def look_for_strays(archive: Archive, run_id: str) -> int:
-    """Enter files that the catalog does not know in the run's books; return how many there are."""
+    """Add files that the catalog does not know to the run's readings; return how many there are."""
     with archive.catalog.write() as connection:  # of an attempt before this one
         mine = (readings.c.run_id == run_id, readings.c.outcome == Finding.STRAY)
         connection.execute(delete(readings).where(*mine))
-    number, sidecars, told = 0, 0, list[dict[str, Any]]()
-    for stray in strays(archive):
+    number, sidecars, named = 0, 0, list[dict[str, Any]]()
+    for stray in find_strays(archive):
         number += 1
         sidecars += stray.part is not None
-        if number <= MOST_TOLD:
-            told.append(_reading(stray))
+        if number <= MOST_NAMED:
+            named.append(_reading(stray))
             log.warning("%s: %s", stray.key, stray.problem)
-    readings_table.enter(archive, run_id, told)
+    readings_table.add_readings(archive, run_id, named)
     readings_table.note_facts(archive, run_id, strays=number, unknownSidecars=sidecars)
     return number
 
 
 def verify_ledger(archive: Archive, run_id: str) -> int:
-    """Check the whole ledger, and that it vouches for every document; return how many flaws it has."""
+    """Prove the whole ledger, and every document by it; return how many flaws there are."""
     head = sealing.seal(archive)
     proof = Proof(archive.store, now=archive.clock(), expected=str(head) if head else None)
-    number, told = 0, list[dict[str, str]]()
+    number, named = 0, list[dict[str, str]]()
     for flaw in proof.flaws():
         if flaw.tampered:
             number += 1
             log.error("%s: %s", flaw.place, flaw.problem)
-            if number <= MOST_TOLD:
-                told.append({"place": flaw.place, "problem": flaw.problem})
-    readings_table.note_facts(archive, run_id, ledgerEvents=proof.events, ledgerFlaws=told, ledgerFlawed=number)
+            if number <= MOST_NAMED:
+                named.append({"place": flaw.place, "problem": flaw.problem})
+    readings_table.note_facts(archive, run_id, ledgerEvents=proof.events, ledgerFlaws=named, ledgerFlawed=number)
     log.info("ledger: %d events, %d documents, %d flaws, head %s", proof.events, proof.documents, number, proof.head)
     return number
 

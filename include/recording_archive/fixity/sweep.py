@@ -28,7 +28,7 @@ _STAGED = re.compile(r"(?:repair-)?\d+(?:\.[0-9a-z.]+)?")  # as fetching, repair
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many left-overs were removed from the archive and from staging."""
+    """The number of left-overs removed from the archive and from staging."""
 
     temporary: int
     staged: int
@@ -44,7 +44,7 @@ def sweep(archive: Archive) -> Swept:
 
 
 def _left(archive: Archive) -> list[Path]:
-    """Staging folders of runs that are over; two runs may share a folder, then both must be."""
+    """List staging folders of runs that are over; two runs may share a folder, then both must be."""
     folders = {}
     with suppress(OSError):
         folders = {path.name: path for path in archive.settings.staging.iterdir() if not path.is_symlink()}
@@ -56,7 +56,7 @@ def _left(archive: Archive) -> list[Path]:
 
 
 def _runs(archive: Archive) -> Iterator[tuple[str, bool]]:
-    """Every run's staging folder by name, and whether the run is closed."""
+    """Yield the name of every run's staging folder, and whether the run is closed."""
     with archive.catalog.read() as connection:
         for table, prefix in ((runs, ""), (fixity_runs, "fixity-")):
             rows = connection.execution_options(yield_per=PAGE).execute(select(table.c.run_id, table.c.closed_at))
@@ -72,7 +72,7 @@ def _sweep_folder(folder: Path, older_than: datetime) -> int:
                 path.unlink(missing_ok=True)
                 swept += 1
         if old:
-            folder.rmdir()  # which fails when something else lies there
+            folder.rmdir()  # which fails when it is not empty
     return swept
 
 

@@ -11,7 +11,7 @@ from recording_archive.archive import Archive
 from recording_archive.fixity import reading, readings_table, strays_and_ledger
 from recording_archive.fixity.refetch import Origin
 from recording_archive.fixity.repair import repair
-from recording_archive.fixity.report import FixityReport, report
+from recording_archive.fixity.report import FixityReport, write_report
 from recording_archive.fixity.request import read_scope
 from recording_archive.fixity.sweep import sweep
 from recording_archive.recovery.reindex import reindex
@@ -99,7 +99,7 @@ def verify_ledger(run_id: str) -> int | None:
 def write_fixity_report(run_id: str) -> FixityReport:
     """Close the run, write its fixity report, and log its totals and the recordings that need a person."""
     with task_archive(read_settings()) as archive:
-        found = report(archive, run_id)
+        found = write_report(archive, run_id)
     log_totals(found.totals, found.report_key, found.ledger_head)
     for line in found.named:
         log.error("%s", line)
