@@ -24,7 +24,9 @@ import pytest
 import requests
 
 from recording_archive.errors import AccessError, ArchiveError, ConfigurationError, PermanentError, TransientError
-from recording_archive.sources.client import SCOPES, ApiClient, MalformedReplyError, NotFoundError, RejectedError
+from recording_archive.sources.client import ApiClient
+from recording_archive.sources.contracts import INTERACTIONS
+from recording_archive.sources.replies import MalformedReplyError, NotFoundError, RejectedError
 
 TOKEN_PATH = "/login/oauth2/token"
 SECRET = "canary-secret-1"
@@ -294,7 +296,7 @@ def test_scopes_are_those_of_the_token(server: ScriptedServer, client: ApiClient
     """A reply that names none is not refused: scopes are None."""
     assert client.scopes() is None
     server.script(TOKEN_PATH, token(scope="interaction:read recording:read more"))
-    assert new_client(server, fake_time).scopes() == SCOPES | {"more"}
+    assert new_client(server, fake_time).scopes() == INTERACTIONS.scopes | {"more"}
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])

@@ -18,7 +18,8 @@ from urllib.parse import quote
 from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources import Probe
-from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
+from recording_archive.sources.client import ApiClient
+from recording_archive.sources.replies import MalformedReplyError, NotFoundError, as_object
 from recording_archive.sources.texts import harmless, plain
 
 __all__ = ["InteractionsSource"]
@@ -221,9 +222,8 @@ def _is_within(listing: Listing, window: Window | None) -> bool:
 
 def _read_page(reply: Any) -> _Page:
     """Check a page by type. An absent next token is as null: the end."""
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    results, token = reply.get("results"), reply.get("nextPageToken")
+    page = as_object(reply)
+    results, token = page.get("results"), page.get("nextPageToken")
     if not isinstance(results, list):
         raise MalformedReplyError("results is missing or no list")
     if token is not None and not isinstance(token, str):

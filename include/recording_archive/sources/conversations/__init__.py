@@ -18,7 +18,7 @@ from pathlib import Path
 from recording_archive.errors import AccessError, ConfigurationError, PermanentError, TransientError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources import Probe, Stored
-from recording_archive.sources.client import ApiClient, NotFoundError, RejectedError
+from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, MediaResult
 from recording_archive.sources.conversations.inventory import inventory
 from recording_archive.sources.conversations.jobs import SHORTEST_JOB, WORTH_A_JOB, DetailsJobs
@@ -31,6 +31,7 @@ from recording_archive.sources.conversations.permissions import try_access
 from recording_archive.sources.conversations.playback import Playback
 from recording_archive.sources.conversations.query import DetailsQuery
 from recording_archive.sources.conversations.reading import Conversation
+from recording_archive.sources.replies import NotFoundError, RejectedError
 
 __all__ = ["ConversationsSource"]
 

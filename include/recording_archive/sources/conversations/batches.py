@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 from recording_archive.errors import TransientError
-from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
-from recording_archive.sources.conversations.reading import entries, text
+from recording_archive.sources.client import ApiClient
+from recording_archive.sources.conversations.reading import entries, required_text, text
+from recording_archive.sources.replies import MalformedReplyError, NotFoundError, as_object
 
 __all__ = ["ITEMS_PER_BATCH", "Batches", "FinishedBatch", "ForgottenError", "Item", "MediaResult", "SubmittedBatch"]
 
@@ -88,7 +89,8 @@ class Batches:
     def submit(self, items: Sequence[Item]) -> SubmittedBatch:
         """Ask for up to 100 items; the service goes to work, `finished` gives the results."""
         body = {"batchDownloadRequestList": [_asked(item) for item in items]}
-        return SubmittedBatch(self._client.post(BATCH_PATH, body, _read_job), tuple(items), self._clock())
+        job = self._client.post(BATCH_PATH, body, lambda reply: required_text(reply, "id"))
+        return SubmittedBatch(job, tuple(items), self._clock())
 
     def finished(self, order: SubmittedBatch) -> FinishedBatch:
         """Wait for the results; TransientError when they do not come in time, ForgottenError when they never will."""
@@ -136,17 +138,8 @@ def _asked(item: Item) -> dict[str, str]:
     return {"conversationId": conversation} | ({"recordingId": recording} if recording else {})
 
 
-def _read_job(reply: Any) -> str:
-    name = text(reply, "id") if isinstance(reply, dict) else None
-    if name is None:
-        raise MalformedReplyError("id is missing or no text")
-    return name
-
-
 def _read_status(reply: Any) -> _Status:
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    if not isinstance(reply.get("results") or [], list):
+    if not isinstance(as_object(reply).get("results") or [], list):
         raise MalformedReplyError("results is no list")
     results = tuple(_read_result(each) for each in entries(reply, "results"))
     expected, count = (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from recording_archive.errors import PermanentError
 from recording_archive.sources import Stored
-from recording_archive.sources.client import ApiClient, RejectedError
+from recording_archive.sources.client import ApiClient
+from recording_archive.sources.conversations.cursors import CursorPage, cursor_parameter, follow_cursors
 from recording_archive.sources.conversations.reading import entities, moment, text
+from recording_archive.sources.replies import RejectedError
 
 __all__ = ["inventory"]
 
@@ -18,40 +18,31 @@ PATH = "/api/v2/recordings/retention/query"
 PAGE_SIZE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    entries: list[Stored]
-    cursor: str | None
-
-
 def inventory(client: ApiClient) -> Iterator[Stored]:
     """Every recording that the client may see; the least threshold that the service takes is found by asking."""
-    cursor: str | None = None
     threshold = 0
-    while True:
-        more = f"&cursor={quote(cursor, safe='')}" if cursor else ""
+
+    def ask(cursor: str | None) -> CursorPage[Stored]:
+        nonlocal threshold
+        path = f"{PATH}?retentionThresholdDays={threshold}&pageSize={PAGE_SIZE}{cursor_parameter(cursor)}"
         try:
-            page = client.get(f"{PATH}?retentionThresholdDays={threshold}&pageSize={PAGE_SIZE}{more}", _read_page)
+            return client.get(path, _read_page)
         except RejectedError:
             if threshold or cursor:
                 raise
             threshold = 1
-            continue
-        yield from page.entries
-        if page.cursor is None:
-            return
-        if page.cursor == cursor:
-            raise PermanentError(f"GET {PATH} gives the same cursor twice: the list has no end; report it")
-        cursor = page.cursor
+            return ask(cursor)
+
+    return follow_cursors(f"GET {PATH}", ask)
 
 
-def _read_page(reply: Any) -> _Page:
+def _read_page(reply: Any) -> CursorPage[Stored]:
     found = []
     for each in entities(reply):
         conversation, recording = text(each, "conversationId"), text(each, "recordingId")
         if conversation and recording:
             found.append(Stored(conversation, recording, moment(each, "creationTime"), moment(each, "deleteDate")))
-    return _Page(found, _cursor(text(reply, "nextUri")))
+    return CursorPage(found, _cursor(text(reply, "nextUri")))
 
 
 def _cursor(uri: str | None) -> str | None:

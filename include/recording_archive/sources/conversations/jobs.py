@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from recording_archive.errors import PermanentError
 from recording_archive.model import Window
-from recording_archive.sources.client import ApiClient, MalformedReplyError, RejectedError
+from recording_archive.sources.client import ApiClient
+from recording_archive.sources.conversations.cursors import CursorPage, cursor_parameter, follow_cursors
 from recording_archive.sources.conversations.query import DETAILS_PATH, SEGMENT_FILTERS, interval_of
-from recording_archive.sources.conversations.reading import Conversation, moment, read_conversations, text
+from recording_archive.sources.conversations.reading import (
+    Conversation,
+    moment,
+    read_conversations,
+    required_text,
+    text,
+)
+from recording_archive.sources.replies import RejectedError, as_object
 
 __all__ = ["SHORTEST_JOB", "WORTH_A_JOB", "DetailsJobs", "JobError"]
 
@@ -30,14 +38,8 @@ class JobError(PermanentError):
     """A job that gave no result; the query can still be asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Results:
-    conversations: list[Conversation]
-    cursor: str | None
-
-
 class DetailsJobs:
-    """Lists conversations with activity in a window; it is the caller who keeps those that began in it."""
+    """Lists conversations with activity in a window; the caller keeps those that began in it."""
 
     def __init__(self, client: ApiClient, sleep: Callable[[float], object]) -> None:
         self._client = client
@@ -45,9 +47,9 @@ class DetailsJobs:
         self._page_size = PAGE_SIZE
 
     def available_until(self) -> datetime | None:
-        """Until when the data lake is complete; None where it does not say so."""
+        """End of the time for which the data lake is complete; None where it does not say so."""
         path = f"{JOBS_PATH}/availability"
-        return self._client.get(path, lambda reply: moment(_object(reply), "dataAvailabilityDate"))
+        return self._client.get(path, lambda reply: moment(as_object(reply), "dataAvailabilityDate"))
 
     def active_in(self, window: Window) -> Iterator[Conversation]:
         """Submit, wait, and read page by page; JobError where the job gives nothing."""
@@ -57,22 +59,14 @@ class DetailsJobs:
             "orderBy": "conversationStart",
             "segmentFilters": SEGMENT_FILTERS,
         }
-        job = self._client.post(JOBS_PATH, body, lambda reply: _required(reply, "jobId"))
+        job = self._client.post(JOBS_PATH, body, lambda reply: required_text(reply, "jobId"))
         self._await(job)
-        cursor: str | None = None
-        while True:
-            page = self._results(job, cursor)
-            yield from page.conversations
-            if page.cursor is None:
-                return
-            if page.cursor == cursor:
-                raise PermanentError(f"Details job {job} gives the same cursor twice: it has no end; report it")
-            cursor = page.cursor
+        yield from follow_cursors(f"Details job {job}", partial(self._page, job))
 
     def _await(self, job: str) -> None:
         waited, pause = 0.0, FIRST_WAIT_S
         while waited < PATIENCE_S:
-            state = self._client.get(f"{JOBS_PATH}/{quote(job, safe='')}", lambda reply: _required(reply, "state"))
+            state = self._client.get(f"{JOBS_PATH}/{quote(job, safe='')}", lambda reply: required_text(reply, "state"))
             if state == "FULFILLED":
                 return
             if state in {"FAILED", "CANCELLED", "EXPIRED"}:
@@ -81,33 +75,19 @@ class DetailsJobs:
             waited, pause = waited + pause, min(pause * 1.5, LONGEST_WAIT_S)
         raise JobError(f"Details job {job} was not done after {PATIENCE_S:.0f} s")
 
-    def _results(self, job: str, cursor: str | None) -> _Results:
+    def _page(self, job: str, cursor: str | None) -> CursorPage[Conversation]:
         """One page; a page size that is refused is halved for good."""
         while True:
-            more = f"&cursor={quote(cursor, safe='')}" if cursor else ""
-            path = f"{JOBS_PATH}/{quote(job, safe='')}/results?pageSize={self._page_size}{more}"
+            path = f"{JOBS_PATH}/{quote(job, safe='')}/results?pageSize={self._page_size}{cursor_parameter(cursor)}"
             try:
-                return self._client.get(path, _read_results)
+                return self._client.get(path, _read_page)
             except RejectedError:
                 if self._page_size <= SMALLEST_PAGE:
                     raise
                 self._page_size = max(self._page_size // 2, SMALLEST_PAGE)
 
 
-def _read_results(reply: Any) -> _Results:
-    if "conversations" not in _object(reply):  # cheaper to ask twice than to take it for an empty day
+def _read_page(reply: Any) -> CursorPage[Conversation]:
+    if "conversations" not in as_object(reply):  # cheaper to ask twice than to take it for an empty day
         raise JobError("a page of a details job has no conversations")
-    return _Results(read_conversations(reply), text(reply, "cursor"))
-
-
-def _required(reply: Any, name: str) -> str:
-    found = text(_object(reply), name)
-    if found is None:
-        raise MalformedReplyError(f"{name} is missing or no text")
-    return found
-
-
-def _object(reply: Any) -> dict[str, Any]:
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    return reply
+    return CursorPage(read_conversations(reply), text(reply, "cursor"))

@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import quote
 
 from recording_archive.errors import AccessError
-from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError, RejectedError
+from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.reading import entries, text
+from recording_archive.sources.replies import NotFoundError, RejectedError, as_object
 
 __all__ = ["DIVISIONS", "QUEUES", "USERS", "WRAP_UP_CODES", "Names"]
 
@@ -77,9 +78,7 @@ class Names:
 
 
 def _read_names(reply: Any) -> dict[str, str]:
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    pairs = ((text(each, "id"), text(each, "name")) for each in entries(reply, "entities"))
+    pairs = ((text(each, "id"), text(each, "name")) for each in entries(as_object(reply), "entities"))
     return {name: shown for name, shown in pairs if name and shown}
 
 

@@ -16,10 +16,11 @@ from urllib.parse import quote
 
 from recording_archive.errors import AccessError, PermanentError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
-from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError, RejectedError
+from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.minting import Minting
 from recording_archive.sources.conversations.playback import MEDIA_FORMATS, Playback
 from recording_archive.sources.conversations.reading import entities, moment, text
+from recording_archive.sources.replies import MalformedReplyError, NotFoundError, RejectedError
 from recording_archive.sources.texts import harmless
 
 __all__ = ["Orphan", "Orphans"]

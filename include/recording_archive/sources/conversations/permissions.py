@@ -9,9 +9,10 @@ from uuid import uuid4
 
 from recording_archive.errors import AccessError, PermanentError
 from recording_archive.model import Window
-from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError, RejectedError
+from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.query import DetailsQuery
 from recording_archive.sources.conversations.reading import entries, text
+from recording_archive.sources.replies import NotFoundError, RejectedError, as_object
 
 __all__ = ["NEEDED", "SENSITIVE", "USEFUL", "Access", "try_access"]
 
@@ -109,10 +110,10 @@ def _permission_notes(granted: frozenset[tuple[str, str, str]] | None) -> Iterat
 
 def _division_notes(client: ApiClient) -> Iterator[str]:
     """Divisions for which the client has no role: their recordings are silently absent."""
-    token = client.get("/api/v2/tokens/me", _object)
+    token = client.get("/api/v2/tokens/me", as_object)
     path = "/api/v2/authorization/divisions?pageSize=500"
     try:
-        divisions = entries(client.get(path, _object), "entities")
+        divisions = entries(client.get(path, as_object), "entities")
     except (AccessError, RejectedError) as error:
         yield f"divisions cannot be listed: {error}"
         return
@@ -127,7 +128,7 @@ def _division_notes(client: ApiClient) -> Iterator[str]:
 
 
 def _setting_notes(client: ApiClient) -> Iterator[str]:
-    settings = client.get("/api/v2/recording/settings", _object)
+    settings = client.get("/api/v2/recording/settings", as_object)
     yield from _limit_notes(client)
     minutes = settings.get("recordingBatchDownloadUrlTtl")
     if isinstance(minutes, int) and minutes < _SHORT_TTL_MIN:
@@ -137,16 +138,10 @@ def _setting_notes(client: ApiClient) -> Iterator[str]:
 def _limit_notes(client: ApiClient) -> Iterator[str]:
     """The client's allowance, where it is less than the usual one."""
     try:
-        reply = client.get("/api/v2/organizations/limits/namespaces/platform.api", _object)
+        reply = client.get("/api/v2/organizations/limits/namespaces/platform.api", as_object)
     except PermanentError:
         return  # told nowhere else, and each reply says how much is used up
     limits = {text(each, "key"): each.get("value") for each in entries(reply, "entities")}
     allowed = limits.get("client.credentials.token.rate.per.minute")
     if isinstance(allowed, int) and allowed < USUAL_PER_MINUTE:
         yield f"the client may send {allowed} requests a minute, {USUAL_PER_MINUTE} are usual"
-
-
-def _object(reply: Any) -> dict[str, Any]:
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    return reply

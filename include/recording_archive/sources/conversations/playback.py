@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from recording_archive.errors import AccessError
-from recording_archive.sources.client import ApiClient, MalformedReplyError, NotFoundError
+from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.reading import entries, text
+from recording_archive.sources.replies import MalformedReplyError, NotFoundError, as_object
 from recording_archive.sources.texts import harmless
 
 __all__ = ["MEDIA_FORMATS", "Playback", "Playing"]
@@ -84,9 +85,7 @@ def _path(conversation: str) -> str:
 
 
 def _read_attributes(reply: Any) -> dict[str, Any]:
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    given = (each.get("attributes") for each in entries(reply, "participants"))
+    given = (each.get("attributes") for each in entries(as_object(reply), "participants"))
     return {name: value for each in given if isinstance(each, dict) for name, value in each.items()}
 
 
@@ -101,9 +100,7 @@ def _read_media(reply: Any) -> Playing:
     """Media by whatever keys there are: ``S``, a number for each channel or segment; numbers in their order."""
     if reply is None:
         return Playing(ready=False)
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    uris = reply.get("mediaUris")
+    uris = as_object(reply).get("mediaUris")
     found = uris if isinstance(uris, dict) else {}
     order = sorted(found, key=lambda key: (not key.isdecimal(), int(key) if key.isdecimal() else 0, key))
     urls = [text(found[key], "mediaUri") for key in order if isinstance(found[key], dict)]

@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 from recording_archive.errors import PermanentError
 from recording_archive.model import Window
-from recording_archive.sources.client import ApiClient, MalformedReplyError, RejectedError
+from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.reading import Conversation, read_conversations
+from recording_archive.sources.replies import MalformedReplyError, RejectedError
 
 __all__ = ["IDS_PER_REQUEST", "SEGMENT_FILTERS", "DetailsQuery", "interval_of"]
 

@@ -1,4 +1,4 @@
-"""Conversation details as the platform API gives them: what of them is checked, and what is only kept."""
+"""Conversation details as the platform API gives them: the fields that are used are checked, the others only kept."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from recording_archive.sources.client import MalformedReplyError
+from recording_archive.sources.replies import MalformedReplyError, as_object
 from recording_archive.sources.texts import plain
 
-__all__ = ["Conversation", "entities", "entries", "moment", "read_conversations", "text"]
+__all__ = ["Conversation", "entities", "entries", "moment", "read_conversations", "required_text", "text"]
 
 log = logging.getLogger(__name__)
 
@@ -36,21 +36,19 @@ class Conversation:
 
     @property
     def was_recorded(self) -> bool:
-        """Whether a recording was started: of sound, screen or a snippet. It may be gone, or not there yet."""
+        """True if a recording of sound, screen or a snippet was started. It may be gone, or not there yet."""
         flags = ("recording", "screenRecording", "snippetRecording")
         return any(part.get(flag) is True for pair in self.sessions for part in pair for flag in flags)
 
     @property
     def is_digital(self) -> bool:
-        """Whether it has written media, which are recorded without any flag."""
+        """True if it has written media, which are recorded without any flag."""
         return any(session.get("mediaType") in _DIGITAL for _, session in self.sessions)
 
 
 def read_conversations(reply: Any) -> list[Conversation]:
     """The conversations of a reply; none where the field is absent or null, which is how the last page ends."""
-    if not isinstance(reply, dict):
-        raise MalformedReplyError("the reply is no object")
-    found = reply.get("conversations")
+    found = as_object(reply).get("conversations")
     if found is None:
         return []
     if not isinstance(found, list):
@@ -75,6 +73,14 @@ def text(document: Mapping[str, Any], name: str) -> str | None:
     """A field that is text and not empty."""
     found = document.get(name)
     return plain(found) if isinstance(found, str) and found else None
+
+
+def required_text(reply: Any, name: str) -> str:
+    """A field that must be text and not empty; raise MalformedReplyError that names it."""
+    found = text(as_object(reply), name)
+    if found is None:
+        raise MalformedReplyError(f"{name} is missing or no text")
+    return found
 
 
 def moment(document: Mapping[str, Any], name: str) -> datetime | None:
