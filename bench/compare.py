@@ -112,7 +112,7 @@ def measure(command: str, entries: Sequence[Entry], scratch: Path, *, check: boo
 
 
 def find_wrong(stored: Iterable[Path], entries: Sequence[Entry], *, contents: bool) -> str:
-    """What is wrong with the stored files: not one for each entry or, when ``contents`` are read, other bytes."""
+    """Problems of the stored files: not one for each entry or, when ``contents`` are read, other bytes."""
     paths = {path.name.partition(".")[0]: path for path in stored}
     if len(list(stored)) != len(entries) or paths.keys() != {entry["id"] for entry in entries}:
         return f"{len(list(stored))} files for {len(entries)} recordings"
@@ -168,7 +168,7 @@ def _rival(text: str) -> tuple[str, str]:
 
 
 def _commands(rivals: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What runs, by name: ours, the script with curl where curl is, and what was asked for."""
+    """Programs to compare, by name: ours, the script with curl where curl is, and what was asked for."""
     script = shlex.quote(str(Path(__file__).parent / "rivals/curl.sh"))
     commands = {OURS: '"$PYTHON" -m bench.stages {manifest} {out}'}
     if shutil.which("curl"):

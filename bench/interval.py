@@ -87,7 +87,7 @@ def measure(airflow: Airflow, archive: Path, recordings: int) -> int:
 
 
 def _books(archive: Path) -> dict[str, Any]:
-    """What the run's compliance report says."""
+    """Compliance report of the run."""
     found = (json.loads(file.read_text()) for file in archive.glob("reports/*/*/*/*.json"))
     return next((report for report in found if report.get("runId") == "interval"), Counter())
 

@@ -125,7 +125,7 @@ def caller(number: int) -> str:
 
 
 def questions(rows: int, dice: random.Random) -> dict[str, Callable[[], Filters]]:
-    """What is asked, with other values each time."""
+    """Queries to measure, with other values each time."""
 
     def within(days: int, filters: Filters) -> Filters:
         start = FIRST + timedelta(days=dice.randrange(DAYS - days))

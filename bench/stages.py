@@ -98,7 +98,7 @@ def run(settings: Settings, source: Manifest, workers: int) -> Summary:
 
 
 def archive_batches(settings: Settings, source: Manifest, numbers: Sequence[int]) -> None:
-    """What the mapped tasks `download` and `gzip` do with some batches."""
+    """Work of the mapped tasks `download` and `gzip` on some batches."""
     archive, stop = open_archive(settings), threading.Event()
     media = MediaClient(source.hosts, TransferLimits.of(settings), stop=stop)
     for number in numbers:

@@ -7,18 +7,20 @@ It is a real HTTP server with two ports, API and media, from the standard librar
         ...  # sandbox.api_base, sandbox.client_id, sandbox.client_secret
         assert sandbox.requests.counts["media"] == 10
 
-As a process: ``python -m genesys_sandbox``. Reading order: `server` (the whole), `api` and `downloads` (what each port
-answers), `queries` and `filters` (the interactions query), `platform` (the public platform API), `library` and `media`
-(the recordings), `faults` (which are due), `disturb`, `media_faults` and `query_faults` (what they do), `wire` and
-`reply` (HTTP), `access`, `recorder`, `control`.
+As a process: ``python -m genesys_sandbox``. Reading order: `server` (the whole), `settings` (what can be asked of it),
+`recordings` (its content), `cloud` and `access` (its state, tokens and signatures), `hosts` (HTTP: login, API and
+media), `platform` (the public platform API), `faults` (what goes wrong), `reply` and `recorder` (one reply, and the
+requests so far), `media` (synthetic audio). `demo` and `airflow` run the archive against a sandbox.
 """
 
 from genesys_sandbox.access import SIGNATURE_PREFIX, TOKEN_PREFIX
-from genesys_sandbox.faults import KINDS, Fault, Faults
-from genesys_sandbox.library import Library, Recording
-from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.faults.due import Faults
 from genesys_sandbox.recorder import Recorder, Request
+from genesys_sandbox.recordings.library import Library
+from genesys_sandbox.recordings.recording import Recording
 from genesys_sandbox.server import Sandbox, serve
+from genesys_sandbox.settings.fault import KINDS, Fault
+from genesys_sandbox.settings.options import SandboxOptions
 
 __all__ = [
     "KINDS",

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from genesys_sandbox.options import SandboxOptions
 from genesys_sandbox.server import serve
+from genesys_sandbox.settings.options import SandboxOptions
 
 _READ: Mapping[str, Callable[[str], object]] = {"end": date.fromisoformat, "media_dir": Path, "state_dir": Path}
 

@@ -1,4 +1,4 @@
-"""Who may ask and how often: access tokens with a rate limit, and signatures on URLs and page tokens."""
+"""Access: tokens with a rate limit, and signatures on URLs and page tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.settings.options import SandboxOptions
 
 #: Every access token and every URL signature begins so: a test can search logs, databases and pages for leaks.
 TOKEN_PREFIX = "sbxtoken"  # noqa: S105  # marks tokens, is none
@@ -39,7 +39,7 @@ class Tokens:
         self._client = _Grant(math.inf, "")
 
     def knows_client(self, authorization: str) -> bool:
-        """Whether an HTTP Basic ``Authorization`` header holds the client's id and secret."""
+        """Test whether an HTTP Basic ``Authorization`` header holds the client's id and secret."""
         kind, _, encoded = authorization.partition(" ")
         try:
             given = base64.b64decode(encoded, validate=True)
@@ -99,7 +99,7 @@ class Signatures:
         return SIGNATURE_PREFIX + hmac.digest(self._secret, text.encode(), "sha256").hex()
 
     def fits(self, text: str, signature: str) -> bool:
-        """Whether ``signature`` is that of ``text``."""
+        """Test whether ``signature`` is that of ``text``."""
         return hmac.compare_digest(self.sign(text).encode(), signature.encode())
 
 

@@ -1,4 +1,4 @@
-"""What the two listeners share: the recordings, who may fetch them, what goes wrong, and what was asked."""
+"""State that the two hosts share: recordings, access, active faults and the record of requests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from genesys_sandbox.access import Signatures, SignedUrls, Tokens
-from genesys_sandbox.faults import Faults
-from genesys_sandbox.library import Library, Recording
-from genesys_sandbox.options import SandboxOptions
-from genesys_sandbox.platform.world import World
+from genesys_sandbox.faults.due import Faults
 from genesys_sandbox.recorder import Recorder
+from genesys_sandbox.recordings.library import Library
+from genesys_sandbox.recordings.recording import Recording
+from genesys_sandbox.recordings.world import World
+from genesys_sandbox.settings.options import SandboxOptions
 
 
 @dataclass(frozen=True, slots=True)

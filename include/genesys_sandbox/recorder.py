@@ -1,4 +1,4 @@
-"""What a sandbox was asked: the last requests in full, and counters since the start."""
+"""Record of requests: the last ones in full, and counters since the start."""
 
 from __future__ import annotations
 

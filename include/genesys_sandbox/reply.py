@@ -37,7 +37,7 @@ Body = tuple[bytes | FileSlice, ...]
 
 
 class Framing(StrEnum):
-    """How the client learns where the body ends (RFC 9112, section 6)."""
+    """Framing that tells the client where the body ends (RFC 9112, section 6)."""
 
     LENGTH = "length"
     CHUNKED = "chunked"
@@ -46,7 +46,7 @@ class Framing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes over the wire, misbehaviour included.
+    """A reply with its body, headers and misbehaviour.
 
     ``drop`` resets the connection before the first byte. ``stop_after`` ends the body after so many bytes, with a
     reset or a plain close. ``length_error`` is added to Content-Length. ``piece_bytes`` with ``piece_wait_s``
@@ -73,7 +73,7 @@ class Reply:
         return sum(map(piece_size, self.body))
 
     def with_headers(self, **changes: str | None) -> Reply:
-        """The same reply with headers set, or with None taken out; underscores stand for hyphens."""
+        """A copy of the reply with headers set, or with None taken out; underscores stand for hyphens."""
         named = {name.replace("_", "-"): value for name, value in changes.items()}
         merged = {**self.headers, **named}
         return replace(self, headers={name: value for name, value in merged.items() if value is not None})

@@ -13,15 +13,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from genesys_sandbox.access import SignedUrls, Tokens
-from genesys_sandbox.api import ApiExchange
 from genesys_sandbox.cloud import Cloud
-from genesys_sandbox.downloads import MediaExchange
-from genesys_sandbox.faults import Faults
-from genesys_sandbox.library import Library, Progress, open_library
-from genesys_sandbox.options import SandboxOptions
-from genesys_sandbox.platform.world import World, make_world
+from genesys_sandbox.faults.due import Faults
+from genesys_sandbox.hosts.api import ApiExchange
+from genesys_sandbox.hosts.media import MediaExchange
+from genesys_sandbox.hosts.wire import Listener
 from genesys_sandbox.recorder import Recorder
-from genesys_sandbox.wire import Listener
+from genesys_sandbox.recordings.library import Library
+from genesys_sandbox.recordings.make import Progress, open_library
+from genesys_sandbox.recordings.world import World, make_world
+from genesys_sandbox.settings.options import SandboxOptions
 
 
 class Sandbox:
@@ -114,12 +115,12 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong."""
+        """Active faults."""
         return self._cloud.faults
 
     @property
     def requests(self) -> Recorder:
-        """What was asked."""
+        """Record of requests."""
         return self._cloud.requests
 
     def connection(self) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import requests
 
 from genesys_sandbox import Fault, Sandbox, SandboxOptions
 from genesys_sandbox.platform.routes import ROUTES
-from genesys_sandbox.platform.traps import DIGITS, TRAPS
-from genesys_sandbox.platform.world import Conversation
+from genesys_sandbox.recordings.world import Conversation
+from genesys_sandbox.settings.traps import DIGITS, TRAPS
 from support.platform_api import UNLISTED, PlatformApi, document
 
 DAYS = "2026-11-19T00:00:00.000Z/2026-11-21T00:00:00.000Z"

@@ -27,9 +27,9 @@ import pytest
 import requests
 
 from genesys_sandbox import KINDS, SIGNATURE_PREFIX, TOKEN_PREFIX, Fault, Recording, Sandbox, SandboxOptions
-from genesys_sandbox.control import control
-from genesys_sandbox.faults import PLATFORM
-from genesys_sandbox.filters import Filter, FilterError, parse_filter
+from genesys_sandbox.hosts.control import control
+from genesys_sandbox.recordings.filters import Filter, FilterError, parse_filter
+from genesys_sandbox.settings.fault import PLATFORM
 
 END = date(2026, 11, 21)
 SMALL = SandboxOptions(days=3, per_day=8, min_bytes=20_000, max_bytes=60_000, end=END, rate_per_minute=0)

@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from genesys_sandbox import Sandbox
-from genesys_sandbox.faults import Fault
+from genesys_sandbox import Fault, Sandbox
 from recording_archive import holds
 from recording_archive.archive import Archive, open_archive
 from recording_archive.archiving.request import Request

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from genesys_sandbox.cloud import media_name
 from genesys_sandbox.platform.call import BadRequestError, Call, answer, not_found
-from genesys_sandbox.platform.world import Conversation, Item
+from genesys_sandbox.recordings.world import Conversation, Item
 from genesys_sandbox.reply import Reply
 
 MAX_ITEMS = 100
@@ -68,7 +68,7 @@ def _shown(call: Call, job_id: str, batch: _Batch, *, done: bool) -> dict[str, A
 
 
 def _results(call: Call, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What one item of the request becomes; nothing at all for a conversation that is not shown."""
+    """Results for one item of the request; none for a conversation that is not shown."""
     conversation = call.world.get(str(asked.get("conversationId")))
     wanted = asked.get("recordingId")
     for item in conversation.items if conversation else ():

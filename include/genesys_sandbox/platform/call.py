@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genesys_sandbox.cloud import Cloud
+from genesys_sandbox.recordings.world import World
 from genesys_sandbox.reply import Reply, api_error, json_reply
-
-if TYPE_CHECKING:
-    from genesys_sandbox.cloud import Cloud
-    from genesys_sandbox.platform.world import World
 
 
 class BadRequestError(ValueError):
-    """What was asked is answered with 400 and this message."""
+    """A request that is answered with 400 and this message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Call:
 
     @property
     def permissions(self) -> frozenset[str]:
-        """What the client's role permits."""
+        """Permissions of the client's role."""
         return frozenset(self.cloud.options.permissions.split(","))
 
     def number(self, name: str, default: int, most: int) -> int:
@@ -60,5 +58,5 @@ def not_found(what: str) -> Reply:
 
 
 def utc_text(moment: datetime) -> str:
-    """As the API writes dates."""
+    """Date and time as the API writes them: UTC, milliseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from genesys_sandbox.platform.call import BadRequestError, Call, answer, utc_text
-from genesys_sandbox.platform.world import Conversation, Item, World, made_id
+from genesys_sandbox.recordings.world import Conversation, Item, World, made_id
 from genesys_sandbox.reply import Reply
 
 MAX_IDS = 100
@@ -42,7 +42,7 @@ def by_ids(call: Call) -> Reply:
 
 
 def matching(call: Call, body: dict[str, Any], *, activity: bool) -> list[Conversation]:
-    """What matches interval and segment filters, oldest first.
+    """Conversations that match interval and segment filters, oldest first.
 
     A query gives what began on a day that the interval touches, a job whatever was active in it.
     """

@@ -1,4 +1,4 @@
-"""Who is who: the client and its permissions, the organization, divisions, names of users, queues and codes."""
+"""Directory: the client and its permissions, the organization, divisions, names of users, queues and codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from genesys_sandbox.platform import details
 from genesys_sandbox.platform.call import Call, answer
-from genesys_sandbox.platform.world import GAP_DIVISION, made_id
+from genesys_sandbox.recordings.world import GAP_DIVISION, made_id
 from genesys_sandbox.reply import Reply
 
 MAX_PAGE = 500

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from genesys_sandbox.cloud import media_name
-from genesys_sandbox.library import Recording
 from genesys_sandbox.platform.call import Call, answer, not_found, utc_text
 from genesys_sandbox.platform.playback import transcodes
+from genesys_sandbox.recordings.recording import Recording
 from genesys_sandbox.reply import Reply
 
 MAX_PAGE = 100

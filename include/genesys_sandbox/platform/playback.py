@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from genesys_sandbox.cloud import media_name
 from genesys_sandbox.platform.call import BadRequestError, Call, answer, not_found, utc_text
-from genesys_sandbox.platform.world import Conversation, Item, made_id
+from genesys_sandbox.recordings.world import Conversation, Item, made_id
 from genesys_sandbox.reply import Reply
 
 TRANSCODING_POLLS = 2
@@ -91,7 +91,7 @@ def _find(call: Call) -> tuple[Conversation, Item] | None:
 
 
 def transcodes(call: Call, name: str) -> bool:
-    """Whether playback of a recording still answers 202."""
+    """Test whether playback of a recording still answers 202."""
     if "transcoding" not in call.world.traps:
         return False
     with call.world.lock:

@@ -1,4 +1,4 @@
-"""Which path is answered by what, which permissions it needs, and by which name faults and counters know it."""
+"""Routes: path, operation, required permissions, and the endpoint name that faults and counters use."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from genesys_sandbox.cloud import Cloud
 from genesys_sandbox.platform import batches, details, directory, jobs, orphans, playback
 from genesys_sandbox.platform.call import BadRequestError, Call
 from genesys_sandbox.reply import Reply, api_error
-
-if TYPE_CHECKING:
-    from genesys_sandbox.cloud import Cloud
 
 _DETAILS = ("analytics:conversationDetail:view", "analytics:agentConversationDetail:view")
 _VIEW = (
@@ -49,7 +47,7 @@ class Route:
         return api_error(403, "missing.any.permissions", message + ", ".join(self.permissions))
 
     def reply(self, cloud: Cloud, found: dict[str, str], url: str, body: bytes) -> Reply:
-        """What is answered; 400 for what cannot be read."""
+        """Reply of the operation; 400 for what cannot be read."""
         query: dict[str, str] = {}
         for name, value in parse_qsl(urlsplit(url).query):
             query[name] = f"{query[name]},{value}" if name in query else value

@@ -15,8 +15,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from genesys_sandbox.cloud import Cloud, iso_utc
-from genesys_sandbox.faults import Fault
 from genesys_sandbox.reply import Reply, api_error, json_reply
+from genesys_sandbox.settings.fault import Fault
 
 CONTROL_PREFIX = "/sandbox/"
 

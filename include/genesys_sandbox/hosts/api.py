@@ -5,14 +5,14 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from genesys_sandbox.access import WINDOW_S
-from genesys_sandbox.control import CONTROL_PREFIX, control
-from genesys_sandbox.disturb import disturb
-from genesys_sandbox.faults import MODIFIERS, Fault
+from genesys_sandbox.faults.fields import spoil
+from genesys_sandbox.faults.replies import disturb
+from genesys_sandbox.hosts.control import CONTROL_PREFIX, control
+from genesys_sandbox.hosts.queries import answer_query, read_query
+from genesys_sandbox.hosts.wire import Exchange
 from genesys_sandbox.platform.routes import Route, find_route
-from genesys_sandbox.queries import answer_query, read_query
-from genesys_sandbox.query_faults import spoil
 from genesys_sandbox.reply import Reply, api_error, json_reply
-from genesys_sandbox.wire import Exchange
+from genesys_sandbox.settings.fault import MODIFIERS, Fault
 
 TOKEN_PATH = "/login/oauth2/token"  # noqa: S105  # a path
 PLATFORM_TOKEN_PATH = "/oauth/token"  # noqa: S105  # a path
@@ -24,7 +24,7 @@ class ApiExchange(Exchange):
     """Requests to the login and API host."""
 
     def endpoint(self) -> str | None:
-        """What is asked, by path; the control plane is left out of the counters."""
+        """Name of the endpoint, by path; the control plane is left out of the counters."""
         if self.route.startswith(CONTROL_PREFIX):
             return None
         if self.route in (TOKEN_PATH, PLATFORM_TOKEN_PATH):

@@ -24,7 +24,7 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a query asks for; None means that the clause was not given. Both dates are inclusive."""
+    """Clauses of a query; None means that the clause was not given. Both dates are inclusive."""
 
     ids: tuple[str, ...] | None = None
     start: datetime | None = None

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
-from genesys_sandbox.library import Recording
-from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.recordings.recording import Recording
+from genesys_sandbox.settings.options import SandboxOptions
 
 _EPOCH = (2026, 1, 1, 0, 0, 0)
 

@@ -11,9 +11,9 @@ from email.utils import format_datetime
 from functools import lru_cache
 from http.client import responses
 
-from genesys_sandbox.faults import Fault
 from genesys_sandbox.media import wav_header
 from genesys_sandbox.reply import Framing, Reply, api_error, xml_error
+from genesys_sandbox.settings.fault import Fault
 
 BOMB_BYTES = 50 * 2**20
 _CODES = {429: "too.many.requests", 404: "not.found", 403: "not.authorized", 401: "bad.credentials"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from genesys_sandbox.cloud import media_name
-from genesys_sandbox.disturb import disturb
-from genesys_sandbox.faults import MODIFIERS, Fault
-from genesys_sandbox.library import Recording
-from genesys_sandbox.media_faults import etag, flip, shift_range
+from genesys_sandbox.faults.media import etag, flip, shift_range
+from genesys_sandbox.faults.replies import disturb
+from genesys_sandbox.hosts.wire import Exchange
+from genesys_sandbox.recordings.recording import Recording
 from genesys_sandbox.reply import FileSlice, Reply, xml_error
-from genesys_sandbox.wire import Exchange
+from genesys_sandbox.settings.fault import MODIFIERS, Fault
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from genesys_sandbox.faults import Fault
 from genesys_sandbox.reply import Reply, api_error, json_reply
+from genesys_sandbox.settings.fault import Fault
 
 _LISTS = ("results", "conversations", "entities")
 _DEFAULT_FIELD = {"token": "access_token", "query": "results", "renew": "mediaUrl"}

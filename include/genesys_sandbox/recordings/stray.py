@@ -7,9 +7,9 @@ import uuid
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
-from genesys_sandbox.library import Recording
 from genesys_sandbox.media import wav
-from genesys_sandbox.options import SandboxOptions
+from genesys_sandbox.recordings.recording import Recording
+from genesys_sandbox.settings.options import SandboxOptions
 
 ORPHANS = 3
 

@@ -1,4 +1,4 @@
-"""What can be switched on by the option ``traps``, and which conversations it meets: one in ten, by its number."""
+"""Surprises of the real service, for the option ``traps``; each affects one conversation in ten, by its number."""
 
 from __future__ import annotations
 

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from genesys_sandbox.library import Library, Recording
-from genesys_sandbox.options import SandboxOptions
-from genesys_sandbox.platform.digital import digital_recordings
-from genesys_sandbox.platform.stray import stray_recordings
-from genesys_sandbox.platform.traps import DIGITS, read_traps
+from genesys_sandbox.recordings.digital import digital_recordings
+from genesys_sandbox.recordings.library import Library
+from genesys_sandbox.recordings.recording import Recording
+from genesys_sandbox.recordings.stray import stray_recordings
+from genesys_sandbox.settings.options import SandboxOptions
+from genesys_sandbox.settings.traps import DIGITS, read_traps
 
 GAP_DIVISION = "South-East"
 _SHORT = timedelta(seconds=30)
@@ -51,7 +52,7 @@ class Conversation:
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """What the synthetic recording says of itself: agent, queue, numbers."""
+        """Metadata of the synthetic recording: agent, queue, numbers."""
         return self.items[0].parts[0].fields
 
     @property
@@ -85,11 +86,11 @@ class World:
         return found if found is not None and "division_gap" not in found.traits else None
 
     def visible(self) -> Iterator[Conversation]:
-        """What the client's divisions show, oldest first."""
+        """Conversations that the client's divisions show, oldest first."""
         return (each for each in self.conversations if "division_gap" not in each.traits)
 
     def is_open(self, conversation: Conversation) -> bool:
-        """Whether it still has no end."""
+        """Test whether a conversation still has no end."""
         return "open" in conversation.traits and not self.closed
 
     def state(self, conversation: Conversation, item: Item) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from genesys_sandbox.cloud import Cloud
-from genesys_sandbox.filters import FilterError, parse_filter
-from genesys_sandbox.library import Recording
+from genesys_sandbox.recordings.filters import FilterError, parse_filter
+from genesys_sandbox.recordings.recording import Recording
 
 MAX_LIMIT = 100
 _SORTS = ("interactionDate DESC", "interactionDate ASC")
@@ -28,7 +28,7 @@ class Query:
 
     @property
     def text(self) -> str:
-        """What a page token is bound to: it does not continue another query."""
+        """Text that a page token is bound to: a token does not continue another query."""
         return f"\n{self.filter}\n{self.sort_by}"
 
 
@@ -79,7 +79,7 @@ def _select(cloud: Cloud, query: Query, *, shuffled: bool) -> list[Recording]:
 
 
 def _token(cloud: Cloud, query: Query, offset: int) -> str:
-    """Where the next page begins, signed with the query; never the same text twice."""
+    """Token with the offset of the next page, signed with the query; never the same text twice."""
     place = f"{offset}.{uuid4().hex[:8]}"
     return f"{place}.{cloud.pages.sign(place + query.text)}"
 

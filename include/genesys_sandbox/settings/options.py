@@ -1,4 +1,4 @@
-"""What a sandbox can be told when it starts; every option is also a flag of the command."""
+"""Options of a sandbox; every option is also a flag of the command."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from genesys_sandbox.faults import PRESETS
 from genesys_sandbox.media import WAV_HEADER_BYTES
-from genesys_sandbox.platform.traps import TRAPS, read_traps
+from genesys_sandbox.settings.fault import PRESETS
+from genesys_sandbox.settings.traps import TRAPS, read_traps
 
 _PERMISSIONS = (
     "analytics:conversationDetail:view,recording:recording:view,recording:screenRecording:view,"

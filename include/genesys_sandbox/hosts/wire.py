@@ -12,14 +12,12 @@ import sys
 import threading
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from genesys_sandbox.cloud import Cloud
 from genesys_sandbox.recorder import Request
 from genesys_sandbox.reply import READ_BYTES, Body, FileSlice, Framing, Reply, cut_body, read_body
-
-if TYPE_CHECKING:
-    from genesys_sandbox.cloud import Cloud
 
 _SENDFILE_BYTES = 8 * 2**20
 _MAX_REQUEST_BYTES = 512_000  # Genesys' own `request.bytes.max`
@@ -98,7 +96,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     @property
     def cloud(self) -> Cloud:
-        """What both listeners share."""
+        """State that both hosts share."""
         return self.server.cloud
 
     @property

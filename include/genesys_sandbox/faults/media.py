@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from secrets import token_hex
 
-from genesys_sandbox.faults import Fault
-from genesys_sandbox.library import Recording
+from genesys_sandbox.recordings.recording import Recording
 from genesys_sandbox.reply import Body, FileSlice
+from genesys_sandbox.settings.fault import Fault
 
 OVERLAP_BYTES = 1000
 

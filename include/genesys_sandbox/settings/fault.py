@@ -1,20 +1,10 @@
-"""Faults on demand: what goes wrong, at which endpoint, for which recordings, how often.
-
-A fault is a value; `Faults` counts and says which are due for a request. What the kinds do is in `disturb` (a reply
-as a whole), `media_faults` (ranges, ETags, bytes) and `query_faults` (the content of API replies).
-"""
+"""A fault as a value: what goes wrong, at which endpoint, for which recordings, how often; and presets by name."""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from genesys_sandbox.library import Recording
+from typing import Any
 
 _API = ("token", "query", "renew")
 #: The endpoints of the platform API.
@@ -34,7 +24,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {kind: where for where, kinds in _LISTED 
 #: These change a header or a field, so they come on top of another fault instead of taking its turn.
 MODIFIERS = frozenset({"etag_changes", "weak_etag", "no_etag", "wrong_types", "missing_fields", "set_fields"})
 #: These wait for a request with a Range.
-_RANGED = frozenset({"overlap_206", "ignore_range", "range_416"})
+RANGED = frozenset({"overlap_206", "ignore_range", "range_416"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,53 +83,3 @@ PRESETS: Mapping[str, tuple[Fault, ...]] = {
     ),
     "storm": tuple(Fault("status", kind, times=3, status=429, retry_after_s=1) for kind in PLATFORM),
 }
-
-
-class Faults:
-    """The faults that are switched on, in order, and how often each has hit."""
-
-    def __init__(self, *, seed: int = 0, preset: str = "none") -> None:
-        self._seed = seed
-        self._lock = threading.Lock()
-        self._faults: list[Fault] = list(PRESETS[preset])
-        self._seen: Counter[tuple[int, str]] = Counter()
-        self._spent: Counter[tuple[int, str]] = Counter()
-        #: How often each kind has hit since the start; `clear` leaves it.
-        self.hits: Counter[str] = Counter()
-
-    def add(self, *faults: Fault) -> None:
-        """Switch faults on, after those that already are."""
-        with self._lock:
-            self._faults += faults
-
-    def clear(self) -> None:
-        """Switch every fault off and forget what was counted for it."""
-        with self._lock:
-            self._faults.clear()
-            self._seen.clear()
-            self._spent.clear()
-
-    def due(self, endpoint: str, recording: Recording | None = None, *, ranged: bool = False) -> list[Fault]:
-        """What this request meets: every modifier that is due, and the first other fault, which counts as spent."""
-        found: list[Fault] = []
-        with self._lock:
-            for number, fault in enumerate(self._faults):
-                taken = fault.kind not in MODIFIERS and any(other.kind not in MODIFIERS for other in found)
-                if taken or fault.endpoint != endpoint or (fault.kind in _RANGED and not ranged):
-                    continue
-                if self._hits(number, fault, recording):
-                    found.append(fault)
-                    self.hits[fault.kind] += 1
-        return found
-
-    def _hits(self, number: int, fault: Fault, recording: Recording | None) -> bool:
-        key = (number, recording.id if recording else "")
-        if recording and not fnmatchcase(recording.id, fault.recording):
-            return False
-        self._seen[key] += 1
-        nth = recording.index + self._seed if recording else self._seen[key]
-        hit = self._seen[key] > fault.after and nth % fault.every == 0
-        if not hit or (fault.times is not None and self._spent[key] >= fault.times):
-            return False
-        self._spent[key] += 1
-        return True
