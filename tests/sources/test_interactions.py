@@ -22,7 +22,9 @@ from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.model import Attributes, Listing, PartId, Window
 from recording_archive.sources import Probe, Source
 from recording_archive.sources.client import ApiClient
-from recording_archive.sources.interactions import InteractionsSource, _filter, _Progress, _read_page
+from recording_archive.sources.interactions import InteractionsSource
+from recording_archive.sources.interactions.query import PageProgress, filter_clauses
+from recording_archive.sources.interactions.reading import read_page
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = Window(datetime(2026, 11, 21, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC))
@@ -156,7 +158,7 @@ def test_only_the_clauses_asked_for_are_sent(server: QueryServer, source: Intera
 @given(st.lists(st.text(max_size=8) | st.text("'\\\" (),", max_size=8), min_size=1, max_size=5))
 def test_whatever_an_id_holds_it_stays_one_quoted_value(ids: list[str]) -> None:
     """Read back by the rule of the filter language (quotes doubled inside quotes), the list is the ids."""
-    clause = _filter(ids, None)
+    clause = filter_clauses(ids, None)
     inside = clause.removeprefix("(interactionId IN (").removesuffix("))")
     assert re.fullmatch(r"'(?:[^']|'')*'(?:,'(?:[^']|'')*')*", inside, re.DOTALL)
     values = re.findall(r"'((?:[^']|'')*)'(?:,|\Z)", inside, re.DOTALL)
@@ -432,10 +434,10 @@ def test_a_circle_of_pages_is_found(
 
 def test_many_pages_are_no_circle_and_cost_no_memory() -> None:
     """What is remembered of 2,000 entries is not more than what is remembered of 1,000."""
-    progress, held = _Progress(), []
+    progress, held = PageProgress(), []
     tracemalloc.start()
     for n in range(200):
-        read = _read_page({"results": [entry(f"i{n}-{k}") for k in range(10)], "nextPageToken": f"t{n}"})
+        read = read_page({"results": [entry(f"i{n}-{k}") for k in range(10)], "nextPageToken": f"t{n}"})
         assert len(progress.advance(read)) == 10
         held += [tracemalloc.get_traced_memory()[0]] if n in {99, 199} else []
     tracemalloc.stop()
