@@ -1,4 +1,4 @@
-"""What `test_sdk` runs with the official SDK's interpreter: reads where the sandbox is, prints what it was told."""
+"""Program that `test_sdk` runs with the interpreter of the official SDK: reads the sandbox from stdin, prints replies."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def paged(api: PlatformApi, **more: Any) -> list[str]:
 
 
 def test_every_path_in_use_is_in_the_openapi_copy() -> None:
-    """What the sandbox answers is checked against something, but for the one path that the copy does not have."""
+    """Every route is in the OpenAPI copy, which replies are checked against, but for one path."""
     known = {(m.upper(), p) for p, operations in document()["paths"].items() for m in operations}
     plain = {(method, path.count("/"), path.split("{")[0]) for method, path in known}
     asked = {(route.method, route.path.count("/"), route.path.split("{")[0]) for route in ROUTES}
