@@ -1,4 +1,4 @@
-"""Program that `test_sdk` runs with the interpreter of the official SDK: reads the sandbox from stdin, prints replies."""
+"""Program that `test_sdk` runs with the interpreter of the official SDK: reads the sandbox from stdin, prints JSON."""
 
 from __future__ import annotations
 
