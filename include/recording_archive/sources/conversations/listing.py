@@ -1,22 +1,22 @@
-"""The parts of one conversation as listings: what a batch gave, and what becomes of recordings it did not give."""
+"""The parts of one conversation as listings: those with media, and for the others the reason or the wait."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from recording_archive.model import Listing, PartId, is_safe_id
 from recording_archive.sources.conversations.batches import MediaResult
-from recording_archive.sources.conversations.join import attributes_of, fields_of, is_ambiguous
+from recording_archive.sources.conversations.facts import ConversationFacts, FactFinder, WantedParts
+from recording_archive.sources.conversations.join import attributes_of, fields_of
 from recording_archive.sources.conversations.minting import Minting
 from recording_archive.sources.conversations.names import Names
 from recording_archive.sources.conversations.playback import Playback
 from recording_archive.sources.conversations.reading import Conversation, text
 
-__all__ = ["Lister", "WantedParts"]
+__all__ = ["Lister"]
 
 SOON = timedelta(days=1)  # after its end until when a conversation may be without the recording it began
 STUCK = timedelta(days=3)
@@ -27,74 +27,28 @@ _LEFT_OUT = (
 
 
 @dataclass(frozen=True, slots=True)
-class WantedParts:
-    """What is asked of one conversation: all of it, some of its recordings by part, or both; ``thrifty`` as asked."""
-
-    conversation: Conversation
-    whole: bool
-    parts: tuple[PartId, ...]
-    thrifty: bool
-
-    def parts_of(self, recording: str) -> list[PartId]:
-        """The parts to tell of when a recording has no media."""
-        mine = [part for part in self.parts if part.recording_id == recording]
-        return mine or [PartId(self.conversation.id, recording, 0)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the service said of one conversation; ``nameless`` are errors that name no recording."""
-
-    wanted: WantedParts
-    results: Mapping[str, Sequence[MediaResult]]
-    states: Mapping[str, Mapping[str, Any]]
-    attributes: Mapping[str, Any]
-    nameless: Sequence[str]
-    ambiguous: bool
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Lister:
-    """Lists conversations; ``full`` asks for each one's recording metadata, else only where it is needed."""
+    """Lists the parts of conversations."""
 
+    finder: FactFinder
     playback: Playback
     minting: Minting
     names: Names
-    full: bool
-    allowed: frozenset[str]
 
     def listings(self, wanted: WantedParts, results: Sequence[MediaResult], now: datetime) -> Iterator[Listing]:
-        """Every part asked for, as media, as a defect, or deferred; then what is still to say of the whole."""
-        found = self._find(wanted, results, now)
+        """Give every part asked for, as media, as a defect, or deferred; then the whole, if it is not complete."""
+        found = self.finder.facts(wanted, results, now)
         asked = dict.fromkeys(part.recording_id for part in wanted.parts)
         every = dict.fromkeys([*found.results, *found.states]) if wanted.whole else asked
-        told = False
+        any_listed = False
         for recording in every:
             for listing in self._recording(found, recording):
-                told = True
+                any_listed = True
                 yield listing
         if wanted.whole:
-            yield from _remark(found, told=told)
+            yield from _remark(found, any_listed=any_listed)
 
-    def _find(self, wanted: WantedParts, results: Sequence[MediaResult], now: datetime) -> _Found:
-        """Results by recording, with the metadata, one more request, where it cannot be told without."""
-        named: dict[str, list[MediaResult]] = {}
-        for result in results:
-            if result.recording_id:
-                named.setdefault(result.recording_id, []).append(result)
-        nameless = [result.error or "no recording was named" for result in results if not result.recording_id]
-        conversation = wanted.conversation
-        missing = any(part.recording_id not in named for part in wanted.parts)
-        nothing = wanted.whole and not named and conversation.was_recorded
-        failed = nameless or any(result.url is None for result in results)
-        ambiguous = is_ambiguous(conversation, len(named))
-        needed = self.full or missing or nothing or failed or (ambiguous and not wanted.thrifty)
-        states = self.playback.metadata(conversation.id) if needed else {}
-        attributes = self.playback.attributes(conversation.id, self.allowed) if self.allowed else {}
-        return _Found(wanted, named, states, attributes, nameless, ambiguous, now)
-
-    def _recording(self, found: _Found, recording: str) -> Iterator[Listing]:
+    def _recording(self, found: ConversationFacts, recording: str) -> Iterator[Listing]:
         results = found.results.get(recording, ())
         given = [result for result in results if result.url]
         errors = [result.error or "no URL and no reason" for result in results if not result.url]
@@ -107,8 +61,8 @@ class Lister:
         for number, error in enumerate(errors, len(given)):
             yield self._part(found, PartId(found.wanted.conversation.id, recording, number), defect=error)
 
-    def _absent(self, found: _Found, recording: str, error: str | None) -> Iterator[Listing]:
-        """A recording for which the batch has no media, by the state it is in."""
+    def _absent(self, found: ConversationFacts, recording: str, error: str | None) -> Iterator[Listing]:
+        """List a recording for which the batch has no media, by its state."""
         state, conversation = found.states.get(recording), found.wanted.conversation
         remark: dict[str, str] | None
         match text(state or {}, "fileState"):
@@ -132,8 +86,8 @@ class Lister:
         if remark is not None:
             yield from (self._part(found, part, **remark) for part in found.wanted.parts_of(recording))
 
-    def _played(self, found: _Found, recording: str, error: str) -> Iterator[Listing]:
-        """Playback instead of the batch that failed."""
+    def _played(self, found: ConversationFacts, recording: str, error: str) -> Iterator[Listing]:
+        """List the media that playback gives instead of the batch that failed."""
         ask = partial(self.playback.media, found.wanted.conversation.id, recording)
         playing = ask()
         for number, url in enumerate(playing.urls):
@@ -148,7 +102,7 @@ class Lister:
 
     def _part(
         self,
-        found: _Found,
+        found: ConversationFacts,
         part: PartId,
         *,
         url: str | None = None,
@@ -174,15 +128,15 @@ class Lister:
         )
 
 
-def _remark(found: _Found, *, told: bool) -> Iterator[Listing]:
-    """What is to be said of the whole: there may be more to come, or it cannot be had."""
+def _remark(found: ConversationFacts, *, any_listed: bool) -> Iterator[Listing]:
+    """Listing of the whole where more may come, or where nothing of it can be archived."""
     conversation = found.wanted.conversation
     recent = not _ended_before(conversation, found.now - SOON)
     if conversation.ended_at is None:
         yield _whole(conversation, deferred="the conversation is still open")
-    elif not told and found.nameless:
+    elif not any_listed and found.nameless:
         yield _whole(conversation, defect=found.nameless[0])
-    elif not told and not found.states and conversation.was_recorded and recent:
+    elif not any_listed and not found.states and conversation.was_recorded and recent:
         yield _whole(conversation, deferred="a recording was started, and is not there yet")
 
 
