@@ -29,8 +29,8 @@ from recording_archive.ledger.proof import Proof
 from recording_archive.ledger.sealing import seal
 from recording_archive.ledger.segments import unknown_segments
 from recording_archive.model import Attributes, PartId
-from recording_archive.recovery.reindex import Indexed, reindex
-from recording_archive.recovery.result import IndexResult
+from recording_archive.recovery.reindex import reindex
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.reports import reading
 from recording_archive.settings import Settings
 

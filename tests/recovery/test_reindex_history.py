@@ -15,8 +15,8 @@ from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.tables import dispositions, fixity_runs, plans, readings
 from recording_archive.ledger import sealing
 from recording_archive.ledger.proof import Proof
-from recording_archive.recovery.reindex import Indexed, reindex
-from recording_archive.recovery.result import IndexResult
+from recording_archive.recovery.reindex import reindex
+from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.store.base import LocalStore
 from support.contents import all_rows, change, damage, flip, ids
 from support.fixity_run import ALL, Verifying

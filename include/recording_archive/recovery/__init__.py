@@ -1,6 +1,7 @@
 """A lost catalog rebuilt from the archive: `reindex`.
 
-Each module reads one kind of source: `from_holds`, `from_tombstones`, `from_reports` (runs of `archive_recordings`),
-`from_run_reports` (plans and fixity runs) and `from_events` (what only the ledger still knows). `result` names what
-became of each thing found.
+Each module reads one kind of source: `from_events` (the ledger), `from_sidecars`, `from_holds`, `from_tombstones`,
+`from_reports` (with `from_compliance_reports` for runs of `archive_recordings` and `from_run_reports` for plans and
+fixity runs). `event_history` follows the events to the state of a part, `documents` enters files page by page, `result`
+names what became of each thing found.
 """

@@ -1,7 +1,7 @@
-"""The catalog's holds from the archive's documents; what is there and differs is named and left as it is.
+"""Holds of a lost catalog, from the archive's documents; a hold that differs in the catalog is named and left as it is.
 
-Events come first: what they tell of a document must be so. One that they do not tell of was left by a crash, and gets
-its event now.
+Events come first: a document must have the hash that its event has. A document without event was left by a crash, and
+gets its event now.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from hashlib import sha256
 from sqlalchemy import Connection, select
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import holds
-from recording_archive.errors import PermanentError, RunError
+from recording_archive.errors import PermanentError
 from recording_archive.holds import rows
 from recording_archive.holds.documents import FOLDER, Hold, parse, parse_release, read_key, release_key_of
-from recording_archive.recovery.from_events import told_files
+from recording_archive.recovery.documents import enter_documents
+from recording_archive.recovery.event_history import vouched_files
 from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.store.base import Store
 
-_PAGE = 100  # documents of one transaction
 _RELEASE = frozenset({"released_at", "released_by", "release_reason"})
 
 
@@ -32,55 +31,39 @@ def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
     A release that cannot be read, or whose hold is missing, is bad: the hold goes on holding.
     """
     archive_id = store.required_identity()
-    hashes, keys = told_files(catalog, "held") | told_files(catalog, "released"), store.list(FOLDER)
-    for page in chunked(keys, _PAGE):
-        contents = {key: _read(store, key) for key in page}
-        found = []
-        with catalog.write() as connection:
-            for key, content in contents.items():
-                problem, added = None, False
-                try:
-                    added = _take_up(connection, archive_id, key, content, hashes.pop(key, None))
-                    _require_release(connection, store, key)
-                except PermanentError as error:
-                    problem = str(error)
-                result = IndexResult.BAD if problem else IndexResult.ADDED if added else IndexResult.KNOWN
-                found.append(Indexed("holds", key, result, problem))
-        yield from found
-    for key in sorted(hashes):
+    hashes = vouched_files(catalog, "held") | vouched_files(catalog, "released")
+    missing = set(hashes)
+
+    def read(key: str) -> bytes:
+        missing.discard(key)
+        read_key(key)
+        return store.read(key)
+
+    def enter(connection: Connection, key: str, content: bytes) -> bool:
+        added = _take_up(connection, archive_id, key, content, hashes.get(key))
+        _require_release(connection, store, key)
+        return added
+
+    yield from enter_documents(catalog, "holds", store.list(FOLDER), read=read, enter=enter)
+    for key in sorted(missing):
         yield Indexed("holds", key, IndexResult.BAD, "the ledger tells of it, and it is gone: restore it from a copy")
 
 
-def _read(store: Store, key: str) -> bytes | PermanentError:
-    """A document, or why it cannot be read."""
-    try:
-        read_key(key)
-        return store.read(key)
-    except RunError:
-        raise
-    except PermanentError as error:
-        return error
+def _take_up(connection: Connection, archive_id: str, key: str, content: bytes, expected: str | None) -> bool:
+    """Enter one document; False when the catalog knew it. A hold comes before its release, by their keys.
 
-
-def _take_up(
-    connection: Connection, archive_id: str, key: str, content: bytes | PermanentError, told: str | None
-) -> bool:
-    """Enter what one document tells; False when the catalog knew. A hold comes before its release, by their keys.
-
-    ``told`` is the hash that the events have of it, None when they have none.
+    ``expected`` is the hash that the events have of it, None when they have none.
     """
-    if isinstance(content, PermanentError):
-        raise content
     digest = sha256(content).hexdigest()
-    if told not in (None, digest):
-        raise PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {told}; restore it")
+    if expected not in (None, digest):
+        raise PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {expected}; restore it")
     hold_id, ends = read_key(key)
     known = _known(connection, hold_id)
     if not ends:
-        return _enter(connection, known, parse(content, hold_id, archive_id), digest, tell=told is None)
+        return _enter(connection, known, parse(content, hold_id, archive_id), digest, tell=expected is None)
     if known is None:
         raise PermanentError(f"{key} releases a hold of which the archive has no sound document: restore that")
-    return _end(connection, known, parse_release(content, known, archive_id), digest, tell=told is None)
+    return _end(connection, known, parse_release(content, known, archive_id), digest, tell=expected is None)
 
 
 def _enter(connection: Connection, known: Hold | None, hold: Hold, digest: str, *, tell: bool) -> bool:
@@ -102,10 +85,12 @@ def _known(connection: Connection, hold_id: str) -> Hold | None:
     return None if row is None else rows.to_hold(row)
 
 
-def _compare(known: Hold, told: Hold, without: frozenset[str] = frozenset()) -> None:
+def _compare(known: Hold, stored: Hold, without: frozenset[str] = frozenset()) -> None:
     names = [field.name for field in fields(Hold) if field.name not in without]
-    if differing := [name for name in names if getattr(known, name) != getattr(told, name)]:
-        raise PermanentError(f"the catalog has another {', '.join(differing)} of hold {told.id}; it was left as it is")
+    if differing := [name for name in names if getattr(known, name) != getattr(stored, name)]:
+        raise PermanentError(
+            f"the catalog has another {', '.join(differing)} of hold {stored.id}; it was left as it is"
+        )
 
 
 def _require_release(connection: Connection, store: Store, key: str) -> None:

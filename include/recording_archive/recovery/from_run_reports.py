@@ -1,8 +1,8 @@
-"""Plans and fixity runs of a lost catalog, from their reports: a head for the run, rows for what is told one by one."""
+"""Plans and fixity runs of a lost catalog, from their reports: the run from the head, its rows from the CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from recording_archive.catalog.tables import dispositions, fixity_runs, plans, r
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.fixity.report import ESCALATED, FACTS
 from recording_archive.recovery.result import Indexed, IndexResult
+from recording_archive.reports import run_state
 from recording_archive.reports.reading import damage_named, read_head, read_rows
 from recording_archive.store.base import Store
 
@@ -20,7 +21,7 @@ Cells = Mapping[str, str]
 
 
 def enter_plan(connection: Connection, store: Store, key: str) -> Iterator[Indexed]:
-    """The plan that a retention report closed, and what it did with each part."""
+    """Enter the plan that a retention report closed, and what it did with each part."""
     head = read_head(store, key)
     with damage_named(key):
         values = {
@@ -37,7 +38,7 @@ def enter_plan(connection: Connection, store: Store, key: str) -> Iterator[Index
 
 
 def enter_fixity_run(connection: Connection, store: Store, key: str) -> Iterator[Indexed]:
-    """The run that a fixity report closed, and what it found wrong."""
+    """Enter the run that a fixity report closed, and its findings."""
     head = read_head(store, key)
     with damage_named(key):
         facts = {name: head.get(name) for name in ("strays", *FACTS)}
@@ -55,14 +56,14 @@ _COUNTED_AS = {Finding.BAD: "escalated", Finding.STRAY: "strays"}
 
 
 def _run(head: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """What all runs have."""
+    """Read the columns that all runs have."""
     return {
         "run_id": head["runId"],
         "kind": head["kind"],
         "started_at": datetime.fromisoformat(head["startedAt"]),
         "closed_at": datetime.fromisoformat(head["generatedAt"]),
         "problem": "; ".join(head["problems"]) or None,
-        "status": "failed" if head["problems"] else "success",
+        "status": run_state.status_of(head["problems"]),
         "report_key": key,
     }
 
@@ -112,9 +113,3 @@ def _named(row: Cells) -> dict[str, Any]:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-ENTERING: Mapping[str, Callable[[Connection, Store, str], Iterator[Indexed]]] = {
-    "retention_report": enter_plan,
-    "fixity_report": enter_fixity_run,
-}

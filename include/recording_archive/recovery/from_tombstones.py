@@ -1,86 +1,58 @@
-"""What is gone, brought back to a lost catalog from tombstones and certificates."""
+"""Deleted parts of a lost catalog, from tombstones and certificates."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from recording_archive.catalog.database import Catalog, record
-from recording_archive.catalog.rows import NO_FAILURE, chunked, is_part, part_of
+from recording_archive.catalog.rows import NO_FAILURE, is_part, part_of
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.disposition.certificate import certificate_key, listed_parts
 from recording_archive.disposition.certifying import finish_deletion
 from recording_archive.disposition.tombstone import to_recording, tombstone_key
-from recording_archive.errors import PermanentError, RunError
+from recording_archive.errors import PermanentError
 from recording_archive.model import PartId, State, is_safe_id
-from recording_archive.recovery.result import Indexed, IndexResult
+from recording_archive.recovery.documents import enter_documents, is_hash, part_in
+from recording_archive.recovery.result import Indexed
 from recording_archive.retention.rules import Action
 from recording_archive.store import sidecar
 from recording_archive.store.base import Store
 
 
 def reindex_tombstones(store: Store, catalog: Catalog) -> Iterator[Indexed]:
-    """Enter what is gone, with its certificate; what has a tombstone and no certificate is left for the next run.
+    """Enter deleted parts with their certificates; a tombstone without a certificate is left for the next run.
 
-    A recording that lies in the archive in spite of its tombstone is bad, and left as it is: someone put it back.
+    A recording that is in the archive in spite of its tombstone is bad, and left as it is: someone put it back.
     """
     archive_id = store.required_identity()
     for what, enter in (("tombstones", _enter_tombstone), ("certificates", _enter_certificate)):
-        keys = store.list(f"{what}/")
-        for page in chunked(keys, _PAGE):
-            told = {key: _read(store, key) for key in page}
-            found = []
-            with catalog.write() as connection:
-                for key, content in told.items():
-                    try:
-                        added = enter(connection, store, archive_id, key, content)
-                        found.append(Indexed(what, key, IndexResult.ADDED if added else IndexResult.KNOWN))
-                    except PermanentError as error:
-                        found.append(Indexed(what, key, IndexResult.BAD, str(error)))
-            yield from found
+        yield from enter_documents(
+            catalog, what, store.list(f"{what}/"), read=store.read, enter=partial(enter, store, archive_id)
+        )
 
 
-_PAGE = 100  # documents of one transaction
-
-
-_HASH = re.compile(r"[0-9a-f]{64}")
-
-
-def _read(store: Store, key: str) -> bytes | PermanentError:
-    """A document, or why it cannot be read."""
-    try:
-        return store.read(key)
-    except RunError:
-        raise
-    except PermanentError as error:
-        return error
-
-
-def _enter_tombstone(
-    connection: Connection, store: Store, archive_id: str, key: str, content: bytes | PermanentError
-) -> bool:
-    """Make the row of a part that is gone, its deletion not finished; False when the catalog knew that it goes."""
-    if isinstance(content, PermanentError):
-        raise content
-    told = to_recording(content, key)
-    _require_sound(told, json.loads(content)["archiveId"], archive_id, key)
-    part = PartId(told["interaction_id"], told["recording_id"], told["part"])
+def _enter_tombstone(store: Store, archive_id: str, connection: Connection, key: str, content: bytes) -> bool:
+    """Make the row of a deleted part, its deletion not finished; False when the catalog knew of the deletion."""
+    columns = to_recording(content, key)
+    _require_sound(columns, json.loads(content)["archiveId"], archive_id, key)
+    part = part_in(columns)
     known = connection.execute(select(recordings).where(is_part(recordings, part))).one_or_none()
     if known is not None and (known.deleting_at or known.certificate):
-        if known.stored_sha256 != told["stored_sha256"]:
-            raise PermanentError(f"{key} tells of {told['stored_sha256']}, the catalog of {known.stored_sha256}")
+        if known.stored_sha256 != columns["stored_sha256"]:
+            raise PermanentError(f"{key} tells of {columns['stored_sha256']}, the catalog of {known.stored_sha256}")
         return False
-    if lying := [each for each in _files(told, known) if store.size(each) is not None]:
+    if lying := [each for each in _files(columns, known) if store.size(each) is not None]:
         raise PermanentError(
             f"{key} says that {part} was deleted, and {', '.join(lying)} lies in the archive: find out who put it back"
         )
-    state = State.ERASED if told["key"] is None else State.QUARANTINED
-    values = {**told, "state": state, "deletion": told["deletion"] | {"tombstone": sha256(content).hexdigest()}}
+    state = State.ERASED if columns["key"] is None else State.QUARANTINED
+    values = {**columns, "state": state, "deletion": columns["deletion"] | {"tombstone": sha256(content).hexdigest()}}
     if known is None:
         connection.execute(insert(recordings).values(**values))
     else:
@@ -89,37 +61,33 @@ def _enter_tombstone(
 
 
 def _files(*rows: Any) -> Iterator[str]:
-    """Keys of the objects and sidecars that rows, or columns, name."""
+    """Yield the keys of the objects and sidecars that rows, or columns, name."""
     named = (row["key"] if isinstance(row, dict) else row and row.key for row in rows)
     for key in {key for key in named if key}:
         yield from (key, sidecar.beside(key))
 
 
-def _require_sound(told: Mapping[str, Any], archive_id: str, expected: str, key: str) -> None:
+def _require_sound(columns: Mapping[str, Any], archive_id: str, expected: str, key: str) -> None:
     """Raise PermanentError unless a tombstone is this archive's, in its place, and safe to make keys of."""
-    part = PartId(told["interaction_id"], told["recording_id"], told["part"])
-    hashes = (told["sha256"], told["stored_sha256"], told["sidecar_sha256"])
-    moments = (told["deleting_at"], told["interaction_date"], told["archived_at"], told["quarantined_at"])
+    part = part_in(columns)
+    hashes = (columns["sha256"], columns["stored_sha256"], columns["sidecar_sha256"])
+    moments = (columns["deleting_at"], columns["interaction_date"], columns["archived_at"], columns["quarantined_at"])
     sound = (
         is_safe_id(part.interaction_id)
         and is_safe_id(part.recording_id)
         and type(part.part) is int
-        and all(each is None or (isinstance(each, str) and _HASH.fullmatch(each)) for each in hashes)
+        and all(each is None or (isinstance(each, str) and is_hash(each)) for each in hashes)
         and all(each is None or each.tzinfo for each in moments)
-        and told["deleting_at"] is not None
+        and columns["deleting_at"] is not None
     )
     if not sound:
         raise PermanentError(f"The tombstone {key} is damaged: restore it from a copy of the archive")
-    if archive_id != expected or key != tombstone_key(part, told["deleting_at"]):
+    if archive_id != expected or key != tombstone_key(part, columns["deleting_at"]):
         raise PermanentError(f"{key} is a tombstone of {part} in archive {archive_id}: it was moved; put it back")
 
 
-def _enter_certificate(
-    connection: Connection, store: Store, archive_id: str, key: str, content: bytes | PermanentError
-) -> bool:
+def _enter_certificate(store: Store, archive_id: str, connection: Connection, key: str, content: bytes) -> bool:
     """Finish the rows that a certificate lists; False when all of them were."""
-    if isinstance(content, PermanentError):
-        raise content
     listed, number = listed_parts(content), key.rpartition("/")[2].removesuffix(".json")
     if not listed or json.loads(content).get("archiveId") != archive_id or certificate_key(number) != key:
         raise PermanentError(f"The certificate {key} is damaged or not this archive's: restore it from a copy")
@@ -140,7 +108,7 @@ def _enter_certificate(
 
 
 def _agree(store: Store, row: Row[Any], digest: str) -> bool:
-    """Whether a part is gone as its certificate says; a row that is finished is believed."""
+    """Tell whether a part was deleted as its certificate says; a row that is finished is believed."""
     if row.certificate:
         return True
     known = row.deletion.get("tombstone")
@@ -152,8 +120,8 @@ def _agree(store: Store, row: Row[Any], digest: str) -> bool:
 def _tell(connection: Connection, row: Row[Any], number: str, files: Mapping[str, str]) -> None:
     """Write the event that the ledger would have, unless it has it."""
     kind = "erased" if row.deletion["action"] == Action.ERASE else "purged"
-    told = select(events.c.id).where(is_part(events, part_of(row)), events.c.kind == kind).limit(1)
-    if connection.execute(told).first() is None:
+    same = select(events.c.id).where(is_part(events, part_of(row)), events.c.kind == kind).limit(1)
+    if connection.execute(same).first() is None:
         facts = {name: row.deletion.get(name) for name in ("plan", "policy", "rule")}
         detail = {"certificate": number, "storedSha256": row.stored_sha256, **facts, "files": dict(files)}
         run_id, by = row.deletion["run"], row.deletion.get("by")

@@ -1,4 +1,4 @@
-"""What became of one thing that the archive tells a catalog."""
+"""The result of indexing one thing that was found in the archive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class IndexResult(StrEnum):
-    """Whether the catalog learned it, knew it, or cannot take it."""
+    """The result: the catalog learned it, knew it, or cannot take it."""
 
     ADDED = "added"
     KNOWN = "known"
