@@ -28,7 +28,7 @@ def asked(tasks: PlatformTasks) -> list[str]:
 
 
 def test_the_next_batch_is_at_work_while_media_are_fetched(start: Start, archive: Archive) -> None:
-    """It is submitted before the first transfer, and one poll each is enough once it is known what a batch takes."""
+    """Submitted before the first transfer; one poll each is enough once it is known how long a batch takes."""
     tasks, clock = slow(start, 20)
     ended = run(tasks, archive, "scheduled__0", SCHEDULED)
     assert len(verified_parts(tasks, archive, ended)) == THREE_CHUNKS
@@ -38,7 +38,7 @@ def test_the_next_batch_is_at_work_while_media_are_fetched(start: Start, archive
 
 
 def test_a_batch_that_lay_too_long_is_submitted_again(start: Start) -> None:
-    """What the service forgot while media were fetched costs a request and nothing else."""
+    """A batch that the service forgot while media were fetched costs a request and nothing else."""
     tasks, _ = slow(start, 0, per_day=3)
     source, parts = tasks.source(), wholes(tasks)
     source.order(parts)

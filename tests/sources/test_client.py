@@ -62,7 +62,7 @@ Step = Answer | Callable[[Seen], Answer]
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """Answers each path by its list of steps, the last one for ever; gives tokens unless told otherwise."""
+    """Answers each path by its list of steps, the last one for ever; gives tokens unless scripted otherwise."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -206,7 +206,7 @@ def error_of(call: Callable[[], object]) -> ArchiveError:
 
 
 def test_one_token_serves_many_requests(server: ScriptedServer, client: ApiClient) -> None:
-    """It is asked for by HTTP Basic and client credentials, once, and each request counts."""
+    """Asked for by HTTP Basic and client credentials, once; each request counts."""
     server.script("/x", Answer(body={"n": 1}))
     assert [client.get("/x", same), client.post("/x", {"limit": 1}, same)] == [{"n": 1}, {"n": 1}]
     (asked,) = server.asked(TOKEN_PATH)
@@ -283,7 +283,7 @@ def test_sixteen_threads_cause_one_renewal(
 def test_a_missing_scope_is_an_access_error(
     server: ScriptedServer, client: ApiClient, scope: str, missing: str
 ) -> None:
-    """It is named, with the place to set it, before any request goes out."""
+    """The message names it, and the place to set it, before any request goes out."""
     server.script(TOKEN_PATH, token(scope=scope))
     error = error_of(lambda: client.get("/x", same))
     assert isinstance(error, AccessError)

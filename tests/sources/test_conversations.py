@@ -1,4 +1,4 @@
-"""Whole runs against the platform API, trap by trap: what can be had is archived, the rest is told by its reason."""
+"""Whole runs against the platform API, trap by trap: all available media are archived, the rest is reported with its reason."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_two_recordings_have_the_agent_of_their_own_leg(start: Start, archive: A
 
 
 def test_a_large_run_names_no_agent_it_is_not_sure_of(start: Start) -> None:
-    """Where every request counts, a recording after a transfer has no agent to search by; its sidecar has all."""
+    """A recording after a transfer then has no agent to search by; its sidecar has all."""
     tasks = start("transfers")
     parts = [PartId.whole(each) for each in trapped(tasks, "transfers")]
     listed = list(tasks.source().resolve(parts, thrifty=True))
@@ -126,14 +126,14 @@ def test_the_join_fills_what_people_search_by(start: Start, archive: Archive) ->
     names = {"agent_name": "agentName", "queue_name": "queueName", "ani": "ani", "dnis": "dnis", "division": "division"}
     assert {ours: getattr(row, ours) for ours in names} == {ours: one.fields[name] for ours, name in names.items()}
     assert (row.direction, row.media_type, row.interaction_date) == (one.fields["direction"], "voice", one.start)
-    told = json.loads(archive.store.read(sidecar_of(row.key)))["sourceFields"]
-    assert told["conversation"]["conversationId"] == one.id
-    assert [(each["name"], each["note"]) for each in told["wrapUps"]] == [(one.fields["wrapUpCode"], "Noted.")]
-    assert row.contact_id == told["conversation"]["participants"][0]["externalContactId"]
+    fields = json.loads(archive.store.read(sidecar_of(row.key)))["sourceFields"]
+    assert fields["conversation"]["conversationId"] == one.id
+    assert [(each["name"], each["note"]) for each in fields["wrapUps"]] == [(one.fields["wrapUpCode"], "Noted.")]
+    assert row.contact_id == fields["conversation"]["participants"][0]["externalContactId"]
 
 
 def test_an_open_conversation_is_visited_until_it_ends(start: Start, archive: Archive) -> None:
-    """What it has so far is archived at once; it comes again each night, and no more after its end."""
+    """Its recordings so far are archived at once; it comes again each night, and no more after its end."""
     tasks = start("open")
     first = run(tasks, archive, "scheduled__0")
     assert (first.report["deferred"], first.summary.problems) == (2, ())
@@ -188,7 +188,7 @@ def test_errors_in_a_batch_are_played_back_instead(start: Start, archive: Archiv
 
 
 def test_deleted_and_never_made_recordings_are_no_failures(start: Start, archive: Archive) -> None:
-    """A policy may delete at once, and an upload may fail: the books say that the source has none."""
+    """A policy may delete at once, and an upload may fail: the report says that the source has none."""
     tasks = start("deleted,unrecorded")
     first = run(tasks, archive, "scheduled__0")
     assert (first.report["excluded"], first.report["deferred"], first.summary.problems) == (2, 2, ())
@@ -208,7 +208,7 @@ def test_an_upload_that_never_ends_becomes_a_failure(start: Start, archive: Arch
 
 
 def test_chats_and_mails_come_without_the_recording_flag(start: Start, archive: Archive) -> None:
-    """As ZIP and EML."""
+    """Chats are ZIP files, mails are EML files."""
     tasks = start("digital")
     ended = run(tasks, archive, "scheduled__0")
     assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
@@ -216,7 +216,7 @@ def test_chats_and_mails_come_without_the_recording_flag(start: Start, archive: 
 
 
 def test_a_division_without_a_role_is_simply_not_there(start: Start, archive: Archive) -> None:
-    """Nothing tells of it in a run; `check` does."""
+    """A run does not mention it; `check` does."""
     tasks = start("division_gap")
     ended = run(tasks, archive, "scheduled__0")
     assert ended.report["asked"] == PER_DAY - 2
@@ -242,7 +242,7 @@ def test_expired_urls_are_renewed(start: Start, archive: Archive, traps: str) ->
 
 @pytest.mark.parametrize(("traps", "batches"), [("", 1), ("fixed_urls", 2), ("lost_batches", 2)])
 def test_a_batch_is_renewed_once_for_all_of_its_parts(start: Start, traps: str, batches: int) -> None:
-    """When one URL has expired so have the others: twenty renewals cost what one costs."""
+    """All URLs of a batch expire together: twenty renewals cost what one costs."""
     tasks = start(traps)
     source = tasks.source()
     parts = [PartId.whole(each.id) for each in tasks.cloud.world.conversations]
@@ -254,7 +254,7 @@ def test_a_batch_is_renewed_once_for_all_of_its_parts(start: Start, traps: str, 
 
 @pytest.mark.parametrize("traps", ["", "silent_limit"])
 def test_windows_shrink_until_the_service_takes_them(start: Start, traps: str) -> None:
-    """Interval and result limits of any size are found by asking, told or not; each conversation is listed."""
+    """Interval and result limits of any size are found by asking, announced or not; each conversation is listed."""
     tasks = start(traps, days=6, interval_days=1, max_results=100, per_day=130)
     query = DetailsQuery(platform_client(tasks.cloud))
     window = Window(datetime(2026, 11, 15, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
@@ -389,15 +389,15 @@ def test_names_are_looked_up_once(start: Start, archive: Archive, tmp_path: Path
     assert listed.attributes.queue_id
 
 
-def test_each_conversation_is_told_as_listed_once(start: Start, archive: Archive) -> None:
+def test_each_conversation_is_recorded_as_listed_once(start: Start, archive: Archive) -> None:
     """The event says how many recordings there were; it is what later runs go by."""
     tasks = start("multi_part,open")
     run(tasks, archive, "scheduled__0")
     with archive.catalog.read() as connection:
         rows = connection.execute(select(events).where(events.c.kind == "listed")).all()
-    told = {row.interaction_id: row.detail for row in rows}
-    assert set(told) == {each.id for each in tasks.cloud.world.conversations} - set(trapped(tasks, "open"))
-    assert told[trapped(tasks, "multi_part")[0]] == {"recordings": 1, "parts": 2}
+    details = {row.interaction_id: row.detail for row in rows}
+    assert set(details) == {each.id for each in tasks.cloud.world.conversations} - set(trapped(tasks, "open"))
+    assert details[trapped(tasks, "multi_part")[0]] == {"recordings": 1, "parts": 2}
 
 
 def test_no_secret_is_left_anywhere(

@@ -117,7 +117,7 @@ def page(*names: str, token: Any = None) -> dict[str, Any]:
 
 
 def one(server: QueryServer, source: Source, **fields: Any) -> Listing:
-    """How a result with these fields is listed."""
+    """Listing of a result with these fields."""
     server.play({"results": [entry(**fields)], "nextPageToken": None})
     (listing,) = source.discover(ids=[], window=DAY)
     return listing
@@ -238,7 +238,7 @@ def test_a_checksum_is_sha_256_in_any_case_or_none(
 
 @pytest.mark.parametrize("checksum", ["", "ab", "g" * 64, SHA256 + "\n", "٣" * 64, 7, False, {"sha256": SHA256}])
 def test_any_other_checksum_is_a_defect(server: QueryServer, source: InteractionsSource, checksum: Any) -> None:
-    """It is neither trusted nor taken as absent."""
+    """Neither trusted nor taken as absent."""
     listing = one(server, source, checksum=checksum)
     assert listing.expected_sha256 is None
     assert "is not a SHA-256" in str(listing.defect)
@@ -256,7 +256,7 @@ def test_a_missing_media_url_is_a_defect(server: QueryServer, source: Interactio
 def test_an_id_that_cannot_be_a_file_name_is_a_defect_by_name(
     server: QueryServer, source: InteractionsSource, name: str
 ) -> None:
-    """It is reported failed, in a form that every database and log can hold."""
+    """Reported as failed, in a form that every database and log can hold."""
     listing = one(server, source, name=name)
     assert "id " in str(listing.defect)
     shown = str(listing.part_id) + str(listing.defect) + json.dumps(listing.source_fields, ensure_ascii=False)
@@ -419,7 +419,7 @@ def test_the_last_page_may_bring_nothing_new(server: QueryServer, source: Intera
 def test_a_circle_of_pages_is_found(
     server: QueryServer, source: InteractionsSource, lead: int, length: int, fresh: str
 ) -> None:
-    """Whether the tokens repeat, or the results, or both: within some three rounds."""
+    """Found within some three rounds, if the tokens repeat, or the results, or both."""
 
     def reply(_: str, __: Any) -> Reply:
         n = len(server.queries) - 1
@@ -433,7 +433,7 @@ def test_a_circle_of_pages_is_found(
 
 
 def test_many_pages_are_no_circle_and_cost_no_memory() -> None:
-    """What is remembered of 2,000 entries is not more than what is remembered of 1,000."""
+    """Memory after 2,000 entries is not more than after 1,000."""
     progress, held = PageProgress(), []
     tracemalloc.start()
     for n in range(200):
@@ -494,7 +494,7 @@ def test_an_api_without_the_query_is_a_configuration_error(source: InteractionsS
 
 
 def test_probe_asks_for_one_entry_of_the_last_day(server: QueryServer, source: InteractionsSource) -> None:
-    """What `check` prints: scopes if named, entries seen, requests spent."""
+    """The values that `check` prints: scopes if named, entries seen, requests spent."""
     server.play(page("a", token="t1"))
     assert source.probe() == Probe(server.base, None, 1, 2)
     (query,) = server.queries

@@ -25,15 +25,15 @@ def ids(tasks: PlatformTasks) -> list[str]:
 
 
 def test_orphans_of_the_interval_are_archived(start: Start, archive: Archive) -> None:
-    """As interactions of their own, under their own date; the service's own JSON, conversation and all, is kept."""
+    """Interactions of their own, under their own date; the service's own JSON, conversation and all, is kept."""
     tasks = start("orphans")
     ended = run(tasks, archive, "scheduled__0")
     assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
     assert (ended.report["asked"], ended.summary.problems) == (PER_DAY + 3, ())
     kept = [json.loads(archive.store.read(sidecar_of(key))) for key in objects(archive) if "day=20" in key]
-    told = {each["interactionId"]: each["sourceFields"] for each in kept if "orphan" in each["sourceFields"]}
-    assert set(told) == set(ids(tasks))
-    named = [each["orphan"].get("recording", {}).get("conversationId") for each in told.values()]
+    fields = {each["interactionId"]: each["sourceFields"] for each in kept if "orphan" in each["sourceFields"]}
+    assert set(fields) == set(ids(tasks))
+    named = [each["orphan"].get("recording", {}).get("conversationId") for each in fields.values()]
     assert sorted(filter(None, named)) == [tasks.cloud.world.conversations[0].id]
 
 
@@ -50,7 +50,7 @@ def test_an_orphan_costs_two_requests_once(start: Start, archive: Archive) -> No
 
 
 def test_orphans_of_other_days_are_not_asked_for(start: Start) -> None:
-    """They are listed by the time at which they were made."""
+    """Orphans are listed by the time at which they were made."""
     tasks = start("orphans")
     day = timedelta(days=1)
     found = {each.part_id for each in tasks.source().discover(ids=(), window=Window(DAY.end, DAY.end + day))}
@@ -90,7 +90,7 @@ def test_an_orphan_is_renewed_and_waited_for(start: Start, archive: Archive) -> 
     ("state", "says"), [("UPLOADING", ""), ("RESTORING", ""), ("ARCHIVED", "recover it in Genesys Cloud")]
 )
 def test_an_orphan_without_media_says_why(start: Start, archive: Archive, state: str, says: str) -> None:
-    """What comes by itself is deferred and taken up later; what does not is a failure with the remedy."""
+    """Media that will come by themselves are deferred and taken up later; others are a failure with the remedy."""
     tasks = start("orphans", per_day=2)
     tasks.cloud.world.orphan_state = state
     first = run(tasks, archive, "scheduled__0")
@@ -113,7 +113,7 @@ def test_what_was_deleted_is_no_orphan(start: Start, archive: Archive) -> None:
 
 
 def test_more_orphans_than_one_list_shows(start: Start, caplog: pytest.LogCaptureFixture) -> None:
-    """The service cuts the list off at 500; those with a conversation have another list, and the rest is told of."""
+    """The service cuts the list off at 500; those with a conversation have another list, and a warning names the rest."""
     tasks = start("orphans")
     known, plain, _ = tasks.cloud.world.orphans
     many = [replace(plain, id=f"{plain.id[:-3]}{n:03}") for n in range(600)]

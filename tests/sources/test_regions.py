@@ -75,7 +75,7 @@ def test_plain_http_needs_permission() -> None:
     ],
 )
 def test_a_malformed_base_is_refused_without_repeating_it(url: str) -> None:
-    """It may hold a password."""
+    """The URL may hold a password."""
     with pytest.raises(ConfigurationError, match="api_base") as caught:
         hosts_of("us", api_base=url)
     assert "hunter2" not in str(caught.value)

@@ -26,7 +26,7 @@ PER_DAY = 6
 
 
 def later() -> datetime:
-    """When everything has ended long ago and is complete."""
+    """Time at which everything has ended long ago and is complete."""
     return NIGHT + timedelta(days=3)
 
 
@@ -138,11 +138,11 @@ def test_a_renewed_url_works_and_is_another(api: Api) -> None:
 
 
 def test_attributes_are_filled(api: Api) -> None:
-    """What people search by, alike from both."""
+    """Attributes that people search by, alike from both."""
     for part, each in api.named(api.source.discover(ids=(), window=DAY)).items():
         fields, found = api.truth[part].fields, each.attributes
-        told = (found.agent_name, found.queue_name, found.ani, found.dnis, found.direction, found.division)
-        assert told == tuple(
+        attributes = (found.agent_name, found.queue_name, found.ani, found.dnis, found.direction, found.division)
+        assert attributes == tuple(
             fields[name] for name in ("agentName", "queueName", "ani", "dnis", "direction", "division")
         )
         assert each.source_fields
@@ -174,7 +174,7 @@ def test_no_listing_or_log_shows_a_secret(api: Api, caplog: pytest.LogCaptureFix
 
 
 def test_a_run_archives_all_and_the_next_one_nothing(api: Api, archive: Archive, tmp_path: Path) -> None:
-    """The books close, every byte is right, no media is fetched twice, and no secret is left."""
+    """The run record is consistent, every byte is right, no media is fetched twice, and no secret is left."""
     window = Window(DAY.start - timedelta(days=1), DAY.end)
     moment = at(archive, later())
     first = api.tasks(moment, "scheduled__1", Request(window=window, scheduled=True))
@@ -190,7 +190,7 @@ def test_a_run_archives_all_and_the_next_one_nothing(api: Api, archive: Archive,
 
 
 def test_two_runs_at_once_archive_each_recording_once(api: Api, archive: Archive) -> None:
-    """They meet on every recording, and both books close."""
+    """Both meet on every recording, and both run records are consistent."""
 
     def run(run_id: str) -> object:
         mine = at(open_archive(archive.settings), later())
@@ -206,7 +206,7 @@ def test_two_runs_at_once_archive_each_recording_once(api: Api, archive: Archive
 
 @pytest.mark.parametrize("endpoint", ["media", "asking"])
 def test_what_fails_comes_back(api: Api, archive: Archive, endpoint: str) -> None:
-    """Whether the media or the API failed, the next scheduled run has it, without being told."""
+    """A recording whose media or API request failed is archived by the next scheduled run, unasked."""
     where = api.asking if endpoint == "asking" else "media"
     api.cloud.faults.add(Fault("status", where, status=503))
     first = api.tasks(at(archive, later()), "scheduled__1", Request(window=DAY, scheduled=True))

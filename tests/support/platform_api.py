@@ -31,7 +31,7 @@ def document() -> Any:
 
 @lru_cache(maxsize=64)
 def validator(method: str, path: str, status: int) -> jsonschema.Draft202012Validator | None:
-    """What a reply must look like; None where the copy has no schema (202); KeyError where it has no such reply."""
+    """Validator of a reply; None where the copy has no schema (202); KeyError where it has no such reply."""
     for template, operations in document()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method.lower() in operations:
             responses = operations[method.lower()]["responses"]

@@ -62,7 +62,7 @@ class PlatformTasks(Tasks):
     timeout: tuple[float, float] = (5, 5)
 
     def source(self) -> ConversationsSource:
-        """What lists the sandbox's conversations."""
+        """Source that lists the sandbox's conversations."""
         sleep = self.sleep or self.slept.append
         client = platform_client(self.cloud, attempts=4, timeout=self.timeout, sleep=sleep)
         return ConversationsSource(client, organization="default", sleep=sleep, now=self.now, **self.options)
@@ -112,12 +112,12 @@ def run(tasks: PlatformTasks, archive: Archive, run_id: str, request: Request = 
 
 
 def trapped(tasks: PlatformTasks, trap: str) -> list[str]:
-    """The conversations that a trap meets."""
+    """Ids of the sandbox's conversations that a trap applies to."""
     return [each.id for each in tasks.cloud.world.conversations if trap in each.traits]
 
 
 def verified_parts(tasks: PlatformTasks, archive: Archive, ended: Any) -> set[PartId]:
-    """The books close, every archived object holds the right bytes; give the parts that are archived by now."""
+    """Check the run record and the bytes of every archived object; give the parts that are archived by now."""
     check_books(archive, ended)
     truth = tasks.cloud.world.truth()
     found = set()

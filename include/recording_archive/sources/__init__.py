@@ -1,4 +1,4 @@
-"""Where recordings come from: one Protocol, so that the run never knows which API it reads."""
+"""Sources of recordings: one Protocol for all APIs, so that a run need not know which one it reads."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Inventoried", "Orderable", "Probe", "Source", "Stored"]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a source answered when it was tried: the token was granted and a query of one entry went through.
+    """Result of trying a source: the token was granted and a query of one entry went through.
 
     ``scopes`` is None where the token's reply names none; ``listed`` counts the entries of the last day's query, 0 or
-    1; ``requests`` what the trial cost. ``notes`` are things to know that stop no run.
+    1; ``requests`` counts those of the trial. ``notes`` are warnings that stop no run.
     """
 
     api_base: str
@@ -46,7 +46,7 @@ class Inventoried(Protocol):
 
 @runtime_checkable
 class Orderable(Protocol):
-    """A source that waits while the service makes media ready, and so is told in good time what will be asked for."""
+    """A source whose service takes time to make media ready, and so takes orders ahead."""
 
     def order(self, parts: Sequence[PartId]) -> None:
         """Let the service begin with a chunk that `Source.resolve` is asked for next; raises nothing of the API's."""
@@ -65,7 +65,7 @@ class Source(Protocol):
 
     @property
     def chunk(self) -> int:
-        """How many parts one request of `resolve` asks for; their URLs are fetched before the next chunk's."""
+        """Number of parts that one request of `resolve` asks for; their URLs are fetched before the next chunk's."""
 
     @property
     def requests(self) -> int:

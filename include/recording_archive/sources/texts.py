@@ -1,4 +1,4 @@
-"""What the other side wrote, made fit for databases, sidecars and logs."""
+"""Text and JSON of a service, made fit for databases, sidecars and logs."""
 
 from __future__ import annotations
 

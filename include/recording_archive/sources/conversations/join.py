@@ -1,4 +1,4 @@
-"""What is known of a recording: its conversation, its own metadata and the names of ids, joined by the recorded leg."""
+"""Attributes and sidecar fields of a recording: conversation, metadata and names, joined by the recorded leg."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 def is_ambiguous(conversation: Conversation, recordings: int) -> bool:
-    """Whether only a recording's own metadata can tell which agent is heard in it."""
+    """True if only a recording's own metadata can tell which agent is heard in it."""
     return recordings > 1 and len({agent.get("userId") for agent, _ in _agents(conversation)}) > 1
 
 
@@ -39,7 +39,7 @@ def ids_of(conversation: Conversation) -> dict[str, set[str]]:
 def attributes_of(
     conversation: Conversation, recording: Mapping[str, Any] | None, names: Names, *, sure: bool
 ) -> Attributes:
-    """What a person searches by; of several agents the one on the recorded leg.
+    """Attributes that people search by; of several agents the one on the recorded leg.
 
     Without the leg it is the first of them, or nobody when it is not ``sure`` that all are in the one recording.
     """
@@ -72,7 +72,7 @@ def fields_of(
     content_type: str | None,
     attributes: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What goes into the sidecar: the service's own JSON, and what the ids in it mean today."""
+    """Fields for the sidecar: the service's own JSON, and the names that its ids have today."""
     found = {
         "conversation": _without_attributes(conversation.document),
         "participantAttributes": dict(attributes),
@@ -126,8 +126,8 @@ def _wrap_ups(conversation: Conversation, names: Names) -> Iterator[dict[str, An
     for party, session in conversation.sessions:
         for each in entries(session, "segments"):
             if code := text(each, "wrapUpCode"):
-                told = {"code": code, "name": names.get(WRAP_UP_CODES, code), "agentId": text(party, "userId")}
-                yield told | {"note": text(each, "wrapUpNote")}
+                wrap_up = {"code": code, "name": names.get(WRAP_UP_CODES, code), "agentId": text(party, "userId")}
+                yield wrap_up | {"note": text(each, "wrapUpNote")}
 
 
 def _without_attributes(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class Lister:
 
 
 def _remark(found: ConversationFacts, *, any_listed: bool) -> Iterator[Listing]:
-    """Listing of the whole where more may come, or where nothing of it can be archived."""
+    """Listing of the whole where more may come, or where none of its recordings can be archived."""
     conversation = found.wanted.conversation
     recent = not _ended_before(conversation, found.now - SOON)
     if conversation.ended_at is None:

@@ -40,7 +40,7 @@ class Minting:
         self._played: dict[PartId, Callable[[], Playing]] = {}
 
     def order(self, items: Sequence[Item]) -> None:
-        """Let the service begin with what will be minted next. An error is told then, for it is asked again."""
+        """Let the service begin with items that will be minted next. An error is raised by `mint`, which asks again."""
         try:
             self._ahead = self._batches.submit(items)
         except ArchiveError as error:

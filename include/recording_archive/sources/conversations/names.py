@@ -1,4 +1,4 @@
-"""Names of agents, queues, wrap-up codes and divisions, which details do not have: looked up once and kept for a day.
+"""Names of agents, queues, wrap-up codes and divisions, which details lack: looked up once and kept for a day.
 
 They are kept in a file, too, so that the tasks of a run on one host ask once together. It holds names and ids alone.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from recording_archive.catalog.rows import chunked
 from recording_archive.errors import AccessError
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.reading import entries, text
@@ -53,8 +54,8 @@ class Names:
             for kind, ids in wanted.items():
                 known = self._known.setdefault(kind, {})
                 new = [name for name in dict.fromkeys(ids) if name not in known]
-                for start in range(0, len(new), IDS_PER_REQUEST):
-                    asked = self._ask(kind, new[start : start + IDS_PER_REQUEST]) or asked
+                for chunk in chunked(new, IDS_PER_REQUEST):
+                    asked = self._ask(kind, chunk) or asked
             if asked and self._file:
                 _write(self._file, self._known, self._now())
 
@@ -83,7 +84,7 @@ def _read_names(reply: Any) -> dict[str, str]:
 
 
 def _read(file: Path, now: datetime) -> Known:
-    """What another task wrote within the last day; nothing where it cannot be read."""
+    """Read the names that a task wrote within the last day; none where the file cannot be read."""
     try:
         kept = json.loads(file.read_text())
         if now - datetime.fromisoformat(kept["at"]) < KEPT_FOR:
@@ -108,7 +109,7 @@ def _write(file: Path, known: Known, now: datetime) -> None:
 
 
 def _began(file: Path, now: datetime) -> datetime:
-    """When the file's oldest names were looked up, so that none is kept for longer than a day."""
+    """Time at which the file's oldest names were looked up, so that none is kept for longer than a day."""
     try:
         began = datetime.fromisoformat(json.loads(file.read_text())["at"])
     except (OSError, ValueError, KeyError, TypeError):

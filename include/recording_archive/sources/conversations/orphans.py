@@ -61,7 +61,7 @@ class Orphans:
         self._refused = False
 
     def every(self) -> Iterator[Orphan]:
-        """All that the service lists: two lists, where the first one is cut off."""
+        """List all orphans that the service shows: from two lists, where the first one is cut off."""
         seen: set[str] = set()
         try:
             for query in ("", "&hasConversation=true"):
@@ -76,7 +76,7 @@ class Orphans:
             self._refuse(error)
 
     def created_in(self, window: Window) -> Iterator[Orphan]:
-        """Those of a window; undated ones are always among them."""
+        """List the orphans of a window; undated ones are always among them."""
         return (each for each in self.every() if each.created_at is None or each.created_at in window)
 
     def get(self, name: str) -> Orphan | None:

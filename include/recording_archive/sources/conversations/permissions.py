@@ -1,4 +1,4 @@
-"""What the OAuth client may do and see: asked of the service where it says so, found by trying where it does not."""
+"""Permissions of the OAuth client: as the service states them, or found by trying where it does not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ USUAL_PER_MINUTE = 300
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What was found: how many conversations of the last day are shown (0 or 1), and what is worth knowing."""
+    """Result of a trial: the number of conversations of the last day that are shown (0 or 1), and warnings."""
 
     listed: int
     notes: tuple[str, ...]
@@ -52,7 +52,7 @@ def try_access(client: ApiClient, query: DetailsQuery, day: Window) -> Access:
 
 
 def _granted(client: ApiClient) -> frozenset[tuple[str, str, str]] | None:
-    """The policies of the client's roles, or None where the service does not tell them."""
+    """The policies of the client's roles, or None where the service does not show them."""
     try:
         return client.get("/api/v2/authorization/subjects/me", _read_policies)
     except PermanentError:
@@ -73,7 +73,7 @@ def _read_policies(reply: Any) -> frozenset[tuple[str, str, str]] | None:
 
 
 def _has(granted: frozenset[tuple[str, str, str]], name: str) -> bool:
-    """Whether a permission is granted, by its name or by a ``*`` in any place."""
+    """True if a permission is granted, by its name or by a ``*`` in any place."""
     wanted = name.split(":")
     return any(all(part in ("*", wish) for part, wish in zip(policy, wanted, strict=True)) for policy in granted)
 
@@ -97,8 +97,8 @@ def _refused(client: ApiClient, query: DetailsQuery, day: Window) -> Iterator[st
 def _permission_notes(granted: frozenset[tuple[str, str, str]] | None) -> Iterator[str]:
     if granted is None:
         yield (
-            f"it cannot be told whether the role has {SENSITIVE}: without it recordings with sensitive data are left "
-            "out silently; compare with `recording-archive reconcile`"
+            f"the service does not show whether the role has {SENSITIVE}: without it recordings with sensitive data "
+            "are left out silently; compare with `recording-archive reconcile`"
         )
         return
     if not _has(granted, SENSITIVE):
@@ -140,7 +140,7 @@ def _limit_notes(client: ApiClient) -> Iterator[str]:
     try:
         reply = client.get("/api/v2/organizations/limits/namespaces/platform.api", as_object)
     except PermanentError:
-        return  # told nowhere else, and each reply says how much is used up
+        return  # shown nowhere else, and each reply says how much is used up
     limits = {text(each, "key"): each.get("value") for each in entries(reply, "entities")}
     allowed = limits.get("client.credentials.token.rate.per.minute")
     if isinstance(allowed, int) and allowed < USUAL_PER_MINUTE:

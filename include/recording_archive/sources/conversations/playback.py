@@ -26,7 +26,7 @@ MEDIA_FORMATS = "formatId=WAV&emailFormatId=EML&chatFormatId=ZIP&messageFormatId
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """What playback gave: media URLs in order, or nothing while it is transcoded (``ready`` False)."""
+    """Reply of playback: media URLs in order, or none while they are transcoded (``ready`` False)."""
 
     ready: bool
     urls: tuple[str, ...] = field(default=(), repr=False)
@@ -40,7 +40,7 @@ class Playback:
         self._sleep = sleep
 
     def metadata(self, conversation: str) -> dict[str, Mapping[str, Any]]:
-        """Every recording of a conversation by id, with its state; none where the service knows of none."""
+        """Every recording of a conversation by id, with its state; none where the service has none."""
         try:
             return self._client.get(f"{_path(conversation)}/recordingmetadata", _read_metadata)
         except NotFoundError:
@@ -70,7 +70,7 @@ class Playback:
         return Playing(ready=False)
 
     def restore(self, conversation: str, recording: str, now: datetime) -> str | None:
-        """Ask for an archived recording to come back for two weeks; what is wrong when that is refused."""
+        """Ask for an archived recording to come back for two weeks; return the problem when that is refused."""
         until = (now + RESTORED_FOR).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         path = f"{_path(conversation)}/recordings/{quote(recording, safe='')}"
         try:

@@ -14,6 +14,7 @@ from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from recording_archive.catalog.rows import chunked
 from recording_archive.errors import PermanentError
 from recording_archive.model import Window
 from recording_archive.sources.client import ApiClient
@@ -57,7 +58,7 @@ def interval_of(window: Window) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _DetailsPage:
     conversations: Sequence[Conversation]
     total: int | None
 
@@ -71,7 +72,7 @@ class DetailsQuery:
         self._most: int | None = None
 
     def began_in(self, window: Window) -> Iterator[Conversation]:
-        """What began in ``window``; a conversation may come twice when a window had to be halved on its way."""
+        """List conversations that began in ``window``; one may come twice when a window had to be halved on its way."""
         left = deque([window])
         while left:
             current = left.popleft()
@@ -87,25 +88,23 @@ class DetailsQuery:
                 left.extendleft(reversed(_halves(current)))
 
     def by_ids(self, ids: Sequence[str]) -> dict[str, Conversation]:
-        """Those of ``ids`` that exist and that the client's divisions show."""
-        unique = list(dict.fromkeys(ids))
+        """Return those of ``ids`` that exist and that the client's divisions show, by id."""
         found: dict[str, Conversation] = {}
-        for start in range(0, len(unique), IDS_PER_REQUEST):
-            chunk = unique[start : start + IDS_PER_REQUEST]
+        for chunk in chunked(dict.fromkeys(ids), IDS_PER_REQUEST):
             named = ",".join(quote(name, safe="") for name in chunk)
             listed = self._client.get(f"{DETAILS_PATH}?id={named}", read_conversations)
             found |= {each.id: each for each in listed if each.id in chunk}
         return found
 
     def count(self, window: Window) -> int | None:
-        """How many conversations a window has; None where it is too long to be asked for at once."""
+        """Count the conversations of a window; None where it is too long to be asked for at once."""
         try:
             return self._page(window, 1, 1).total
         except RejectedError:
             return None
 
     def probe(self, window: Window) -> int:
-        """Ask for one conversation; how many came."""
+        """Ask for one conversation; return how many came."""
         return len(self._page(window, 1, 1).conversations)
 
     def _pages(self, window: Window) -> Iterator[Conversation]:
@@ -144,7 +143,7 @@ class DetailsQuery:
         else:
             self._most = (number - 1) * PAGE_SIZE
 
-    def _page(self, window: Window, number: int, size: int) -> _Page:
+    def _page(self, window: Window, number: int, size: int) -> _DetailsPage:
         body = {
             "interval": interval_of(window),
             "order": "asc",
@@ -159,12 +158,12 @@ class _TooManyError(PermanentError):
     """More results than can be paged."""
 
 
-def _read_page(reply: Any) -> _Page:
+def _read_page(reply: Any) -> _DetailsPage:
     found = read_conversations(reply)
     total = reply.get("totalHits")
     if total is not None and (isinstance(total, bool) or not isinstance(total, int)):
         raise MalformedReplyError("totalHits is no number")
-    return _Page(found, total)
+    return _DetailsPage(found, total)
 
 
 def _is_within(each: Conversation, window: Window) -> bool:

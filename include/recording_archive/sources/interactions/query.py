@@ -56,7 +56,7 @@ class PageProgress:
     A page that goes on (has a next token) must bring an id that the last pages had not. Longer circles are found by
     Brent's method (BIT 20, 1980): each page is compared with one kept page, which moves on after 1, 2, 4, 8 … pages; a
     circle of n pages is seen within some 3 n. The error is permanent: tokens come from the query, so asking again
-    would walk the same circle, and pages left out unseen could not be told from pages that never were.
+    would walk the same circle, and pages left out unseen could not be distinguished from pages that never were.
     """
 
     def __init__(self) -> None:
