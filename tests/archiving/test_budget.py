@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive
-from recording_archive.archiving import download, work_table
+from recording_archive.archiving import download, work_rows
 from recording_archive.archiving.discover import discover
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import recordings, runs, work
@@ -46,7 +46,7 @@ def night(
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(asked=100_000))
     for batch in batches:
         with archive.catalog.read() as connection:
-            todo = work_table.open_work(connection, run_id, batch.number, staged=False)
+            todo = work_rows.open_work(connection, run_id, batch.number, staged=False)
         list(download._resolved(at(archive, now), source(), todo, threading.Event()))
     with archive.catalog.write() as connection:
         connection.execute(update(recordings).values(state=State.ARCHIVED))

@@ -20,7 +20,7 @@ from sqlalchemy import insert, select
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
-from recording_archive.archiving.discover import MOST_BATCHES
+from recording_archive.catalog.rows import MOST_BATCHES
 from recording_archive.catalog.tables import fixity_runs, readings, recordings, runs
 from recording_archive.errors import ConfigurationError, StoreError
 from recording_archive.fixity import reading

@@ -38,7 +38,7 @@ from sqlalchemy import Connection, Row, select
 
 from recording_archive import holds
 from recording_archive.archive import Archive, open_archive
-from recording_archive.archiving import compress, work_table
+from recording_archive.archiving import compress, outcomes, work_rows
 from recording_archive.archiving.discover import discover
 from recording_archive.archiving.report import report
 from recording_archive.archiving.request import Request
@@ -300,14 +300,14 @@ def stage(archive: Archive, run_id: str, batch: int) -> None:
     listed = {each.part_id: each for each in Days().discover(ids=(), window=Window(DAWN, DAWN + 99 * DAY))}
     with archive.catalog.write() as connection:
         done = []
-        for job in work_table.open_work(connection, run_id, batch, staged=False):
+        for job in work_rows.open_work(connection, run_id, batch, staged=False):
             content, wav = media(job.part_id.interaction_id), MediaFormat("wav", "audio/wav")
             archive.staging.target(run_id, job.id).write_bytes(content)
             archive.staging.share(run_id, job.id)
             size, at = len(content), archive.clock()
             fetched = Fetched(sha256(content).hexdigest(), size, size, 1, wav, "media.example.com", at, at)
             done.append((job, fetched, listed[job.part_id]))
-        work_table.stage(connection, done)
+        outcomes.stage(connection, done)
 
 
 def window_of(day: int) -> Window:

@@ -17,6 +17,7 @@ from genesys_sandbox import Fault
 from recording_archive.archive import Archive, open_archive
 from recording_archive.archiving import download
 from recording_archive.archiving.request import Request
+from recording_archive.archiving.work_rows import open_work
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import PartId, State, Window
 from recording_archive.recovery.reindex import reindex
@@ -356,10 +357,8 @@ def test_a_stopped_download_goes_on_where_it_was(start: Start, archive: Archive)
 
 
 def _todo(archive: Archive) -> Any:
-    from recording_archive.archiving import work_table  # noqa: PLC0415
-
     with archive.catalog.read() as connection:
-        return work_table.open_work(connection, "scheduled__0", 1, staged=False)
+        return open_work(connection, "scheduled__0", 1, staged=False)
 
 
 def test_interactions_can_be_named(start: Start, archive: Archive) -> None:

@@ -6,7 +6,9 @@
     report                      the run's books are closed, and the compliance report is written
 
 Each of them may run again at any time, and two runs may meet. Between them travels a batch number and nothing else.
-They stand on `work_table` (a row for each part of a run), `whole_interactions` (conversations whose recordings are
-named at download), `coverage` (completeness over time) and `request` (what a run was asked for). `reconcile` compares
+They share the work rows, one for each part of a run: `entering` opens them, `outcomes` writes what became of each,
+`retry` says when a failure is taken up again, and `work_rows` reads and counts them. `whole_interactions` handles
+conversations whose recordings are named at download, `coverage` completeness over time, `request` what a run was asked
+for. `reconcile` compares
 the archive with the source's inventory; `acknowledge` records a person's decision about a failure.
 """

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import work_table
+from recording_archive.archiving import outcomes
+from recording_archive.archiving.work_rows import Work, open_work
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
 from recording_archive.model import Compressed, Fetched
 from recording_archive.sources import Source
@@ -32,7 +33,7 @@ LARGE_BYTES = 8 * 2**20  # from here on one file is worth several cores
 class _Packed:
     """An object in its place, or why it is not; ``lost`` when the staged bytes must be fetched again."""
 
-    job: work_table.Work
+    job: Work
     key: str = ""
     compressed: Compressed | None = None
     error: ArchiveError | None = None
@@ -45,7 +46,7 @@ def compress(archive: Archive, source: Source, run_id: str, batch: int, *, stop:
     Raises only for what concerns all parts (store, catalog). What was archived by then stays archived.
     """
     with archive.catalog.read() as connection:
-        todo = work_table.open_work(connection, run_id, batch, staged=True)
+        todo = open_work(connection, run_id, batch, staged=True)
     group: list[_Packed] = []
     lost = 0
     for packed in _pack_all(archive, source, todo, stop=stop):
@@ -59,9 +60,7 @@ def compress(archive: Archive, source: Source, run_id: str, batch: int, *, stop:
     return lost + _settle(archive, source, group)
 
 
-def _pack_all(
-    archive: Archive, source: Source, todo: Sequence[work_table.Work], *, stop: threading.Event
-) -> Iterator[_Packed]:
+def _pack_all(archive: Archive, source: Source, todo: Sequence[Work], *, stop: threading.Event) -> Iterator[_Packed]:
     workers = archive.settings.compressors
     with ThreadPoolExecutor(workers, "compress") as files, ThreadPoolExecutor(workers, "blocks") as blocks:
         # all at once, for a batch is bounded: the pool must not starve while a group is settled
@@ -72,9 +71,7 @@ def _pack_all(
             files.shutdown(wait=False, cancel_futures=True)
 
 
-def _pack(
-    archive: Archive, source: Source, job: work_table.Work, *, blocks: Executor, stop: threading.Event
-) -> _Packed:
+def _pack(archive: Archive, source: Source, job: Work, *, blocks: Executor, stop: threading.Event) -> _Packed:
     """Put one part's object in its place; what goes wrong with this part stays with it."""
     if stop.is_set():
         return _Packed(job, error=Stopped("stopped"))
@@ -93,7 +90,7 @@ def _pack(
 
 
 def _write(
-    archive: Archive, key: str, fetched: Fetched, job: work_table.Work, *, blocks: Executor, stop: threading.Event
+    archive: Archive, key: str, fetched: Fetched, job: Work, *, blocks: Executor, stop: threading.Event
 ) -> Compressed:
     """Write, read back, compare, publish. Raise FixityError when what was staged is not what was downloaded."""
     pool = blocks if fetched.size_bytes >= LARGE_BYTES else None
@@ -128,16 +125,16 @@ def _settle(archive: Archive, source: Source, group: Sequence[_Packed]) -> int:
     if done and archive.store.identity() != archive.id:  # what a lost mount point took in is not archived
         raise StoreError(f"{archive.store} no longer holds archive {archive.id}: is its volume still mounted?")
     with archive.catalog.write() as connection:
-        work_table.unstage(connection, [packed.job for packed in group if packed.lost])
+        outcomes.unstage(connection, [packed.job for packed in group if packed.lost])
         committed = [(packed.job, row) for packed in done if isinstance(row := rows[packed.job.id], dict)]
-        outcomes = work_table.succeed(connection, committed, at=archive.clock())
+        ended = outcomes.succeed(connection, committed, at=archive.clock())
         for packed in group:
-            if not packed.lost and packed.job.id not in outcomes:
+            if not packed.lost and packed.job.id not in ended:
                 why = rows.get(packed.job.id, packed.error)
-                work_table.fail(connection, packed.job, str(why), at=archive.clock())
+                outcomes.fail(connection, packed.job, str(why), at=archive.clock())
     for packed in group:
-        if packed.job.id in outcomes:
-            log.info("%s: %s as %s", packed.job.part_id, outcomes[packed.job.id], packed.key)
+        if packed.job.id in ended:
+            log.info("%s: %s as %s", packed.job.part_id, ended[packed.job.id], packed.key)
         else:
             log.warning("%s: %s", packed.job.part_id, rows.get(packed.job.id, packed.error))
         archive.staging.remove(packed.job.run_id, packed.job.id)
@@ -182,7 +179,7 @@ def _commit(archive: Archive, source: Source, packed: _Packed) -> dict[str, Any]
     return row
 
 
-def _staged(job: work_table.Work) -> Fetched:
+def _staged(job: Work) -> Fetched:
     if job.fetched is None:  # open_work(staged=True) yields staged rows only
         raise AssertionError(job)
     return job.fetched

@@ -8,9 +8,11 @@ from contextlib import suppress
 from sqlalchemy import update
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import coverage, whole_interactions, work_table
+from recording_archive.archiving import coverage, entering, outcomes, whole_interactions
 from recording_archive.archiving.request import Request
-from recording_archive.catalog.rows import MOST_BATCHES, PAGE, Batch, chunked
+from recording_archive.archiving.retry import carry_over
+from recording_archive.archiving.work_rows import cut_batches, tally
+from recording_archive.catalog.rows import Batch, chunked
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import StoreError
 from recording_archive.model import Outcome
@@ -36,30 +38,29 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
             problem = coverage.describe_hole(asked.hole)
         facts = {"source": source.name, "kind": kind, "problem": problem}
         bounds = {"range_start": window.start if window else None, "range_end": window.end if window else None}
-        work_table.begin(connection, run_id, at=archive.clock(), **facts, **bounds)
+        entering.begin(connection, run_id, at=archive.clock(), **facts, **bounds)
     listed, before = 0, source.requests
     try:
-        for page in chunked(source.discover(ids=request.ids, window=window), PAGE):
+        for page in chunked(source.discover(ids=request.ids, window=window)):
             with archive.catalog.write() as connection:
                 known = whole_interactions.spelled_out(connection, page)
-                work_table.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
+                entering.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
             listed += len(page)
             log.info("listed %d recordings so far", listed)
     finally:
         with suppress(StoreError), archive.catalog.write() as connection:  # the error that ended the listing counts
-            work_table.count_requests(connection, run_id, source.requests - before)
+            outcomes.count_requests(connection, run_id, source.requests - before)
     with archive.catalog.write() as connection:
-        work_table.enter_missing(connection, run_id, request.ids)
+        entering.enter_missing(connection, run_id, request.ids)
         if request.scheduled:
-            work_table.carry_over(connection, run_id, at=archive.clock(), retry_days=settings.retry_days)
-        batches = work_table.cut(
+            carry_over(connection, run_id, at=archive.clock(), retry_days=settings.retry_days)
+        batches = cut_batches(
             connection,
             run_id,
             most_parts=_whole_chunks(settings.batch_parts, source.chunk),
             most_bytes=settings.batch_bytes,
-            most_batches=MOST_BATCHES,
         )
-        counts = work_table.tally(connection, run_id)
+        counts = tally(connection, run_id)
         asked_count = sum(counts[name] for name in (*Outcome, "open"))
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(asked=asked_count))
     log.info(

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import whole_interactions, work_table
+from recording_archive.archiving import outcomes, whole_interactions
+from recording_archive.archiving.work_rows import Work, open_work
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import ArchiveError, FixityError, RunError, Stopped, StoreError
 from recording_archive.model import Fetched, Listing, Outcome
@@ -33,7 +34,7 @@ GROUP_SIZE, GROUP_AGE_S = 64, 5.0  # results settled in one transaction
 class _Fetch:
     """What came of one transfer."""
 
-    job: work_table.Work
+    job: Work
     requests: int
     wire_bytes: int
     listing: Listing | None = None
@@ -51,7 +52,7 @@ def download(
     catalog, credentials. What was fetched by then stays fetched.
     """
     with archive.catalog.read() as connection:
-        todo = work_table.open_work(connection, run_id, batch, staged=False)
+        todo = open_work(connection, run_id, batch, staged=False)
     group: list[_Fetch] = []
     staged, begun, failure, before = 0, time.monotonic(), None, source.requests
     try:
@@ -67,7 +68,7 @@ def download(
     finally:
         staged += _settle_fetched(archive, group, run_id)
         with suppress(StoreError), archive.catalog.write() as connection:  # a full disk already has its error
-            work_table.count_requests(connection, run_id, source.requests - before)
+            outcomes.count_requests(connection, run_id, source.requests - before)
     if failure is not None:
         raise failure
     return staged
@@ -77,7 +78,7 @@ def _fetch_all(
     archive: Archive,
     source: Source,
     media: MediaClient,
-    todo: Sequence[work_table.Work],
+    todo: Sequence[Work],
     *,
     stop: threading.Event,
 ) -> Iterator[_Fetch]:
@@ -109,8 +110,8 @@ def _fetch_all(
 
 
 def _resolved(
-    archive: Archive, source: Source, todo: Sequence[work_table.Work], stop: threading.Event
-) -> Iterator[tuple[work_table.Work, Listing | None]]:
+    archive: Archive, source: Source, todo: Sequence[Work], stop: threading.Event
+) -> Iterator[tuple[Work, Listing | None]]:
     """Ask for the next chunk just before it is fetched; whole interactions become the parts that are listed of them."""
     thrifty = bool(todo) and _is_large(archive, todo[0].run_id)
     for start in range(0, len(todo), source.chunk):
@@ -136,11 +137,11 @@ def _is_large(archive: Archive, run_id: str) -> bool:
     return (asked or 0) > THRIFTY_FROM
 
 
-def _has_whole(chunk: Sequence[work_table.Work]) -> bool:
+def _has_whole(chunk: Sequence[Work]) -> bool:
     return any(job.part_id.is_whole for job in chunk)
 
 
-def _fetch_one(source: Source, media: MediaClient, job: work_table.Work, listing: Listing, staging: Staging) -> _Fetch:
+def _fetch_one(source: Source, media: MediaClient, job: Work, listing: Listing, staging: Staging) -> _Fetch:
     """Transfer one part; whatever goes wrong with it stays with it."""
     order = MediaRequest(
         name=str(job.part_id),
@@ -171,15 +172,15 @@ def _settle_fetched(archive: Archive, group: Sequence[_Fetch], run_id: str) -> i
     if done:
         archive.staging.sync(run_id)
     with archive.catalog.write() as connection:
-        work_table.stage(connection, done)
+        outcomes.stage(connection, done)
         for result in group:
             if result.fetched:
                 continue
             if result.deferred is not None:
-                work_table.defer(connection, result.job, result.deferred, at=at)
+                outcomes.defer(connection, result.job, result.deferred, at=at)
                 continue
             if not isinstance(result.error, Stopped | RunError):
-                work_table.fail(connection, result.job, at=at, **_failure(result))
+                outcomes.fail(connection, result.job, at=at, **_failure(result))
     for result in group:
         _tell_fetched(result)
     return len(done)

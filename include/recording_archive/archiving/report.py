@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import coverage, work_table
+from recording_archive.archiving import coverage, entering, outcomes, work_rows
 from recording_archive.catalog.rows import pages, same_part
 from recording_archive.catalog.tables import recordings, runs, work
 from recording_archive.errors import ArchiveError, PermanentError
@@ -89,7 +89,7 @@ def report(archive: Archive, run_id: str) -> Summary:
         run_state.close(connection, runs, run_id, at=at, report_key=key, detail=detail, status=status)
     head = sealing.seal_for_report(archive) or head
     with archive.catalog.read() as connection:
-        archive.staging.drop(run_id, lambda number: work_table.is_over(connection, run_id, number))
+        archive.staging.drop(run_id, lambda number: work_rows.is_over(connection, run_id, number))
     return Summary(run_id, key, totals, totals["bytesDownloaded"], totals["bytesStored"], tuple(problems), head)
 
 
@@ -112,19 +112,19 @@ def note_problem(archive: Archive, run_id: str, problem: str) -> None:
     """Write down what stopped a run, for its report to tell."""
     unknown: dict[str, Any] = {"at": archive.clock(), "source": "unknown", "kind": "asked", "problem": problem}
     with archive.catalog.write() as connection:
-        begin = partial(work_table.begin, connection, run_id, **unknown)
+        begin = partial(entering.begin, connection, run_id, **unknown)
         run_state.note_problem(connection, runs, run_id, problem, begin)
 
 
 def _close_rows(archive: Archive, run_id: str, problem: str) -> Row[Any]:
     with archive.catalog.write() as connection:
-        work_table.abandon(connection, run_id, error=problem, at=archive.clock())
+        outcomes.abandon(connection, run_id, error=problem, at=archive.clock())
         return connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
 
 
 def _totals(archive: Archive, run_id: str) -> dict[str, int]:
     with archive.catalog.read() as connection:
-        counts = work_table.tally(connection, run_id)
+        counts = work_rows.tally(connection, run_id)
         wire, stored = connection.execute(
             select(
                 func.coalesce(func.sum(work.c.wire_bytes), 0),
@@ -247,9 +247,9 @@ def _manifest(archive: Archive, run_id: str) -> Iterator[str]:
         yield f"{row.sidecar_sha256}  {sidecar.beside(row.key)}\n"
 
 
-def _rows(archive: Archive, run_id: str, outcomes: Iterable[Outcome]) -> Iterator[Row[Any]]:
+def _rows(archive: Archive, run_id: str, ended: Iterable[Outcome]) -> Iterator[Row[Any]]:
     """Work rows of the run with their sidecar's hash, a page at a time."""
     query = select(work, recordings.c.sidecar_sha256).outerjoin(recordings, same_part(work, recordings))
-    query = query.where(work.c.run_id == run_id, work.c.outcome.in_(tuple(outcomes)))
+    query = query.where(work.c.run_id == run_id, work.c.outcome.in_(tuple(ended)))
     for page in pages(archive.catalog, query, work.c.id):
         yield from page

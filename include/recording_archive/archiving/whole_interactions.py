@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from recording_archive.archiving import work_table
+from recording_archive.archiving import entering, outcomes
+from recording_archive.archiving.work_rows import OPEN, Work, open_work
 from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import WHOLE, Listing, Outcome, PartId
@@ -21,7 +22,7 @@ from recording_archive.model import WHOLE, Listing, Outcome, PartId
 SETTLED_AFTER = timedelta(hours=6)  # a screen recording may be uploaded hours after the interaction ended
 _NONE = "the source has no recording of it: none was made, or a policy has deleted it"
 
-Pair = tuple[work_table.Work, Listing | None]
+Pair = tuple[Work, Listing | None]
 
 
 def spelled_out(connection: Connection, page: Sequence[Listing]) -> list[Listing]:
@@ -36,9 +37,7 @@ def spelled_out(connection: Connection, page: Sequence[Listing]) -> list[Listing
     ]
 
 
-def expand(
-    connection: Connection, jobs: Sequence[work_table.Work], listings: Sequence[Listing], *, at: datetime
-) -> list[Pair]:
+def expand(connection: Connection, jobs: Sequence[Work], listings: Sequence[Listing], *, at: datetime) -> list[Pair]:
     """Pair the open rows of a batch with their listings, after whole ones made room for what is listed of them."""
     listed = {each.part_id: each for each in listings}
     asked, names = {job.part_id for job in jobs}, {job.part_id.interaction_id for job in jobs}
@@ -58,33 +57,31 @@ def expand(
         if remark is not None and remark.defect:
             pairs.append((job, remark))
         elif remark is not None:
-            work_table.defer(connection, job, remark.deferred or "there may be more recordings to come", at=at)
+            outcomes.defer(connection, job, remark.deferred or "there may be more recordings to come", at=at)
     _close(connection, [job for job in wholes if job.part_id not in listed], found, at=at)
     added = _count(connection, jobs) - before
     connection.execute(update(runs).where(runs.c.run_id == jobs[0].run_id).values(asked=runs.c.asked + added))
     return pairs
 
 
-def _enter(
-    connection: Connection, jobs: Sequence[work_table.Work], found: Sequence[Listing], *, at: datetime
-) -> Iterator[Pair]:
+def _enter(connection: Connection, jobs: Sequence[Work], found: Sequence[Listing], *, at: datetime) -> Iterator[Pair]:
     """Enter the parts found into the batch of the interactions they belong to; give those that are open.
 
     Another attempt may have entered them already, and taken out the rows of ``jobs``.
     """
     run_id, batch = jobs[0].run_id, jobs[0].batch or 0
-    work_table.enter(connection, run_id, found, scheduled=False, at=at)
+    entering.enter(connection, run_id, found, scheduled=False, at=at)
     for carried in (False, True):
         names = [job.part_id.interaction_id for job in jobs if job.carried_over is carried]
         new = (work.c.run_id == run_id, work.c.interaction_id.in_(names), work.c.batch.is_(None))
         connection.execute(update(work).where(*new).values(batch=batch, carried_over=carried))
     listed = {each.part_id: each for each in found}
-    for job in work_table.open_work(connection, run_id, batch, staged=False):
+    for job in open_work(connection, run_id, batch, staged=False):
         if job.part_id in listed:
             yield job, listed[job.part_id]
 
 
-def _close(connection: Connection, jobs: Sequence[work_table.Work], found: Sequence[Listing], *, at: datetime) -> None:
+def _close(connection: Connection, jobs: Sequence[Work], found: Sequence[Listing], *, at: datetime) -> None:
     """Take rows of wholes out of the books, or say that there is nothing; either way all of them is known now."""
     parts: dict[str, list[str]] = {job.part_id.interaction_id: [] for job in jobs}
     for each in found:
@@ -106,9 +103,9 @@ def _close(connection: Connection, jobs: Sequence[work_table.Work], found: Seque
     connection.execute(insert(events), rows)
 
 
-def _still_open(connection: Connection, jobs: Sequence[work_table.Work]) -> list[work_table.Work]:
+def _still_open(connection: Connection, jobs: Sequence[Work]) -> list[Work]:
     """Those that no other attempt has replaced meanwhile."""
-    ids = select(work.c.id).where(work.c.id.in_([job.id for job in jobs]), work.c.outcome.is_(None))
+    ids = select(work.c.id).where(work.c.id.in_([job.id for job in jobs]), OPEN)
     left = set(connection.execute(ids).scalars())
     return [job for job in jobs if job.id in left]
 
@@ -130,7 +127,7 @@ def _settled(connection: Connection, wholes: Mapping[str, Listing]) -> dict[str,
     }
 
 
-def _count(connection: Connection, jobs: Sequence[work_table.Work]) -> int:
+def _count(connection: Connection, jobs: Sequence[Work]) -> int:
     """Rows of these interactions in the run."""
     names = [job.part_id.interaction_id for job in jobs]
     mine = (work.c.run_id == jobs[0].run_id, work.c.interaction_id.in_(names))

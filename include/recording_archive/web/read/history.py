@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import work_table
+from recording_archive.archiving.work_rows import tally
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import runs
 from recording_archive.reports.reading import StoredReport, read_report
@@ -30,7 +30,7 @@ def read_run(archive: Archive, run_id: str) -> RunDetails | None:
     if row["report_key"]:
         return _details(row, read_report(archive.store, row["report_key"]), {})
     with archive.catalog.read() as connection:
-        return _details(row, None, work_table.tally(connection, run_id))
+        return _details(row, None, tally(connection, run_id))
 
 
 def _details(row: Mapping[str, Any], report: StoredReport | None, counts: dict[str, int]) -> RunDetails:
