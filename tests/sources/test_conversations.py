@@ -1,4 +1,4 @@
-"""Whole runs against the platform API, trap by trap: all available media are archived, the rest is reported with its reason."""
+"""Whole runs against the platform API, trap by trap: media are archived, or reported with the reason."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_what_was_deleted_is_no_orphan(start: Start, archive: Archive) -> None:
 
 
 def test_more_orphans_than_one_list_shows(start: Start, caplog: pytest.LogCaptureFixture) -> None:
-    """The service cuts the list off at 500; those with a conversation have another list, and a warning names the rest."""
+    """Orphans without a conversation are cut off at 500, with a warning; those with one have another list."""
     tasks = start("orphans")
     known, plain, _ = tasks.cloud.world.orphans
     many = [replace(plain, id=f"{plain.id[:-3]}{n:03}") for n in range(600)]
