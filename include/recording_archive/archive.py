@@ -1,11 +1,7 @@
-"""The main job as four use cases. Start reading here.
+"""The archive, opened: its root and the catalog that indexes it, checked to belong together.
 
-    discover   (below)       what the source lists becomes work rows, cut into batches
-    download   (fetching)    raw bytes into staging, hashed on the way; every row is staged or has an outcome
-    compress   (packing)     staged bytes into the archive: written, read back, published, recorded, only then dropped
-    report     (report)      the books are closed and the compliance report is written
-
-Each can be run again at any time, and by two runs at once: done work is found done.
+Root and catalog carry the same id. Every program opens both here, so an unmounted volume or a mistyped URL stops it
+before anything is written.
 """
 
 from __future__ import annotations
@@ -30,7 +26,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Archive:
-    """The archive's root and its catalog, known to belong together."""
+    """An open archive: root, catalog and staging area, with the settings and the clock its work goes by."""
 
     id: str
     store: Store
@@ -80,6 +76,6 @@ def _stranger(store: Store, in_store: str | None, in_catalog: str | None) -> str
 
 
 def require_root(archive: Archive) -> None:
-    """Raise StoreError when the root no longer is the archive: whatever was found there means nothing."""
+    """Raise StoreError when the root no longer is the archive, so that nothing read there counts."""
     if archive.store.identity() != archive.id:
         raise StoreError(f"{archive.store} no longer holds archive {archive.id}: is its volume still mounted?")

@@ -1,14 +1,23 @@
-"""What can go wrong, as one tree.
+"""Errors of the package: the base classes by which callers decide to retry, to go on or to stop.
 
     ArchiveError
     ├── TransientError        try again; may carry how long to wait
-    │   └── Stopped               told to stop; the rest is left for the next attempt
+    │   ├── Stopped               told to stop; the rest is left for the next attempt
+    │   ├── MalformedReplyError   (sources.replies) the reply is not what the API promises
+    │   └── ForgottenError        (sources.conversations.batches) the service has lost a batch
     ├── PermanentError        a retry cannot help; the message says what to do
-    │   └── RunError          concerns the whole run, not one recording
-    │       ├── ConfigurationError   a setting, connection or parameter is wrong
-    │       ├── AccessError          Genesys Cloud refuses the client (401, 403)
-    │       └── StoreError           the archive or staging cannot be written, or is not ours
-    └── FixityError           bytes are not what they should be
+    │   ├── RunError              concerns the whole run, not one recording
+    │   │   ├── ConfigurationError   a setting, connection or parameter is wrong
+    │   │   ├── AccessError          Genesys Cloud refuses the client (401, 403)
+    │   │   └── StoreError           the archive or staging cannot be written, or is not ours
+    │   ├── NotFoundError         (sources.replies) the API has no such object
+    │   ├── RejectedError         (sources.replies) the API does not take the request as it is
+    │   ├── JobError              (sources.conversations.jobs) a job ended without a result
+    │   └── AbsentError           (store.base) no such object or folder
+    ├── FixityError           bytes are not what they should be
+    └── BeyondRepairError     (fixity.replacement) a recording cannot be repaired here and now
+
+Those with a module in brackets are defined there, beside the code that raises and catches them.
 
 Adapters (HTTP, disk, database) translate at their border with ``raise … from``; nothing of a lower layer leaks.
 A message names the object and the remedy, and never holds a token or a query string.

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recording_archive.archive import Archive
-from recording_archive.archiving.report import CSV_COLUMNS
+from recording_archive.archiving.report_files import CSV_COLUMNS
 from recording_archive.web import wording
 from recording_archive.web.address import Address
 from recording_archive.web.pages import charts

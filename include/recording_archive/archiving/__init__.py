@@ -3,7 +3,7 @@
     discover                    what the source lists becomes work rows, cut into batches
     download                    the media of a batch, fetched into staging and hashed on the way
     compress                    staged bytes become objects of the archive, read back before they are published
-    report                      the run's books are closed, and the compliance report is written
+    report                      the run is closed (`totals`), and the compliance report is written (`report_files`)
 
 Each of them may run again at any time, and two runs may meet. Between them travels a batch number and nothing else.
 They share the work rows, one for each part of a run: `entering` opens them, `outcomes` writes what became of each,

@@ -124,12 +124,12 @@ runs = Table(
     tables,
     Column("run_id", Text, primary_key=True),
     Column("source", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # scheduled | backfill | asked
+    Column("kind", Text, nullable=False),  # scheduled | range | asked
     Column("range_start", UtcDateTime),
     Column("range_end", UtcDateTime),
     Column("started_at", UtcDateTime, nullable=False),
     Column("asked", Integer),  # set when the source was listed to its end
-    Column("problem", Text),  # what makes the run failed whatever its books say
+    Column("problem", Text),  # makes the run failed, whatever its totals
     Column("closed_at", UtcDateTime),
     Column("report_key", Text),
     Column("status", Text),
@@ -174,7 +174,7 @@ work = Table(
 )
 
 coverage = Table(
-    "coverage",  # ranges of time whose recordings are all in the books
+    "coverage",  # ranges of time whose recordings all have work rows
     tables,
     Column("id", _Serial, primary_key=True, autoincrement=True),
     Column("source", Text, nullable=False),
@@ -298,7 +298,7 @@ fixity_runs = Table(
     Column("planned", Integer),  # set when the plan is whole
     Column("facts", JSON, nullable=False),  # what its tasks found: swept, strays, ledger …
     Column("counts", JSON),  # of its readings, when it closed
-    Column("problem", Text),  # what makes the run failed whatever it read
+    Column("problem", Text),  # makes the run failed, whatever it read
     Column("closed_at", UtcDateTime),
     Column("report_key", Text),
     Column("status", Text),
