@@ -15,7 +15,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, inspect, select, text
 
-from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.events import record
 from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
 from recording_archive.catalog.tables import events, tables
 from recording_archive.errors import ConfigurationError, StoreError, TransientError

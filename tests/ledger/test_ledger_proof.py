@@ -21,7 +21,7 @@ from sqlalchemy import insert, update
 
 from recording_archive.archive import Archive
 from recording_archive.archiving.report import Summary
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import runs
 from recording_archive.cli import app
 from recording_archive.errors import ConfigurationError, StoreError

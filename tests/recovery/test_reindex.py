@@ -20,7 +20,8 @@ from genesys_sandbox import Fault, Sandbox
 from recording_archive.archive import Archive, open_archive
 from recording_archive.archiving.acknowledge import acknowledge
 from recording_archive.archiving.report import Summary
-from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import coverage, events, recordings, runs, segments
 from recording_archive.errors import PermanentError, StoreError
 from recording_archive.fixity.verify import verify

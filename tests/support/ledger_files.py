@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import segments
 from recording_archive.ledger import chain
 from recording_archive.ledger.proof import Flaw, Proof

@@ -22,7 +22,7 @@ from sqlalchemy import insert, select
 from genesys_sandbox.airflow import free_port
 from recording_archive import holds
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId, State
 from recording_archive.settings import Settings

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Row, insert, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import PartId, State
 from recording_archive.store import sidecar

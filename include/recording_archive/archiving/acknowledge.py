@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, and_, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import is_part
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import ConfigurationError

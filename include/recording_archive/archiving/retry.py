@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from recording_archive.archiving.work_rows import blank_row
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import NO_FAILURE, PAGE, is_part, part_of, same_part
 from recording_archive.catalog.tables import recordings, work
 from recording_archive.model import PartId, State

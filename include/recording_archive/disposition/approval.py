@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import holds, plans
 from recording_archive.disposition.plan_table import LAPSED, RETENTION, Plan, read_plan

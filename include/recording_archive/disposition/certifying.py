@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
 
 from recording_archive.archive import Archive, require_root
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import NO_FAILURE, among, is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings, work
 from recording_archive.disposition import certificate

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Row, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import dispositions, plans, recordings
 from recording_archive.disposition import plan_table, subject_hashes

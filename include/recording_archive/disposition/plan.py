@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Row, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import plans
 from recording_archive.disposition import plan_table

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, and_, null, select, update
 
 from recording_archive import holds
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import among, is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition.approval import executable

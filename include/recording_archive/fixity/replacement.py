@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from recording_archive.archive import Archive, require_root
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import ArchiveError

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import is_part, part_key, part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.fixity.examine import Flaws

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import hold_terms, holds
 from recording_archive.holds.criteria import Criteria
 from recording_archive.holds.documents import Hold, key_of, release_key_of

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from recording_archive.archiving import coverage
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import insert_missing, is_part
 from recording_archive.catalog.tables import recordings, runs
 from recording_archive.model import FAILURES, WHOLE, Outcome, PartId, State

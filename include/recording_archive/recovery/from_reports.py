@@ -8,7 +8,8 @@ from itertools import groupby
 
 from sqlalchemy import Connection
 
-from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.events import record
 from recording_archive.errors import ArchiveError, FixityError, RunError
 from recording_archive.recovery.event_history import vouched_files
 from recording_archive.recovery.from_compliance_reports import enter_archiving_run

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from recording_archive.catalog.database import Catalog, record
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import NO_FAILURE, is_part, part_of
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.disposition.certificate import certificate_key, listed_parts

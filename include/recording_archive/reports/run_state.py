@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
 
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.errors import ArchiveError, PermanentError, StoreError
 
 

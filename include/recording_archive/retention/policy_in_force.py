@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import events
 from recording_archive.errors import ConfigurationError, StoreError
 from recording_archive.ledger import sealing

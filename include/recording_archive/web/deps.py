@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection, select
 
 from recording_archive.archive import Archive, open_archive
-from recording_archive.catalog.database import record
+from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.errors import ArchiveError
 from recording_archive.model import PartId, is_safe_id

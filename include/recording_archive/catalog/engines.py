@@ -1,0 +1,100 @@
+"""Engines for SQLite and PostgreSQL, and database errors as errors of this package."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from recording_archive.errors import ConfigurationError, StoreError, TransientError
+
+BUSY_TIMEOUT_S = 60
+_REMEDIES = {  # no later try helps against these
+    sqlite3.SQLITE_FULL: "free space on its volume, then run again",
+    sqlite3.SQLITE_IOERR: "check the space on its volume, and the disk itself (dmesg, SMART)",
+    sqlite3.SQLITE_READONLY: "mount its volume writable, and give the user that runs Airflow write permission",
+    sqlite3.SQLITE_CANTOPEN: "is its volume mounted, and may the user that runs Airflow write there?",
+    sqlite3.SQLITE_CORRUPT: "restore it, or rebuild it with `recording-archive reindex`",
+    sqlite3.SQLITE_NOTADB: "restore it, or rebuild it with `recording-archive reindex`",
+}
+
+
+def open_engine(url: str) -> Engine:
+    """Make the engine for a URL; raise ConfigurationError when this installation cannot use it."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(parsed)
+        return create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigurationError(
+            f"RECORDING_ARCHIVE_CATALOG_URL is not a database URL this installation can use ({type(error).__name__}): "
+            "use sqlite:////path/catalog.db or postgresql://user:password@host/database"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"The driver of {masked(url)} is not installed: pip install {error.name}") from error
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Raise database errors as StoreError with a remedy, or as TransientError when a later try may succeed."""
+    try:
+        yield
+    except DBAPIError as error:
+        remedy = _REMEDIES.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)  # the low byte is the kind
+        if remedy is not None:
+            raise StoreError(f"Catalog {masked(url)}: {error.orig}: {remedy}") from error
+        if isinstance(error, OperationalError):
+            raise TransientError(f"Catalog {masked(url)} does not answer: {error.orig}") from error
+        raise
+
+
+def masked(url: str) -> str:
+    """Give a URL as messages may show it."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database:
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The catalog's folder {folder} cannot be created: {error.strerror}") from error
+    timeout = url.query.get("timeout", BUSY_TIMEOUT_S)  # in the URL as SQLAlchemy reads it, in seconds
+    engine = create_engine(url, connect_args={"timeout": float(str(timeout)), "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _configure(raw: Any, _record: object) -> None:
+        raw.isolation_level = None  # `_begin` says when a transaction begins
+        _switch_to_wal(raw, patience_s=float(str(timeout)))
+        raw.execute("PRAGMA synchronous=FULL")  # a committed row outlives a power cut: the staged file goes after it
+        raw.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        deferred = connection.get_execution_options().get("deferred")
+        connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _switch_to_wal(raw: sqlite3.Connection, patience_s: float) -> None:
+    """Turn on the write-ahead log. SQLite's own timeout does not wait for another connection that does just this."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # whatever the extended code says
+            if not busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
