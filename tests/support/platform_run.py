@@ -19,18 +19,7 @@ from recording_archive.model import PartId, Window
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.contracts import PLATFORM
 from recording_archive.sources.conversations import ConversationsSource
-from support.whole_run import (
-    DAY,
-    NIGHT,
-    SCHEDULED,
-    Ended,
-    Tasks,
-    at,
-    check_books,
-    media_sha256,
-    objects,
-    sidecar_of,
-)
+from support.whole_run import DAY, NIGHT, SCHEDULED, Ended, Tasks, at, check_books, media_sha256, objects, sidecar_of
 
 A_DAY = timedelta(days=1)
 PER_DAY = 20

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from genesys_sandbox import Fault
 from recording_archive.archive import Archive
 from recording_archive.model import Listing, PartId
@@ -78,6 +80,14 @@ def test_a_small_batch_is_polled_sooner(start: Start) -> None:
         list(tasks.source().resolve(wholes(tasks)))
         waits.append(clock.now)
     assert waits == [5.1, 15.0]
+
+
+@pytest.mark.parametrize("traps", ["zero_start", "changing_count", "changing_count,zero_start", "lost_batches"])
+def test_a_batch_is_done_when_it_says_so(start: Start, archive: Archive, traps: str) -> None:
+    """0 of 0, and as many as expected so far, are no end."""
+    tasks = start(traps, batch_polls=3)
+    ended = run(tasks, archive, "scheduled__0")
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
 
 
 def wholes(tasks: PlatformTasks) -> list[PartId]:
