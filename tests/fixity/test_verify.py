@@ -1,20 +1,17 @@
-"""Fixity: whatever rots in the archive is found and named, and nothing sound is called bad."""
+"""Verifying on request: whatever rots in the archive is found and named, and nothing sound is called bad."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.tables import events, recordings, work
+from recording_archive.catalog.tables import events, recordings
 from recording_archive.errors import PermanentError, StoreError
-from recording_archive.fixity.strays import find_strays
 from recording_archive.fixity.verify import Verified, count, verify
 from recording_archive.model import PartId
 from recording_archive.store import sidecar
@@ -203,35 +200,3 @@ def test_what_is_purged_while_it_is_read_is_not_called_bad(archived: Archive) ->
     results = list(verify(replace(archived, store=store)))
     assert len(results) == 5
     assert not bad(results)
-
-
-def test_stray_files_are_told_apart(archived: Archive) -> None:
-    """Only a sidecar without a row is an error; its object, a lone object, a copy and a foreign file are told of."""
-    root, (known, forgotten, *_) = archived.settings.root, all_rows(archived)
-    assert list(find_strays(archived)) == []
-    with archived.catalog.write() as connection:
-        connection.execute(recordings.delete().where(recordings.c.interaction_id == forgotten.interaction_id))
-    folder = (root / known.key).parent
-    (folder / "lone~lone~0.wav.gz").write_bytes(b"")
-    (folder / "notes.txt").write_bytes(b"")
-    shutil.copy(root / known.key, root / "recordings" / Path(known.key).name)
-    found = {Path(stray.key).name if stray.part else stray.key: stray for stray in find_strays(archived)}
-    missing = found.pop(Path(sidecar.beside(forgotten.key)).name)
-    assert missing.part == PartId(*forgotten[:3])
-    assert "reindex" in missing.problem
-    prefix = known.key.rpartition("/")[0]
-    assert {key: stray.problem.partition(":")[0] for key, stray in found.items()} == {
-        f"{prefix}/lone~lone~0.wav.gz": "object without sidecar",
-        f"{prefix}/notes.txt": "not a file of this archive",
-        f"recordings/{Path(known.key).name}": f"the catalog has this recording as {known.key}",
-    }
-
-
-def test_what_a_run_publishes_right_now_is_no_stray(archived: Archive) -> None:
-    """Between sidecar and catalog row lies a moment, in which the open work row vouches for the file."""
-    row = all_rows(archived)[0]
-    same = work.c.interaction_id == row.interaction_id
-    with archived.catalog.write() as connection:
-        connection.execute(recordings.delete().where(recordings.c.interaction_id == row.interaction_id))
-        connection.execute(update(work).where(same).values(outcome=None))
-    assert list(find_strays(archived)) == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from recording_archive.transfer.limits import TransferLimits
 from support.runner import Runner
 
 DUE, ALL = Scope(), Scope(everything=True)
+NOW = datetime(2027, 1, 1, 3, tzinfo=UTC)
 LIMITS = TransferLimits(attempts=1, free_space_reserve_bytes=0)
 
 
@@ -48,12 +50,12 @@ class Verifying:
         return write_report(archive, run_id)
 
     def read_all(self, archive: Archive, run_id: str, scope: Scope = DUE) -> None:
-        """What comes before the repair."""
+        """Plan a run and read all its batches."""
         for batch in reading.plan(archive, run_id, scope):
             reading.read_batch(archive, run_id, batch.number, stop=self.stop)
 
     def repair(self, archive: Archive, run_id: str) -> None:
-        """What `repair_recordings` does."""
+        """Repair as `repair_recordings` does."""
         origin = Origin(self.connect)
         repair(archive, run_id, origin, stop=self.stop, **self.limits)
         origin.close()
@@ -64,20 +66,33 @@ class Verifying:
         return Runner(self.cloud).source(), MediaClient(hosts, LIMITS, stop=self.stop)
 
 
+def at(archive: Archive, moment: datetime, **changes: Any) -> Archive:
+    """The archive with a clock that stands still, and other settings."""
+    return replace(archive, clock=lambda: moment, settings=archive.settings.model_copy(update=changes))
+
+
+def planned(archive: Archive, scope: Scope = DUE, run_id: str = "r") -> list[str]:
+    """The interactions that a run would read, in their order."""
+    reading.plan(archive, run_id, scope)
+    query = select(readings.c.interaction_id).where(readings.c.run_id == run_id).order_by(readings.c.id)
+    with archive.catalog.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def found(archive: Archive, run_id: str) -> dict[str | None, str | None]:
-    """What a run found, by interaction or, for strays, by key: of those rows that are still in its books."""
+    """The findings of a run that it keeps, by interaction or, for strays, by key."""
     with archive.catalog.read() as connection:
         rows = connection.execute(select(readings).where(readings.c.run_id == run_id)).all()
     return {row.interaction_id or row.key: row.outcome for row in rows}
 
 
 def document(archive: Archive, report: FixityReport) -> dict[str, Any]:
-    """A fixity report as it lies in the archive."""
+    """A fixity report as the archive has it."""
     return dict(json.loads(archive.store.read(report.report_key)))
 
 
 def kept(archive: Archive) -> dict[str, bytes]:
-    """What lies below ``rejected/``, by the key it had, without its date."""
+    """The files below ``rejected/``, by the key they had before."""
     return {key.split("/", 2)[2]: archive.store.read(key) for key in archive.store.list("rejected/")}
 
 

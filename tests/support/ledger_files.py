@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
-from recording_archive.catalog.tables import segments
+from recording_archive.catalog.tables import events, segments
 from recording_archive.ledger import chain
 from recording_archive.ledger.proof import Flaw, Proof
+from recording_archive.ledger.sealing import seal
 from recording_archive.model import PartId
 from recording_archive.store.base import LocalStore
 
@@ -44,14 +48,8 @@ def in_catalog(archive: Archive) -> dict[int, str]:
 
 
 def path_of(archive: Archive, number: int) -> Path:
-    """Where a segment lies."""
+    """The file of a segment."""
     return archive.settings.root / chain.segment_key(number)
-
-
-def rewrite(path: Path, content: bytes) -> None:
-    """Change a file that must not change."""
-    path.chmod(0o640)
-    path.write_bytes(content)
 
 
 def prove(root: Path, head: str | None = None, now: datetime | None = None) -> list[Flaw]:
@@ -67,3 +65,41 @@ def tampered(root: Path, head: str | None = None) -> list[str]:
 def documents(archive: Archive, prefix: str, ending: str = "") -> list[Path]:
     """The files below a folder with that ending."""
     return [archive.settings.root / key for key in archive.store.list(prefix) if key.endswith(ending)]
+
+
+def unsealed(archive: Archive) -> list[str]:
+    """The actors of all events that are not sealed."""
+    with archive.catalog.read() as connection:
+        return list(connection.execute(select(events.c.actor).where(events.c.segment.is_(None))).scalars())
+
+
+class Interposed(LocalStore):
+    """A store that does something else just before, or just after, it puts a document."""
+
+    def __init__(self, root: Path, *, before: Callable[[], object] = int, after: Callable[[], object] = int) -> None:
+        super().__init__(root)
+        self._before, self._after = [before], [after]
+
+    def put(self, key: str, content: bytes) -> bool:
+        """Put a document, with what comes between."""
+        while self._before:
+            self._before.pop()()
+        published = super().put(key, content)
+        while self._after:
+            self._after.pop()()
+        return published
+
+
+class Crash(BaseException):
+    """The end of a process: no code catches it."""
+
+
+def crash() -> None:
+    """End the process."""
+    raise Crash
+
+
+def crash_after_put(archive: Archive) -> None:
+    """Seal, and die between the archive and the catalog."""
+    with pytest.raises(Crash):
+        seal(replace(archive, store=Interposed(archive.settings.root, after=crash)))

@@ -1,4 +1,4 @@
-"""What retention and fixity did is known again after the catalog was lost, from their reports."""
+"""Plans and fixity runs of a lost catalog are known again from their reports."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import pytest
 from sqlalchemy import Table, select
 
 from genesys_sandbox import Fault, Sandbox
-from recording_archive.archive import Archive, open_archive
+from recording_archive.archive import Archive
 from recording_archive.catalog.tables import dispositions, fixity_runs, plans, readings
 from recording_archive.ledger import sealing
 from recording_archive.ledger.proof import Proof
 from recording_archive.recovery.reindex import reindex
-from recording_archive.recovery.result import Indexed, IndexResult
+from recording_archive.recovery.result import IndexResult
 from recording_archive.store.base import LocalStore
-from support.contents import all_rows, change, damage, flip, ids
+from support.contents import all_rows, damage, flip, ids
 from support.fixity_run import ALL, Verifying
+from support.rebuilding import rebuilt
 from support.retention_run import EXPIRED, at, enforce, hold, quarantined
 
 
@@ -29,15 +30,6 @@ def dump(archive: Archive, table: Table, *without: str) -> list[dict[str, Any]]:
     with archive.catalog.read() as connection:
         found = [dict(row) for row in connection.execute(select(table).order_by(*order)).mappings()]
     return [{name: value for name, value in row.items() if name not in {"id", *without}} for row in found]
-
-
-def rebuilt(archive: Archive) -> tuple[Archive, list[Indexed]]:
-    """The archive with a new catalog made from its files, and what was bad among them."""
-    archive.catalog.close()
-    for path in archive.settings.root.parent.glob("catalog.db*"):
-        path.unlink()
-    bad = [each for each in reindex(archive.settings) if each.result is IndexResult.BAD]
-    return open_archive(archive.settings), bad
 
 
 def tampered(archive: Archive) -> list[str]:
@@ -112,23 +104,3 @@ def test_a_report_that_a_crash_left_is_taken_up(archived: Archive, written: int)
     assert tampered(archive) == []
     assert [each.what for each in reindex(archive.settings) if each.result is IndexResult.ADDED] == []
     archive.catalog.close()
-
-
-def test_an_object_that_was_lost_stays_unverified(archived: Archive) -> None:
-    """However often the archive is indexed again, and whatever its events say of the days when it was there."""
-    sealing.seal(archived)
-    row = all_rows(archived)[0]
-    (archived.settings.root / row.key).unlink()
-    archive, bad = rebuilt(archived)
-    assert {each.key for each in bad} == {f"{row.key.removesuffix('.wav.gz')}.json"}
-    list(reindex(archive.settings))
-    assert [each.verified_ok for each in all_rows(archive)].count(False) == 1
-    archive.catalog.close()
-
-
-def test_a_deletion_under_way_is_no_damage(archived: Archive) -> None:
-    """Its object is gone and its sidecar is not: the next run of retention finishes that; nobody need worry."""
-    row = all_rows(archived)[0]
-    change(archived, row.interaction_id, deleting_at=EXPIRED, deletion={"action": "purge", "run": "retention__1"})
-    (archived.settings.root / row.key).unlink()
-    assert [each for each in reindex(archived.settings) if each.result is IndexResult.BAD] == []

@@ -1,0 +1,94 @@
+"""The command `verify-ledger`: an archive is proved by its folder alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recording_archive.archive import Archive
+from recording_archive.cli import app
+from recording_archive.ledger.chain import newest
+from recording_archive.settings import Settings, read_settings
+from recording_archive.store.base import LocalStore
+from support.contents import overwrite
+from support.ledger_files import documents
+
+PROGRAM = Path(__file__).parents[1] / "programs" / "verify_ledger_alone.py"
+
+
+class TestCommand:
+    """`verify-ledger` by the folder alone."""
+
+    def call(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            app.main(["verify-ledger", *arguments])
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    def test_an_intact_archive_ends_with_0(self, archived: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+        """What was read is counted, and the head told."""
+        head = newest(archived.store)
+        code, out = self.call(capsys, str(archived.settings.root))
+        assert code == 0
+        assert out.splitlines() == [
+            "intact: 2 segments, 13 events, 10 documents; 0 documents not sealed yet",
+            f"head {head}",
+        ]
+        code, out = self.call(capsys, str(archived.settings.root), "--head", str(head), "--json")
+        assert code == 0
+        assert json.loads(out) == {
+            "intact": True,
+            "head": str(head),
+            "segments": 2,
+            "events": 13,
+            "documents": 10,
+            "tamperedCount": 0,
+            "warningCount": 0,
+            "tampered": [],
+            "warnings": [],
+        }
+
+    def test_tampering_ends_with_1(self, archived: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+        """The place is named in both forms."""
+        path = documents(archived, "recordings/", ".json")[0]
+        overwrite(path, b"{}")
+        key = str(path.relative_to(archived.settings.root))
+        code, out = self.call(capsys, str(archived.settings.root))
+        assert code == 1
+        assert out.startswith(f"tampered: {key}: was changed")
+        assert "tampered with in 1 places" in out
+        code, out = self.call(capsys, str(archived.settings.root), "--json")
+        assert code == 1
+        assert [each["place"] for each in json.loads(out)["tampered"]] == [key]
+        assert self.call(capsys, str(archived.settings.root), "--head", "0" * 64)[0] == 1
+
+    def test_what_cannot_be_done_ends_with_2(self, archived: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+        """No archive there, or no head."""
+        assert self.call(capsys, str(archived.settings.root.parent))[0] == 2
+        assert self.call(capsys, str(archived.settings.root), "--head", "42")[0] == 2
+
+    def test_the_root_of_the_settings_is_the_default(
+        self, archived: Archive, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where settings name an archive it need not be named again."""
+        monkeypatch.setenv("RECORDING_ARCHIVE_URL", str(archived.settings.root))
+        read_settings.cache_clear()
+        assert self.call(capsys)[0] == 0
+        read_settings.cache_clear()
+
+    def test_a_copy_of_the_folder_is_enough(self, archived: Archive, settings: Settings, tmp_path: Path) -> None:
+        """Neither Airflow nor the catalog nor settings are read, and nothing slow is imported."""
+        copy = tmp_path / "copy"
+        shutil.copytree(settings.root, copy)
+        assert archived
+        environment = {"PATH": "/usr/bin:/bin", "RECORDING_ARCHIVE_TIMEZONE": "no such zone"}
+        shown = subprocess.run(
+            [sys.executable, PROGRAM, copy], capture_output=True, text=True, check=True, env=environment
+        )
+        assert shown.stdout.startswith("intact")
+        assert not {"airflow", "sqlalchemy", "recording_archive.settings"} & set(shown.stdout.split())
+        assert newest(LocalStore(copy)) == newest(archived.store)
