@@ -43,7 +43,7 @@ def test_migrations_lead_to_the_tables_of_the_code(url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         config = Config()
-        config.set_main_option("script_location", str(resources.files("recording_archive") / "migrations"))
+        config.set_main_option("script_location", str(resources.files("recording_archive") / "catalog" / "migrations"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})

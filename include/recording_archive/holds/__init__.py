@@ -1,13 +1,13 @@
-"""Legal holds: what must stay, whatever its age, until someone lets it go. Start reading here.
+"""Legal holds: the recordings that must be kept whatever their age, until a person releases the hold.
 
-    create, release, read, find   (lives)      the life of a hold; its documents are in the archive first
-    Criteria                      (criteria)   what a hold asks for, and when a recording matches
-    holding                       (matching)   who holds these few recordings
-    Matcher                       (matcher)    who holds each recording of the archive
+    create, release, read, find   (lifecycle)  the life of a hold; its documents are written to the archive first
+    Criteria                      (criteria)   the values a hold asks for, and when a recording matches
+    holding                       (lookup)     the holds of a few recordings
+    Matcher                       (matcher)    the holds of each recording of the archive
     effect                        (effect)     what a hold does now, counted
 
-A hold is a query, so it covers recordings that arrive later; nothing is marked. `documents` has the form of its two
-documents, `rows` its rows in the catalog, `spans` which of many holds cover a date.
+A hold is a query, so it covers recordings that arrive later; nothing is marked. `documents` defines the form of its two
+documents, `rows` its rows in the catalog, `date_index` finds which of many holds cover a date.
 """
 
 from recording_archive.holds.criteria import COLUMNS, MOST_VALUES, Criteria

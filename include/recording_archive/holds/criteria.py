@@ -1,4 +1,4 @@
-"""What a hold asks for: values of a field are alternatives, all fields that are given must match, dates are half-open.
+"""The criteria of a hold: values of a field are alternatives, all given fields must match, dates are half-open.
 
 A recording is compared with a hold field by field; a field is one or two columns:
 
@@ -42,7 +42,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """What a hold asks for, as it was given; ``start`` and ``end`` are aware, None without a limit."""
+    """The criteria of a hold as they were given; ``start`` and ``end`` are aware, None without a limit."""
 
     interaction_ids: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Criteria:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """As documents, catalog and REST have it."""
+        """Return the form that documents, catalog and REST share."""
         return {
             "interactionIds": list(self.interaction_ids),
             "agents": list(self.agents),
@@ -80,7 +80,7 @@ class Criteria:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Criteria:
-        """What `to_json` made; raise ValueError, KeyError or TypeError for anything else."""
+        """Read what `to_json` made; raise ValueError, KeyError or TypeError for anything else."""
         return cls(
             _texts(told["interactionIds"]),
             _texts(told["agents"]),
@@ -92,7 +92,7 @@ class Criteria:
 
 
 def checked(criteria: Criteria) -> Criteria:
-    """The same without blanks around its values, and none twice; raise ConfigurationError when no hold can be of it."""
+    """Strip and deduplicate the values; raise ConfigurationError when they cannot make a hold."""
     found = Criteria(
         _checked_values("id", criteria.interaction_ids),
         _checked_values("agent", criteria.agents),
@@ -109,7 +109,7 @@ def checked(criteria: Criteria) -> Criteria:
 
 
 def spelling_of(field: str) -> Callable[[str], str]:
-    """What makes texts of a field comparable: those of equal spelling are the same to a hold."""
+    """Return the function that makes texts of a field comparable: equal results mean the same value."""
     return _SPELLINGS.get(field, folded)
 
 
@@ -123,7 +123,7 @@ _SPELLINGS: Mapping[str, Callable[[str], str]] = {"interactionIds": str, "number
 
 
 def is_storable(text: str) -> bool:
-    """Whether every database and document can hold it: no NUL, and no half of a character (an undecoded argument)."""
+    """Tell if every database and document can hold a text: no NUL, no half of a character (an undecoded argument)."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -1,4 +1,4 @@
-"""Which of many holds cover a date, answered in the time of one look-up, at most ten of them."""
+"""An index of holds by date: at most ten holds that cover a date, found by one look-up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DateSpan:
     end: datetime | None
 
     def at(self, date: datetime | None) -> Covering:
-        """Whether it covers a date."""
+        """Tell if the hold covers a date."""
         if date is None:
             return Covering((), (self.hold_id,)) if self.limited else Covering((self.hold_id,))
         inside = (self.start is None or self.start <= date) and (self.end is None or date < self.end)
@@ -41,7 +41,7 @@ class DateSpan:
 
     @property
     def limited(self) -> bool:
-        """Whether there is a date that it does not cover."""
+        """Tell if there is a date that the hold does not cover."""
         return self.start is not None or self.end is not None
 
 
@@ -53,7 +53,7 @@ class Spans:
         self._covering: list[Covering] = []
 
     def at(self, date: datetime | None) -> Covering:
-        """Those that cover a date; where they are more than ten, the ten that last the longest."""
+        """Return the holds that cover a date; of more than ten, the ten that last the longest."""
         if date is None:
             return Covering(
                 tuple(span.hold_id for span in self._spans if not span.limited)[:MOST_NAMED],

@@ -46,14 +46,14 @@ def release_key_of(hold_id: str) -> str:
 
 
 def read_key(key: str) -> tuple[str, bool]:
-    """Which hold a key below the folder belongs to, and whether it ends it; raise PermanentError for any other file."""
+    """Read the hold's id from a key, and if the key is a release; raise PermanentError for any other file."""
     if found := _KEY.fullmatch(key):
         return found[1], found[2] is not None
     raise PermanentError(f"{key} is no document of a hold: find out who put it there")
 
 
 def is_hold_id(text: str) -> bool:
-    """Whether a hold may be called so."""
+    """Tell if a text can be the id of a hold."""
     return _ID.fullmatch(text) is not None
 
 

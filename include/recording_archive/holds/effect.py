@@ -1,4 +1,4 @@
-"""What a hold does now, counted in the catalog through the indexes of a search."""
+"""The effect of a hold now, counted in the catalog through the indexes of a search."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KIND = case((_GONE, "gone"), (_STORED, "stored"), else_="expected")  # CASE als
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How many archived recordings are held, how many possibly, and how many it would have held are gone.
+    """Counts of archived recordings that are held and possibly held, and of matching ones that are gone.
 
     ``examples`` are some of the held, then of the possibly held.
     """
@@ -37,7 +37,7 @@ class Effect:
 
 
 def effect(archive: Archive, hold: Hold) -> Effect:
-    """What a hold holds, or would hold if it were made or not released.
+    """Count what a hold holds, or would hold if it were made or not released.
 
     Numbers are looked up as sources spell them: one with blanks inside is held all the same, but not counted here.
     """
@@ -92,7 +92,7 @@ def _is_one_of(connection: Connection, field: str, values: Iterable[str]) -> Col
 
 
 def _may_lack(field: str) -> ColumnElement[bool]:
-    """That a column is empty. Where none can be it is not asked: SQLite would then read all rows."""
+    """Match an empty column. Where no row is empty this is not asked: SQLite would then read all rows."""
     columns = [_c[name] for name in COLUMNS[field] if _c[name].nullable]
     if not columns:
         return false()

@@ -1,4 +1,4 @@
-"""Which holds hold some recordings: the catalog is asked for those that may, and a `Matcher` of these tells."""
+"""The holds of a few recordings: the catalog finds those that may match, and a `Matcher` of these decides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recording_archive.model import PartId
 
 
 def holding(connection: Connection, rows: Sequence[Any]) -> dict[PartId, Holding]:
-    """Who holds each of some rows of `recordings`, at this moment, as the connection sees it.
+    """Find the holds of each of some rows of `recordings`, as the connection sees them now.
 
     Reads the holds that these rows may meet, and no others. To judge the whole archive, make one `Matcher`.
     """

@@ -1,4 +1,4 @@
-"""Which holds hold a recording: a million recordings against a hundred thousand holds in a minute.
+"""The holds of many recordings: a million recordings against a hundred thousand holds in a minute.
 
 Holds are grouped by the fields they ask for. A recording that has all its columns is looked up once in each group, by
 its own values of the group's fields. For each field that it may lack (see `criteria`) the group is looked up once more
@@ -69,11 +69,11 @@ class Matcher:
         self._shared: dict[tuple[Any, ...], _Shared] = {}
 
     def of(self, rows: Sequence[Any]) -> dict[PartId, Holding]:
-        """Who holds each of the rows of `recordings`, which are all of one query."""
+        """Find the holds of each row of `recordings`; the rows are all of one query."""
         return {part_of(row): held for row, held in zip(rows, self.each(rows), strict=True)}
 
     def each(self, rows: Sequence[Any], *, enough: int = MOST_NAMED) -> list[Holding]:
-        """The same in the order of the rows.
+        """Find the holds of each row, in the order of the rows.
 
         Once ``enough`` are known to hold a row, no more are looked for: who only asks whether it is held needs one.
         """
@@ -94,7 +94,7 @@ class Matcher:
         return _judge(sure, perhaps, date, enough) if sure or perhaps else _NO_HOLDING
 
     def _share(self, key: tuple[Any, ...], row: Any) -> _Shared:
-        """What is the same for all recordings that have these names, and may lack the same."""
+        """Find what is equal for all recordings that have these names and may lack the same fields."""
         values, lacking = traits(row)
         if lacking not in self._lookups:
             self._lookups[lacking] = _Lookup(list(self._tables_for(lacking)))
@@ -117,7 +117,7 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What recordings of one agent and queue have in common: most holds ask for no more than these, and a date.
+    """The part of a match that recordings of one agent and queue share: most holds ask for no more, and a date.
 
     A contact centre has thousands of such pairs in millions of recordings.
     """
@@ -135,7 +135,7 @@ class _Lookup:
         self.first = frozenset(value for table, _ in tables if table.own for value in table.first)
 
     def meet(self, values: Values, *, own: bool, whole: bool) -> Iterator[_Look]:
-        """Who covers a date of those that ask for these values; ``whole``: in all their fields; ``own``: see `_OWN`."""
+        """Find holds that cover a date and ask for these; ``whole``: in all their fields; ``own``: see `_OWN`."""
         for table, is_whole in self._tables:
             if table.own is own and is_whole is whole:
                 yield from table.meet(values)
@@ -167,7 +167,7 @@ class _Table:
         self.first = frozenset((*(key[0] for key in keyed if key), *self._wide))
 
     def meet(self, values: Values) -> Iterator[_Look]:
-        """Who covers a date of the holds that ask for some of these values in each field kept."""
+        """Find the holds that cover a date and ask for some of these values in each field kept."""
         for key in product(*(values[field] for field in self._kept)):
             if (spans := self._keyed.get(key)) is not None:
                 yield spans.at
@@ -178,7 +178,7 @@ class _Table:
 
 
 def traits(row: Any) -> tuple[Values, tuple[str, ...]]:
-    """What a recording has to be compared with in each field, and which fields it may lack."""
+    """The values of a recording in each field, and the fields that it may lack."""
     values: dict[str, Collection[str]] = {}
     lacking = []
     for field, columns in COLUMNS.items():
@@ -204,14 +204,14 @@ _NO_HOLDING = Holding()
 
 
 def _reader(row: Any) -> Callable[[Any], tuple[Any, ...]]:
-    """What reads `_COLUMNS` of rows like this one; by their places where it can, which takes a tenth of the time."""
+    """Return a reader of `_COLUMNS` for rows like this one; by position where it can, in a tenth of the time."""
     if isinstance(row, Row):
         return itemgetter(*map(row._fields.index, _COLUMNS))
     return attrgetter(*_COLUMNS)
 
 
 def _judge(sure: Iterable[_Look], perhaps: Iterable[_Look], date: datetime | None, enough: int) -> Holding:
-    """Who holds a recording of that date, of the holds that match in all fields, or but for fields that it may lack."""
+    """Find the holds of that date that match in all fields, or in all but those that the recording may lack."""
     held: list[str] = []
     possibly: list[str] = []
     for look in sure:

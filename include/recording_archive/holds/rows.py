@@ -86,7 +86,7 @@ def listed(connection: Connection, values: Iterable[str]) -> Select[Any]:
 
 
 def overlaps(first: datetime | None, last: datetime | None) -> list[ColumnElement[bool]]:
-    """That a hold's dates meet those from ``first`` to ``last``, both included; without them, no condition."""
+    """Match holds whose dates meet those from ``first`` to ``last``, both included; without them, no condition."""
     if first is None or last is None:
         return []
     begun = or_(holds.c.start.is_(None), holds.c.start <= last)
