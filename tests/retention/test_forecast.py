@@ -7,29 +7,24 @@ import random
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.disposition import quarantine
 from recording_archive.holds import Criteria, create, holding
 from recording_archive.model import PartId, State
-from recording_archive.retention import forecast as module
 from recording_archive.retention.forecast import forecast
 from recording_archive.retention.forecast_figures import Amount, Forecast, Outlook, total
 from recording_archive.retention.policy_in_force import adopt, read_policy
 from recording_archive.retention.rules import Action, Kept, Policy, judge
-from recording_archive.settings import Settings
-from support.commands import Command, run_command
+from support.catalog_rows import AS_OF, archived_row, fill
 from support.retention_run import EXPIRED, enforce
 from support.retention_run import at as at_moment
 
-AS_OF = datetime(2026, 11, 23, 9, 30, 0, 500_000, tzinfo=UTC)
 DAY = timedelta(days=1)
 LONGER = read_policy(b"name: longer\ndefaultDays: 200\n", "longer.yaml")
 RULES = read_policy(
@@ -43,32 +38,6 @@ rules:
 """,
     "rules.yaml",
 )
-
-
-def row(number: int, date: datetime | None, **columns: Any) -> dict[str, Any]:
-    """An archived recording of that date; ``number`` makes its id, and its size."""
-    name = f"call-{number}"
-    values = {"interaction_id": name, "recording_id": name, "part": 0, "state": State.ARCHIVED, "verified_ok": True}
-    names = (
-        "agent_id",
-        "agent_name",
-        "queue_id",
-        "queue_name",
-        "direction",
-        "media_type",
-        "ani",
-        "dnis",
-        "quarantined_at",
-    )
-    plain = dict.fromkeys(names)
-    return {**values, **plain, "interaction_date": date, "stored_bytes": number + 1, **columns}
-
-
-def fill(archive: Archive, *rows: dict[str, Any]) -> Archive:
-    """The archive with these recordings in its catalog, its clock standing at `AS_OF`."""
-    with archive.catalog.write() as connection:
-        connection.execute(insert(recordings), list(rows))
-    return replace(archive, clock=lambda: AS_OF)
 
 
 def everything(outlook: Outlook) -> Amount:
@@ -109,7 +78,7 @@ def at_random(number: int) -> list[dict[str, Any]]:
             "quarantined_at": quarantined,
             "verified_ok": dice.choice([True, True, True, False, None]),
         }
-        rows.append(row(each, dice.choice([when] * 20 + [None]), **columns, **facts))
+        rows.append(archived_row(each, dice.choice([when] * 20 + [None]), **columns, **facts))
     return rows
 
 
@@ -154,16 +123,12 @@ def hold(archive: Archive, **criteria: Any) -> None:
 
 
 @pytest.mark.parametrize("most_asked", [0, 10**6])
-def test_it_counts_what_the_rules_say_one_by_one(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch, most_asked: int
-) -> None:
+def test_it_counts_what_the_rules_say_one_by_one(archive: Archive, most_asked: int) -> None:
     """Under both policies, with holds, in every place and month: the same as judging each recording."""
-    monkeypatch.setattr(module, "PAGE", 50)  # so that 1,500 rows have many
-    monkeypatch.setattr(module, "_MOST_ASKED", most_asked)
     filled = fill(archive, *at_random(1500))
     hold(filled, agents=("bob",), start=AS_OF - 95 * DAY)
     hold(filled, numbers=("+49 301",))
-    found = forecast(filled, RULES, months=3)
+    found = forecast(filled, RULES, months=3, page_size=50, most_asked=most_asked)
     assert found.proposed
     for outlook, policy in ((found.in_force, found.in_force.policy), (found.proposed, RULES)):
         told = counted_one_by_one(filled, policy, "2027-01")
@@ -193,11 +158,11 @@ def test_it_is_exact_to_the_microsecond(archive: Archive) -> None:
     expired = AS_OF - 90 * DAY
     filled = fill(
         archive,
-        row(1, expired),
-        row(2, expired - timedelta(microseconds=1)),
-        row(3, expired + timedelta(microseconds=1)),
-        row(4, expired.replace(hour=0, minute=0, second=0, microsecond=0)),
-        row(5, expired.replace(hour=23)),
+        archived_row(1, expired),
+        archived_row(2, expired - timedelta(microseconds=1)),
+        archived_row(3, expired + timedelta(microseconds=1)),
+        archived_row(4, expired.replace(hour=0, minute=0, second=0, microsecond=0)),
+        archived_row(5, expired.replace(hour=23)),
     )
     outlook = forecast(filled).in_force
     assert outlook.due == {"default": Amount(3, 2 + 3 + 5)}
@@ -209,7 +174,7 @@ def test_it_is_exact_to_the_microsecond(archive: Archive) -> None:
 def test_months_begin_at_midnight_in_utc(archive: Archive) -> None:
     """Whatever the zone of the archive's days, and that of the moment asked about."""
     start = datetime(2026, 12, 1, tzinfo=UTC) - 90 * DAY
-    filled = fill(archive, row(1, start), row(2, start - timedelta(seconds=1)))
+    filled = fill(archive, archived_row(1, start), archived_row(2, start - timedelta(seconds=1)))
     filled = replace(filled, settings=filled.settings.model_copy(update={"timezone": "Pacific/Auckland"}))
     eve = datetime(2026, 11, 30, 20, tzinfo=UTC)  # the first of December in Auckland
     for zone in (UTC, filled.settings.zone):
@@ -224,9 +189,9 @@ def test_what_expires_after_the_months_is_not_lost(archive: Archive) -> None:
     """The last month is whole; a date that was made up in the year 9999 breaks nothing."""
     filled = fill(
         archive,
-        row(1, datetime(2026, 12, 31, 23, 59, tzinfo=UTC) - 90 * DAY),
-        row(2, datetime(2027, 1, 1, tzinfo=UTC) - 90 * DAY),
-        row(3, datetime(9999, 12, 31, tzinfo=UTC)),
+        archived_row(1, datetime(2026, 12, 31, 23, 59, tzinfo=UTC) - 90 * DAY),
+        archived_row(2, datetime(2027, 1, 1, tzinfo=UTC) - 90 * DAY),
+        archived_row(3, datetime(9999, 12, 31, tzinfo=UTC)),
     )
     outlook = forecast(filled, months=2).in_force
     assert months(outlook) == {"2026-12": {"default": 1}}
@@ -235,7 +200,9 @@ def test_what_expires_after_the_months_is_not_lost(archive: Archive) -> None:
 
 def test_holds_count_where_something_has_expired(archive: Archive) -> None:
     """Held now is what would go now but for its hold; what expires later is counted whether it is held or not."""
-    filled = fill(archive, row(1, AS_OF - 91 * DAY, agent_id="ann", agent_name="Ann"), row(2, AS_OF - 89 * DAY))
+    filled = fill(
+        archive, archived_row(1, AS_OF - 91 * DAY, agent_id="ann", agent_name="Ann"), archived_row(2, AS_OF - 89 * DAY)
+    )
     hold(filled, start=AS_OF - 1000 * DAY)
     found = forecast(filled, LONGER)
     assert found.proposed
@@ -249,10 +216,10 @@ def test_a_proposed_policy_is_compared_before_it_is_used(archive: Archive) -> No
     """What goes at once by it alone, and what it spares; nothing is written, and no policy is kept."""
     filled = fill(
         archive,
-        row(1, AS_OF - 50 * DAY),
-        row(2, AS_OF - 95 * DAY, queue_name="Trading"),
-        row(3, AS_OF - 95 * DAY),
-        row(4, AS_OF - 95 * DAY, state=State.QUARANTINED, quarantined_at=AS_OF, queue_name="trading"),
+        archived_row(1, AS_OF - 50 * DAY),
+        archived_row(2, AS_OF - 95 * DAY, queue_name="Trading"),
+        archived_row(3, AS_OF - 95 * DAY),
+        archived_row(4, AS_OF - 95 * DAY, state=State.QUARANTINED, quarantined_at=AS_OF, queue_name="trading"),
     )
     before = list(filled.store.list(""))
     found = forecast(filled, RULES)
@@ -293,7 +260,7 @@ def test_an_empty_archive_has_an_empty_forecast(archive: Archive) -> None:
 
 def test_it_looks_back_before_the_beginning_of_time(archive: Archive) -> None:
     """A moment so early that nothing can have expired is answered all the same."""
-    filled = fill(archive, row(1, AS_OF))
+    filled = fill(archive, archived_row(1, AS_OF))
     hold(filled, agents=("ann",))
     outlook = forecast(filled, as_of=datetime(1, 1, 20, tzinfo=UTC)).in_force
     assert outlook.beyond == {"default": Amount(1, 2)}
@@ -301,7 +268,7 @@ def test_it_looks_back_before_the_beginning_of_time(archive: Archive) -> None:
 
 def test_json_has_every_amount(archive: Archive) -> None:
     """What programs read has numbers and bytes of each place, month and rule."""
-    filled = fill(archive, row(1, AS_OF - 91 * DAY), row(2, AS_OF - 80 * DAY), row(3, None))
+    filled = fill(archive, archived_row(1, AS_OF - 91 * DAY), archived_row(2, AS_OF - 80 * DAY), archived_row(3, None))
     told = json.loads(json.dumps(forecast(filled, LONGER, months=1).to_json()))
     assert set(told) == {"asOf", "quarantineDays", "inForce", "proposed", "sooner", "spared"}
     assert told["asOf"] == AS_OF.isoformat()
@@ -316,62 +283,3 @@ def test_json_has_every_amount(archive: Archive) -> None:
     assert told["proposed"]["policy"]["defaultDays"] == 200
     assert told["spared"] == {"recordings": 1, "storedBytes": 2}
     assert set(forecast(filled).to_json()) == {"asOf", "quarantineDays", "inForce"}
-
-
-class TestCommand:
-    """`recording-archive retention forecast`."""
-
-    @pytest.fixture
-    def command(self, configured: Settings, capsys: pytest.CaptureFixture[str]) -> Command:  # noqa: ARG002 - in the environment
-        """Run ``recording-archive retention forecast …`` in this process."""
-        return partial(run_command, capsys, "retention", "forecast")
-
-    def test_it_prints_when_what_expires(self, command: Command, archive: Archive) -> None:
-        """By rule; times at which nothing expires are left out, and so is what keeps nothing."""
-        long_ago, ahead = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-        fill(archive, row(1, long_ago), row(2, long_ago, verified_ok=False), row(3, ahead))
-        code, out, err = command()
-        lines = out.splitlines()
-        assert (code, err) == (0, "")
-        assert lines[0].startswith("Policy default (default:90), as of 20")
-        assert lines[1:] == [
-            "Expires",
-            "  when\trule\trecordings\tbytes",
-            "  at once\tdefault\t1\t2",
-            "  later\tdefault\t1\t4",
-            "Besides",
-            "  why\trecordings\tbytes",
-            "  expired, not found intact\t1\t3",
-            "What has expired goes into quarantine, and is purged after 14 days there",
-        ]
-        assert json.loads(command("--json", "--months", "3")[1])["inForce"]["due"]["recordings"] == 1
-
-    def test_it_prints_the_difference(self, command: Command, archive: Archive, tmp_path: Path) -> None:
-        """Before, after and how much more or less, in numbers and bytes; and what goes at once."""
-        days = (datetime.now(UTC) - datetime(2020, 1, 1, tzinfo=UTC)).days
-        fill(archive, row(1, datetime(2020, 1, 1, tzinfo=UTC)), row(2, datetime.now(UTC) - 3000 * DAY))
-        path = tmp_path / "p.yaml"
-        path.write_text(f"name: p\ndefaultDays: {days + 200}\nrules:\n- {{name: x, days: 1, queues: [Typo]}}\n")
-        code, out, err = command("--policy", str(path), "--months", "1")
-        assert (code, err) == (0, "")
-        assert [line for line in out.splitlines() if "\t" in line] == [
-            "  when\tin force\tproposed\tdifference",
-            "  at once\t2\t1\t-1",
-            "  later\t0\t1\t1",
-            "  when\tin force\tproposed\tdifference",
-            "  at once\t5\t3\t-2",
-            "  later\t0\t2\t2",
-        ]
-        assert "At once: 1 recordings, 3 bytes, of which 0 recordings, 0 bytes by this policy alone" in out
-        assert "Not any more: 1 recordings, 2 bytes that would go under the policy in force" in out
-        assert "Rule x governs nothing" in out
-
-    def test_a_wrong_policy_ends_with_2(self, command: Command, archive: Archive, tmp_path: Path) -> None:
-        """One line with the file's line, before anything is counted."""
-        assert archive
-        path = tmp_path / "p.yaml"
-        path.write_text("name: p\ndefaultDays: many\n")
-        code, out, err = command("--policy", str(path))
-        assert (code, out) == (2, "")
-        assert err.startswith(f"recording-archive: {path}, line 2: defaultDays must be a whole number")
-        assert command("--months", "0")[0] == 2

@@ -1,12 +1,13 @@
-"""How recordings leave the archive: plan, approval, quarantine, purge, certificate; and erasure.
+"""Disposition and erasure of recordings: plan, approval, quarantine, purge, certificate.
 
-    plan, plan_table, caps      what a run is about to do, written down before anybody agrees to it
-    approval, approval_question who must agree, and the question that this person is asked
+    plan, due, plan_table, caps the list of what a run will do, written down before anybody agrees to it
+    approval, approval_question the person who must agree, and the question to this person
     quarantine                  carry out a plan; restore takes a recording back
     recheck, deletion           judge once more in the transaction that acts; remove the bytes (nothing else may)
-    tombstone, certificate      the documents of a deletion
-    erasure, subject_hashes     everything of one person at once (GDPR, article 17)
-    report, request             what a run was asked for, and its report
+    tombstone, certificate      the documents of a deletion; certifying hands certificates out
+    erasure, erasure_subject    all recordings of one person at once (GDPR, article 17)
+    subject_hashes, personal    keyed hashes instead of personal data, and the data that goes
+    request, report             the parameters of a run, and its report (report_document)
 
 Only this room and `tasks` may import `deletion` (.importlinter): nothing else removes an archived object.
 """

@@ -1,4 +1,4 @@
-"""Who agrees to a plan, and which plans may be carried out."""
+"""Approval of plans by a second person, and the check that a plan may be carried out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recording_archive.ledger.segments import unknown_segments
 
 
 def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> None:
-    """Note that ``actor`` agrees to the plan of this hash; raise PermanentError when it cannot be agreed to."""
+    """Record that ``actor`` approves the plan with this hash; raise PermanentError when that is not possible."""
     at = archive.clock()
     with archive.catalog.write() as connection:
         plan = connection.execute(select(plans).where(plans.c.run_id == run_id).with_for_update()).one_or_none()
@@ -33,7 +33,7 @@ def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> N
 
 
 def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | None:
-    """The run's plan, None for a dry run; raise PermanentError when it may not be carried out."""
+    """Return the run's plan, None for a dry run; raise PermanentError when it may not be carried out."""
     plan = read_plan(archive, run_id)
     if plan is None or plan.sha256 is None or plan.kind != kind:
         raise PermanentError(f"Run {run_id} has no finished plan of kind {kind}: plan first")
@@ -49,7 +49,7 @@ def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | N
 
 
 def require_current(archive: Archive) -> None:
-    """Raise StoreError when the archive knows what the catalog does not: a hold may be among it."""
+    """Raise StoreError when the archive has ledger segments or holds that the catalog lacks."""
     if unknown := unknown_segments(archive):
         raise StoreError(
             f"{archive.store} has {len(unknown)} ledger segments that the catalog lacks (the first is {unknown[0]}): "
@@ -69,7 +69,7 @@ def require_current(archive: Archive) -> None:
 def _refusal(  # noqa: PLR0911 - one for each reason
     plan: Row[Any] | None, plan_sha256: str, actor: str, approving: Collection[str]
 ) -> str | None:
-    """Why ``actor`` cannot agree to the plan of this hash."""
+    """Say why ``actor`` cannot approve the plan with this hash."""
     if plan is None or plan.sha256 is None:
         return "it is not made yet"
     if plan.status is not None or plan.closed_at is not None:

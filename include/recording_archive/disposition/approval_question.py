@@ -1,4 +1,4 @@
-"""The question put to the person who must approve a plan: what goes, how much, by which rules, and its hash.
+"""The question to the person who must approve a plan: recordings, bytes, rules, and the hash of the plan.
 
 It is read from the catalog when it is put, so that it can only be about the plan that would be carried out.
 """
@@ -39,7 +39,7 @@ class Question:
 
 
 def question(archive: Archive, run_id: str, *, link: str | None = None) -> Question:
-    """The question about the plan of a run; ``link`` leads to the page that lists its recordings.
+    """Word the question about the plan of a run; ``link`` leads to the page that lists its recordings.
 
     Raise PermanentError for a plan that was refused already: a no is not asked again.
     """
@@ -90,7 +90,7 @@ def _amounts(plan: Plan) -> Iterator[str]:
 
 
 def _caps(plan: Plan) -> Iterator[str]:
-    """Why somebody is asked."""
+    """Say why approval is needed."""
     yield "It needs approval because of:"
     yield ""
     yield from (f"- {cap}" for cap in plan.caps)
@@ -98,7 +98,7 @@ def _caps(plan: Plan) -> Iterator[str]:
 
 
 def _by_rule(archive: Archive, plan: Plan) -> Iterator[str]:
-    """How many of them each rule lets go, the most first."""
+    """Count the recordings that each rule lets go, the most first."""
     rule, action, count = dispositions.c.rule, dispositions.c.action, func.count()
     mine = select(rule, action, count).where(dispositions.c.run_id == plan.run_id, rule.is_not(None))
     with archive.catalog.read() as connection:
@@ -121,6 +121,6 @@ def _look(plan: Plan, link: str | None) -> Iterator[str]:
 
 
 def _code(text: str | None) -> str:
-    """Text of others as it is, without a meaning in Markdown."""
+    """Show text that a user wrote, without any meaning in Markdown."""
     plain = re.sub(r"[`\s]+", " ", text or "").strip()
     return f"`{plain}`"

@@ -18,14 +18,14 @@ STORED = (State.ARCHIVED, State.QUARANTINED)
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Above either of them, for quarantines and for purges each, a person must approve."""
+    """Limits for quarantines and for purges each; above either of them a person must approve."""
 
     count: int
     size_bytes: int
 
 
 def read_limits(connection: Connection, settings: Settings, max_count: int | None, max_bytes: int | None) -> Caps:
-    """The limits of a run, which may only lower the configured ones; raise ConfigurationError otherwise."""
+    """Return the limits of a run, which may only lower the configured ones; raise ConfigurationError otherwise."""
     most_bytes = settings.max_delete_bytes
     if most_bytes is None:
         stored = select(func.coalesce(func.sum(recordings.c.stored_bytes), 0))
@@ -42,7 +42,7 @@ def read_limits(connection: Connection, settings: Settings, max_count: int | Non
 
 
 def exceeding(counts: Mapping[str, int], sizes: Mapping[str, int], limits: Caps) -> Iterator[str]:
-    """What exceeds which limit, a sentence each."""
+    """Yield a sentence for each limit that is exceeded."""
     for action in (Action.QUARANTINE, Action.PURGE):
         if counts[action] > limits.count:
             yield f"{action} of {counts[action]:,} recordings; up to {limits.count:,} need no approval"

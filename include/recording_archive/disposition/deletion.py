@@ -1,4 +1,4 @@
-"""How a part leaves the archive for good, in an order that survives a crash at any point.
+"""Delete parts for good, in an order that survives a crash at any point.
 
 intent written, in the transaction that checks hold, policy and hash (`recheck`)
 → object removed, in a transaction that checks the same once more
@@ -48,14 +48,14 @@ from recording_archive.store.sidecar import rejected_of
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000  # parts of one certificate
+CERTIFICATE_PARTS = 1000  # of one certificate at most
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A part that is to go, and why: ``facts`` are kept with the row, and told by tombstone and certificate.
+    """A part to delete, and why: ``facts`` are kept with the row, in the tombstone and in the certificate.
 
-    ``begun`` says that its intent is written, by an attempt that did not come to its end.
+    ``begun`` says that an unfinished attempt has written its intent.
     """
 
     part: PartId
@@ -64,7 +64,7 @@ class Deletion:
 
 
 def order_of(plan: Plan, row: Row[Any]) -> Deletion:
-    """What a row of a plan orders."""
+    """Make the deletion that a row of a plan orders."""
     facts = {
         "action": row.action,
         "run": plan.run_id,
@@ -82,7 +82,7 @@ def order_of(plan: Plan, row: Row[Any]) -> Deletion:
 
 @dataclass(frozen=True, slots=True)
 class _Removed:
-    """What became of a part's bytes: gone (``row`` as it was), kept, locked until a date; or nothing to do."""
+    """Result for a part's bytes: gone (``row`` as it was), kept, locked until a date; or nothing to do."""
 
     row: Row[Any] | None = None
     why: str | None = None
@@ -90,14 +90,20 @@ class _Removed:
 
 
 def carry_out(
-    archive: Archive, run_id: str, orders: Iterable[Deletion], recheck: Recheck, stop: threading.Event
+    archive: Archive,
+    run_id: str,
+    orders: Iterable[Deletion],
+    *,
+    recheck: Recheck,
+    stop: threading.Event,
+    certificate_parts: int = CERTIFICATE_PARTS,
 ) -> Counter[str]:
-    """Delete what is ordered, each part only if it may go; count what came of them. Stops between two parts.
+    """Delete what is ordered, each part only if it may go; count the outcomes. Stops between two parts.
 
-    What was deleted when this returns has its certificate. Raises only for what concerns all parts.
+    All parts deleted when this returns have their certificate. Raises only errors that concern all parts.
     """
     counts, rest = Counter[str](), iter(orders)
-    while not stop.is_set() and (batch := list(islice(rest, BATCH))):
+    while not stop.is_set() and (batch := list(islice(rest, certificate_parts))):
         number = new_number(archive.clock())
         gone: list[Gone] = []
         for order in batch:
@@ -113,7 +119,7 @@ def carry_out(
 def left_open(
     archive: Archive, run_id: str, *, only: Callable[[Row[Any]], bool] = lambda _: True
 ) -> Iterator[Deletion]:
-    """Deletions that were begun and did not come to their end, by whatever run; they become rows of this one.
+    """Yield unfinished deletions of all runs; they become rows of this run's plan.
 
     ``only`` chooses among them, by their rows of `recordings`.
     """
@@ -126,7 +132,7 @@ def left_open(
 
 
 def _delete(archive: Archive, run_id: str, order: Deletion, number: str, recheck: Recheck) -> tuple[str, Gone | None]:
-    """Delete one part; what goes wrong with it alone stays with it, and the next run takes it up."""
+    """Delete one part. An error of this part alone is its outcome, and the next run takes it up."""
     try:
         removed = _Removed(why=_intend(archive, order, number, recheck)) if not order.begun else _Removed()
         if removed.why is None:
@@ -149,7 +155,7 @@ def _delete(archive: Archive, run_id: str, order: Deletion, number: str, recheck
 
 
 def _intend(archive: Archive, order: Deletion, number: str, recheck: Recheck) -> str | None:
-    """Write the intent, or return why the part stays. One that another attempt has begun is gone on with."""
+    """Write the intent, or return why the part stays; continue with an intent of another attempt."""
     require_root(archive)
     with archive.catalog.write() as connection:
         row = lock_part(connection, order.part)
@@ -193,14 +199,14 @@ def _remove(archive: Archive, part: PartId, recheck: Recheck) -> _Removed:
 
 
 def _take_back(connection: Connection, row: Row[Any]) -> None:
-    """Let a part be what it was before its intent."""
+    """Restore the state of a part before its intent."""
     before = row.deletion.get("before") or {"state": row.state}
     values = {"state": before["state"], "deleting_at": None, "deletion": before.get("deletion") or null()}
     connection.execute(update(recordings).where(is_part(recordings, part_of(row))).values(**values))
 
 
 def _beside(archive: Archive, key: str) -> Iterator[str]:
-    """What goes after an object: bad bytes that a repair kept, its waveform, its sidecar."""
+    """Yield the keys to remove after an object: bad bytes that a repair kept, its waveform, its sidecar."""
     yield from rejected_of(archive.store, {key, sidecar.beside(key)})
     yield sidecar.peaks_beside(key)
     yield sidecar.beside(key)

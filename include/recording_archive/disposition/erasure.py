@@ -126,7 +126,7 @@ def erase_planned(archive: Archive, run_id: str, stop: threading.Event) -> int:
     if plan is None:
         return 0
     subject_hashes.read_key(archive.settings)
-    counts = carry_out(archive, run_id, _orders(archive, plan), Recheck(archive, None, plan.as_of), stop)
+    counts = carry_out(archive, run_id, _orders(archive, plan), recheck=Recheck(archive, None, plan.as_of), stop=stop)
     sealing.seal(archive)
     return counts[plan_table.DONE]
 

@@ -1,4 +1,4 @@
-"""Plans and their rows in the catalog: what each plan does with each part, and what came of it.
+"""Plans and their rows in the catalog: the action for each part, and its outcome.
 
 A row's outcome is None while it is to be done; then `done`, `kept` (with why), `pending` (its bytes are locked until a
 date, or its deletion is not finished) or `failed`. A plan's status is None while it may act, `lapsed` when a newer one
@@ -61,7 +61,7 @@ class Plan:
 
     @property
     def needs_approval(self) -> bool:
-        """Whether a person must agree before anything is done; a dry run does nothing to agree to."""
+        """Say if a person must approve first; a dry run does nothing that needs approval."""
         return bool(self.caps) and not self.dry_run
 
 
@@ -93,30 +93,30 @@ def lapse_others(connection: Connection, run_id: str) -> None:
 
 
 def abandon(connection: Connection, *where: Any, why: str) -> None:
-    """Close open rows: what they name stays."""
+    """Close open rows: their recordings stay."""
     still = update(dispositions).where(dispositions.c.outcome.is_(None), *where)
     connection.execute(still.values(outcome=KEPT, why=why))
 
 
 def add_rows(connection: Connection, run_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Enter rows of a plan; a part that the plan has already keeps its row."""
+    """Add rows to a plan; a part that the plan has already keeps its row."""
     insert_missing(connection, dispositions, [{"run_id": run_id, "outcome": None, "why": None, **row} for row in rows])
 
 
 def planned_row(row: Row[Any], action: str, rule: str | None, due_at: datetime | None) -> dict[str, Any]:
-    """What a plan notes of a row of `recordings`."""
+    """Make the row of a plan for a row of `recordings`."""
     names = (*PartId._fields, "interaction_date", "sha256", "stored_sha256", "stored_bytes")
     return {**{name: getattr(row, name) for name in names}, "action": str(action), "rule": rule, "due_at": due_at}
 
 
 def has_settled(connection: Connection, run_id: str) -> bool:
-    """Whether the run has done something already."""
+    """Say if the run has done something already."""
     done = select(dispositions.c.id).where(dispositions.c.run_id == run_id, dispositions.c.outcome.is_not(None))
     return connection.execute(done.limit(1)).first() is not None
 
 
 def settled(connection: Connection, run_id: str, interaction_ids: Iterable[str]) -> set[PartId]:
-    """Parts of these interactions with which the run has done something already."""
+    """Find the parts of these interactions with which the run has done something already."""
     same = (dispositions.c.run_id == run_id, dispositions.c.interaction_id.in_(set(interaction_ids)))
     columns = (dispositions.c[name] for name in PartId._fields)
     found = connection.execute(select(*columns).where(*same, dispositions.c.outcome.is_not(None)))
@@ -124,27 +124,27 @@ def settled(connection: Connection, run_id: str, interaction_ids: Iterable[str])
 
 
 def rows_of(archive: Archive, run_id: str, *where: Any, size: int = PAGE) -> Iterator[Sequence[Row[Any]]]:
-    """The rows of a plan in its order, a page at a time, so that the caller may change them on the way."""
+    """Yield the rows of a plan in its order, a page at a time, so that the caller may change them on the way."""
     query = select(dispositions).where(dispositions.c.run_id == run_id, *where)
     yield from pages(archive.catalog, query, dispositions.c.id, size=size)
 
 
 def to_do(archive: Archive, run_id: str, *actions: str, size: int = PAGE) -> Iterator[Sequence[Row[Any]]]:
-    """The rows that are still to be done, of some actions."""
+    """Yield pages of the open rows with one of these actions."""
     yield from rows_of(archive, run_id, dispositions.c.outcome.is_(None), dispositions.c.action.in_(actions), size=size)
 
 
 def note_outcome(
     connection: Connection, run_id: str, part: PartId, outcome: str, why: str | None = None, **more: Any
 ) -> None:
-    """Write down what came of a part in a run, unless another attempt has done it meanwhile."""
+    """Record the outcome of a part in a run, unless another attempt has done it meanwhile."""
     still = or_(dispositions.c.outcome.is_(None), dispositions.c.outcome != DONE)
     mine = update(dispositions).where(dispositions.c.run_id == run_id, is_part(dispositions, part), still)
     connection.execute(mine.values(outcome=outcome, why=why, **more))
 
 
 def read_plan(archive: Archive, run_id: str) -> Plan | None:
-    """The plan of a run; None when it made none."""
+    """Return the plan of a run; None when it made none."""
     with archive.catalog.read() as connection:
         row = connection.execute(select(plans).where(plans.c.run_id == run_id)).one_or_none()
         if row is None:
@@ -183,7 +183,7 @@ def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentErr
 
 
 def note_problem(archive: Archive, run_id: str, problem: str) -> None:
-    """Write down what stopped a run; one that never came to a plan gets an empty one."""
+    """Record the problem that stopped a run; a run without a plan gets an empty one."""
     empty: dict[str, Any] = {"at": archive.clock(), "as_of": archive.clock(), "dry_run": False, "problem": problem}
     with archive.catalog.write() as connection:
         run_state.note_problem(

@@ -1,7 +1,7 @@
 """Disposition: carry out a plan, quarantine first and purge when the quarantine is over; and take back a quarantine.
 
 In quarantine nothing moves: a recording cannot be heard or fetched, and that is all. Each is judged again here, in the
-transaction that changes it. `deletion` has the way of no return.
+transaction that changes it. `deletion` removes the bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, null, select, update
@@ -19,7 +20,7 @@ from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import among, is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition.approval import executable
-from recording_archive.disposition.deletion import carry_out, left_open, order_of
+from recording_archive.disposition.deletion import CERTIFICATE_PARTS, carry_out, left_open, order_of
 from recording_archive.disposition.due import NO_LONGER
 from recording_archive.disposition.plan_table import DONE, KEPT, RESTORE, Plan, abandon, note_outcome, read_plan, to_do
 from recording_archive.disposition.recheck import Recheck, held_by
@@ -33,9 +34,9 @@ _PAGE = 200  # parts after which policy and plan are looked at again
 
 
 def quarantine(archive: Archive, run_id: str, stop: threading.Event) -> int:
-    """Quarantine what the run's plan says, and bring back what may not go any more; return how many it quarantined.
+    """Quarantine the parts of the run's plan, restore those that must stay now; return how many were quarantined.
 
-    A dry run does nothing. Raises PermanentError when the plan may not be carried out. A stop is heard between pages.
+    A dry run does nothing. Raises PermanentError when the plan may not be carried out. A stop ends it after a page.
     """
     plan, count = executable(archive, run_id), 0
     if plan is None:
@@ -49,19 +50,20 @@ def quarantine(archive: Archive, run_id: str, stop: threading.Event) -> int:
     return count
 
 
-def purge(archive: Archive, run_id: str, stop: threading.Event) -> int:
-    """Delete what the run's plan says, after what earlier runs left half deleted; return how many parts are gone.
+def purge(archive: Archive, run_id: str, stop: threading.Event, *, certificate_parts: int = CERTIFICATE_PARTS) -> int:
+    """Delete the parts of the run's plan, after those that earlier runs left half deleted; return how many are gone.
 
-    A dry run does nothing. Raises PermanentError when the plan may not be carried out. A stop is heard between parts.
+    A dry run does nothing. Raises PermanentError when the plan may not be carried out. A stop ends it after a part.
     """
     plan = executable(archive, run_id)
     if plan is None:
         return 0
     recheck = Recheck(archive, policy_in_force.in_force(archive), plan.as_of)
-    counts = carry_out(archive, run_id, left_open(archive, run_id), recheck, stop)
+    delete = partial(carry_out, archive, run_id, recheck=recheck, stop=stop, certificate_parts=certificate_parts)
+    counts = delete(left_open(archive, run_id))
     due = (page for _, page in _due(archive, plan, Action.PURGE))
     orders = (order_of(plan, row) for page in due for row in page)
-    counts += carry_out(archive, run_id, orders, recheck, stop)
+    counts += delete(orders)
     sealing.seal(archive)
     return counts[DONE]
 
@@ -99,7 +101,7 @@ def restore(
 
 
 def _due(archive: Archive, plan: Plan, *actions: str) -> Iterator[tuple[Policy, Sequence[Row[Any]]]]:
-    """Pages of what is to be done, for as long as the plan stands and its policy is the one in force."""
+    """Yield pages of open rows, for as long as the plan stands and its policy is the one in force."""
     for page in to_do(archive, plan.run_id, *actions, size=_PAGE):
         policy, now = policy_in_force.in_force(archive), read_plan(archive, plan.run_id)
         if now is None or now.status is not None:
@@ -139,7 +141,7 @@ def _quarantine_page(
 def _why_not(
     archive: Archive, plan: Plan, planned: Row[Any], row: Row[Any], *, policy: Policy, holding: HoldIds | None
 ) -> str | None:
-    """Why what was planned with a row is not done with it now."""
+    """Say why the planned action is not taken now."""
     if row.deleting_at is not None:
         return f"it is being deleted since {row.deleting_at.isoformat()}"
     days = archive.settings.quarantine_days
@@ -158,14 +160,14 @@ def _why_not(
 
 
 def _bring_back(connection: Connection, row: Row[Any], *, until: datetime | None = None) -> None:
-    """Archived again; ``until`` then the plans leave it alone."""
+    """Make a part archived again; plans leave it alone ``until`` then."""
     deletion = {"restoredUntil": until.isoformat()} if until else null()
     values = {"state": State.ARCHIVED, "quarantined_at": None, "deletion": deletion}
     connection.execute(update(recordings).where(is_part(recordings, part_of(row))).values(**values))
 
 
 def _refusal(row: Row[Any]) -> str | None:
-    """Why a part cannot be taken back, or None when it can."""
+    """Say why a part cannot be restored, or None when it can."""
     if row.deleting_at is not None:
         return f"it is being deleted since {row.deleting_at:%Y-%m-%d}"
     if row.state in (State.PURGED, State.ERASED):

@@ -1,6 +1,6 @@
-"""Whether a part may go, asked in the transaction that lets it go.
+"""Check that a part may go, in the transaction that deletes it.
 
-A plan may be a day old, and a hold a second. What is asked here is what `plan` asked, of the row as it is now.
+A plan may be a day old, and a hold a second. The questions are those of the plan, about the row as it is now.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from recording_archive.retention.rules import Action, HoldIds, Kept, Policy, jud
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """Asks under ``policy``, at ``as_of``; an erasure asks no policy, and may come without one."""
+    """The check under ``policy``, at ``as_of``; an erasure needs no policy."""
 
     archive: Archive
     policy: Policy | None
     as_of: datetime
 
     def __call__(self, connection: Connection, row: Row[Any], facts: Mapping[str, Any]) -> str | None:
-        """Why ``row`` stays, or None when it may go; ``facts`` are those of its deletion."""
+        """Say why ``row`` stays, or None when it may go; ``facts`` are those of its deletion."""
         holding = holds.holding(connection, [row]).get(part_of(row))
         if why := held_by(holding):
             return why
@@ -54,7 +54,7 @@ class Recheck:
 
 
 def held_by(holding: HoldIds | None) -> str | None:
-    """Which holds keep a recording, in words; None when there is none."""
+    """Name the holds that keep a recording; None when there is none."""
     if not holding or not (holding.held or holding.possibly):
         return None
     sure = f"{Kept.HELD} by {', '.join(holding.held)}" if holding.held else ""
@@ -62,7 +62,7 @@ def held_by(holding: HoldIds | None) -> str | None:
 
 
 def lock_part(connection: Connection, part: PartId) -> Row[Any]:
-    """The row of a part, which nobody else changes before this transaction ends; nor does a hold come in between.
+    """Lock the row of a part until this transaction ends, and keep new holds from coming in between.
 
     On SQLite there is one writer. On PostgreSQL a hold that is being made is waited for, and a new one waits.
     """
@@ -73,7 +73,7 @@ def lock_part(connection: Connection, part: PartId) -> Row[Any]:
 
 
 def _at_work(connection: Connection, row: Row[Any]) -> str | None:
-    """A run that is archiving a part would publish it again after it was deleted."""
+    """Name the run that is archiving a part: it would publish the part again after its deletion."""
     same = is_part(work, part_of(row))
     run_id = connection.execute(select(work.c.run_id).where(same, work.c.outcome.is_(None)).limit(1)).scalar()
     return f"run {run_id} of archive_recordings is at work on it" if run_id else None

@@ -102,7 +102,7 @@ def _finish_the_gone(archive: Archive, plan: plan_table.Plan) -> None:
 
     try:
         orders = left_open(archive, plan.run_id, only=is_gone)
-        carry_out(archive, plan.run_id, orders, Recheck(archive, None, plan.as_of), threading.Event())
+        carry_out(archive, plan.run_id, orders, recheck=Recheck(archive, None, plan.as_of), stop=threading.Event())
     except ArchiveError as error:
         plan_table.note_problem(archive, plan.run_id, f"deletions could not be completed: {error}")
 

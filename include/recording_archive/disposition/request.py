@@ -1,4 +1,4 @@
-"""What a run of `enforce_retention` is asked for: what is due, or an erasure."""
+"""The request of a run of `enforce_retention`: dispose of what is due, or erase."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RetentionRequest:
 
 
 def read_retention_request(conf: Mapping[str, Any], *, zone: ZoneInfo) -> RetentionRequest:
-    """Turn what was given at trigger time into a request; raise ConfigurationError that names what is wrong."""
+    """Read the parameters of a run; raise ConfigurationError that names a wrong one."""
     if unknown := sorted(set(conf) - set(PARAMS)):
         raise ConfigurationError(f"Unknown parameter {', '.join(unknown)}: this DAG takes {', '.join(PARAMS)}")
     dry_run = conf.get("dry_run")

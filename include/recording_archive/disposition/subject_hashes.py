@@ -1,7 +1,7 @@
-"""Whom an erasure was about, as keyed hashes: shown by who has the key and the number, and by nobody else.
+"""Keyed hashes of an erased person: only someone with both key and number can show whom an erasure was about.
 
 HMAC-SHA256 over the kind and the value in the one spelling that stands for all others, such as ``number:12025550100``.
-Telephone numbers are so few that a hash without a key would tell them.
+Telephone numbers are so few that a hash without a key would reveal them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KINDS = {"ani": "number", "dnis": "number", "contact_id": "contact"}
 
 
 def hashes(settings: Settings, row: Any) -> list[str]:
-    """The keyed hashes of the parties of a row of `recordings`, sorted: they do not tell who called whom."""
+    """Hash the parties of a row of `recordings`; sorted, so that they do not reveal who called whom."""
     values = {(kind, getattr(row, column)) for column, kind in _KINDS.items() if getattr(row, column)}
     if not values:
         return []
@@ -33,13 +33,13 @@ def hashes(settings: Settings, row: Any) -> list[str]:
 
 
 def keyed_hash(key: bytes, kind: str, value: str) -> str:
-    """The hash of one ``number`` or ``contact``."""
+    """Hash one ``number`` or ``contact``."""
     spelled = canonical(value).casefold() if kind == "number" else value.strip()
     return hmac.new(key, f"{kind}:{spelled}".encode(), "sha256").hexdigest()
 
 
 def read_key(settings: Settings) -> bytes:
-    """The key of the settings, or of the file beside the root, which is made once; never inside the archive."""
+    """Read the key from the settings, or from the file beside the root, made once; it is never inside the archive."""
     if settings.erasure_key:
         return _parsed(settings.erasure_key, "RECORDING_ARCHIVE_ERASURE_KEY")
     path = settings.beside / KEY_FILE

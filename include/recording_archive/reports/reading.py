@@ -27,7 +27,7 @@ _GUARDED = ("=", "+", "-", "@", "\t", "\r")  # first characters that the CSV put
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """What a stored compliance report tells of its run; ``totals`` are all its numbers by name."""
+    """A stored compliance report; ``totals`` are all its numbers by name."""
 
     key: str
     run_id: str
@@ -43,37 +43,37 @@ class StoredReport:
 
 
 def keys_of(report_key: str) -> tuple[str, str, str]:
-    """The keys of JSON, CSV and checksums of one report, whichever of them is given."""
+    """Return the keys of JSON, CSV and checksums of one report, given any of them."""
     stem = report_key.rpartition(".")[0]
     return f"{stem}.json", f"{stem}.csv", f"{stem}.sha256"
 
 
 def name_of(report_key: str) -> str:
-    """Which of the reports it is: ``compliance_report``, ``retention_report`` or ``fixity_report``."""
+    """Return the kind of a report: ``compliance_report``, ``retention_report`` or ``fixity_report``."""
     return report_key.rpartition("/")[2].partition(".")[0]
 
 
 def read_report(store: Store, key: str) -> StoredReport:
-    """Read a compliance report's head, given its JSON's key; raise PermanentError when it is damaged or not there."""
+    """Read a compliance report's head, given its JSON's key; raise PermanentError when it is damaged or missing."""
     with damage_named(key):
         return _to_report(key, read_head(store, key))
 
 
 def read_head(store: Store, key: str) -> dict[str, Any]:
-    """What a report's JSON tells before its lists; raise PermanentError when it is damaged or not there."""
+    """Read a report's JSON without its lists; raise PermanentError when it is damaged or missing."""
     # a line break inside a JSON text is escaped, so nothing else reads like the place where the head ends
     end = f',\n "{_LISTS.get(name_of(key), "")}": ['.encode()
     with damage_named(key), store.open(key) as file:
         head, found, _ = file.read(_HEAD_BYTES).partition(end)
         if not found:
             raise ValueError("its lists are missing")
-        told: dict[str, Any] = json.loads(head + b"\n}")
-        return told
+        fields: dict[str, Any] = json.loads(head + b"\n}")
+        return fields
 
 
 @contextmanager
 def damage_named(key: str) -> Iterator[None]:
-    """Turn what a damaged report makes its readers raise into a PermanentError that names it."""
+    """Turn errors of reading a damaged report into a PermanentError that names it."""
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -101,7 +101,7 @@ def check_bytes(store: Store, key: str) -> None:
 
 
 def hash_of(store: Store, key: str) -> str:
-    """SHA-256 of a file of the archive, whatever its size."""
+    """Compute the SHA-256 of a file of the archive, whatever its size."""
     digest = hashlib.sha256()
     with store.open(key) as file:
         while piece := file.read(_HEAD_BYTES):
@@ -127,5 +127,5 @@ def _to_report(key: str, head: Mapping[str, Any]) -> StoredReport:
 
 
 def _unguarded(cell: str) -> str:
-    """A cell as it was before the report made it safe for spreadsheets."""
+    """Return a cell as it was before the report made it safe for spreadsheets."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_GUARDED) else cell

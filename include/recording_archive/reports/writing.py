@@ -1,4 +1,4 @@
-"""The files of a report: written once, as they stream, and told of by an event even when an attempt was cut short.
+"""The files of a report: written once, as they stream; an event names them even when an attempt was cut short.
 
 Each attempt writes under a number of its own. The checksums come last: a report without them was never finished.
 """
@@ -35,8 +35,8 @@ def publish_report(
 ) -> tuple[str, dict[str, str]]:
     """Write a report's CSV, JSON, manifest and checksums under the next free number; return the JSON's key, and hashes.
 
-    Who gets the CSV's name has the number, so two attempts at once write two reports. Among the hashes, which are by
-    key, are those of files that an attempt of this run left behind before it could tell of them.
+    The attempt that creates the CSV has its number, so two attempts at once write two reports. The hashes, by key,
+    include those of files that an attempt of this run left behind without an event.
     """
     run, number = staging.safe_name(run_id), 1
     while archive.store.size(f"reports/{day}/{run}/{number}/{name}.csv") is not None or not (
@@ -55,12 +55,12 @@ def publish_report(
 
 
 def manifest_key(day: str, run: str, number: int | str) -> str:
-    """Where the manifest lies that belongs to a report."""
+    """Return the key of the manifest of a report."""
     return f"manifests/{day}/{run}.{number}/manifest-sha256.txt"
 
 
 def as_json(top: Mapping[str, Any], **lists: Iterable[Any]) -> Iterator[str]:
-    """A JSON document with long lists at its end, a line for each entry."""
+    """Yield a JSON document with long lists at its end, a line for each entry."""
     yield json.dumps(top, indent=1, ensure_ascii=False).removesuffix("\n}")
     for name, entries in lists.items():
         yield f',\n "{name}": ['
@@ -71,7 +71,7 @@ def as_json(top: Mapping[str, Any], **lists: Iterable[Any]) -> Iterator[str]:
 
 
 def as_csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The same entries as a table in which no cell is taken for a formula."""
+    """Yield entries as CSV in which no spreadsheet takes a cell for a formula."""
     line = io.StringIO()
     writer = csv.DictWriter(line, columns, lineterminator="\r\n")  # as RFC 4180; else "\r" in a cell is not quoted
     writer.writeheader()
@@ -84,14 +84,14 @@ def as_csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> Iter
 
 
 def spreadsheet_cell(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula."""
+    """Return a value that no spreadsheet takes for a formula."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _write_new(archive: Archive, key: str, lines: Iterable[str]) -> str:
-    """Write a document whose name nobody else has; return its SHA-256."""
+    """Write a document under a key that must be free; return its SHA-256."""
     digest = _write(archive, key, lines)
     if digest is None:
         raise PermanentError(f"{key} in {archive.store} is there already: find out who put it there")
@@ -113,7 +113,7 @@ def _write(archive: Archive, key: str, lines: Iterable[str]) -> str | None:
 
 
 def _keys(day: str, run: str, number: int, name: str) -> Iterator[str]:
-    """The files that an attempt may have written."""
+    """Yield the keys that an attempt may have written."""
     yield from (f"reports/{day}/{run}/{number}/{name}.{ending}" for ending in ENDINGS)
     yield manifest_key(day, run, number)
 
@@ -126,5 +126,5 @@ def _left_over(archive: Archive, run_id: str, keys: Iterable[str]) -> dict[str, 
     own = (events.c.interaction_id.is_(None), events.c.kind == "reported", events.c.run_id == run_id)
     with archive.catalog.read() as connection:
         details = connection.execute(select(events.c.detail).where(*own)).scalars().all()
-    told = {key for detail in details for key in detail["files"]}
-    return {key: hash_of(archive.store, key) for key in there if key not in told}
+    known = {key for detail in details for key in detail["files"]}
+    return {key: hash_of(archive.store, key) for key in there if key not in known}

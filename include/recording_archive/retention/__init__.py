@@ -1,5 +1,5 @@
-"""How long recordings are kept: rules, the policy in force, and a forecast of what it will do.
+"""Retention of recordings: rules, the policy in force, and a forecast of its effect.
 
 `rules` judges one recording without any I/O. `policy_document` (with `strict_yaml`) reads a policy, `policy_in_force`
-puts one to use. `forecast` (with `forecast_counting` and `forecast_figures`) tells what expires when.
+puts one to use. `forecast` (with `forecast_counting` and `forecast_figures`) counts what expires when.
 """

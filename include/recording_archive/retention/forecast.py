@@ -1,4 +1,4 @@
-"""What will expire when, by month and rule; and what another policy would change before it is put to use.
+"""Forecast of expiring recordings by month and rule, also under another policy before it is adopted.
 
 Recordings that are alike in all that the policies ask about are counted by the database, a lot at a time, so that a
 million take seconds. What has expired already is looked at one by one only where it may be held, or was restored.
@@ -7,7 +7,7 @@ million take seconds. What has expired already is looked at one by one only wher
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Date, Row, Time, cast, false, func, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import PAGE, pages
+from recording_archive.catalog.rows import PAGE, pages, part_key, part_of
 from recording_archive.catalog.tables import holds, recordings
 from recording_archive.holds import COLUMNS, Matcher, holding
 from recording_archive.model import PartId, State
@@ -25,21 +25,27 @@ from recording_archive.retention.forecast_counting import Count, ForecastCell, L
 from recording_archive.retention.forecast_figures import Amount, Forecast
 from recording_archive.retention.rules import ATTRIBUTES, Policy, restored_until
 
-_MOST_ASKED = 20_000  # recordings whose holds are asked for a page at a time
+MOST_ASKED = 20_000  # recordings whose holds are asked for a page at a time
 _STORED = (State.ARCHIVED, State.QUARANTINED)
 _c = recordings.c
-_ORDER = (_c.interaction_date, _c.interaction_id, _c.recording_id, _c.part)
 _NAMES = {"state", "verified_ok", "stored_bytes", "deletion", *ATTRIBUTES.values(), *chain(*COLUMNS.values())}
-_KEY = ("interaction_id", "recording_id", "part", "interaction_date")
-_LOOKED_AT = tuple(_c[name] for name in (*_KEY, *sorted(_NAMES - {*_KEY})))  # all columns would take twice as long
+_NAMES |= {*PartId._fields, "interaction_date"}
+_LOOKED_AT = tuple(_c[name] for name in sorted(_NAMES))  # all columns would take twice as long
 
 
 def forecast(
-    archive: Archive, policy: Policy | None = None, *, months: int = 24, as_of: datetime | None = None
+    archive: Archive,
+    policy: Policy | None = None,
+    *,
+    months: int = 24,
+    as_of: datetime | None = None,
+    page_size: int = PAGE,
+    most_asked: int = MOST_ASKED,
 ) -> Forecast:
-    """Say what the policy in force does at ``as_of``, by default now, and in ``months`` months, that one included.
+    """Forecast the policy in force at ``as_of``, by default now, and for ``months`` months, that one included.
 
-    With ``policy`` also what that one would do instead. Nothing is changed.
+    With ``policy`` also what that one would do instead. Nothing is changed. Holds are asked for a page at a time when
+    up to ``most_asked`` recordings are due, and read all at once above.
     """
     at = (as_of or archive.clock()).astimezone(UTC)
     compared = [each for each in (policy_in_force.in_force(archive), policy) if each]
@@ -48,14 +54,14 @@ def forecast(
         for lot in _lots(connection, count, at):
             count.add(lot)
         if count.due() and (count.restored or _any_hold(connection)):
-            for lot, place in _staying(connection, count, at):
+            for lot, place in _staying(connection, count, at, page_size=page_size, all_holds=count.due() > most_asked):
                 count.add(lot, times=-1)
                 count.add(lot, place)
     return count.forecast(at, archive.settings.quarantine_days)
 
 
 def _lots(connection: Connection, count: Count, at: datetime) -> Iterator[Lot]:
-    """Everything that lies in the archive: counted by the database, and joined where the same rules govern it."""
+    """Yield all stored recordings, counted by the database, and joined where the same rules govern them."""
     day, early = _by_the_clock(connection.dialect.name, at)
     alike = {"state": _c.state, "verified": func.coalesce(_c.verified_ok, false()), "day": day, "early": early}
     keys = [column.label(name) for name, column in alike.items()]
@@ -75,7 +81,7 @@ def _lots(connection: Connection, count: Count, at: datetime) -> Iterator[Lot]:
 
 
 def _by_the_clock(dialect: str, at: datetime) -> tuple[Any, Any]:
-    """The day of the interaction in UTC, and whether its time of day is not after that of ``at``."""
+    """Select the day of the interaction in UTC, and a flag: its time of day is not after that of ``at``."""
     if dialect == "sqlite":  # keeps dates as text: 2026-11-20 16:57:55.000000
         return func.substr(_c.interaction_date, 1, 10), func.substr(_c.interaction_date, 12) <= f"{at:%H:%M:%S.%f}"
     moment = func.timezone("UTC", _c.interaction_date)
@@ -86,12 +92,16 @@ def _any_hold(connection: Connection) -> bool:
     return connection.execute(select(holds.c.id).where(holds.c.released_at.is_(None)).limit(1)).first() is not None
 
 
-def _staying(connection: Connection, count: Count, at: datetime) -> Iterator[tuple[Lot, ForecastCell]]:
-    """What would be due but is held, possibly held or lately restored, one by one."""
+def _staying(
+    connection: Connection, count: Count, at: datetime, *, page_size: int, all_holds: bool
+) -> Iterator[tuple[Lot, ForecastCell]]:
+    """Yield the recordings that would be due but are held, possibly held or lately restored, one by one."""
     # A matcher reads all holds once; asking for a page reads those that its recordings may meet.
-    holding_of = Matcher(connection).of if count.due() > _MOST_ASKED else partial(holding, connection)
-    for page in _pages(connection, count.days_until_due(), at):
-        stored = {PartId(*tuple(row)[:3]): row for row in page if row.state in _STORED}
+    holding_of = Matcher(connection).of if all_holds else partial(holding, connection)
+    # By date alone: another condition would take another index.
+    expired = select(*_LOOKED_AT).where(_c.interaction_date <= at - timedelta(days=count.days_until_due()))
+    for page in pages(connection, expired, _c.interaction_date, *part_key(recordings), size=page_size):
+        stored = {part_of(row): row for row in page if row.state in _STORED}
         lots = {part: _lot_of(row, count, at) for part, row in stored.items()}
         due = [row for part, row in stored.items() if count.is_due(lots[part])]
         for part, held_by in (holding_of(due) if due else {}).items():
@@ -99,12 +109,6 @@ def _staying(connection: Connection, count: Count, at: datetime) -> Iterator[tup
                 yield lots[part], ForecastCell.HELD if held_by.held else ForecastCell.POSSIBLY_HELD
             elif (until := restored_until(stored[part])) and until > at:
                 yield lots[part], ForecastCell.RESTORED
-
-
-def _pages(connection: Connection, days: int, at: datetime) -> Iterator[Sequence[Row[Any]]]:
-    """Recordings of that many days ago and older ones. By date alone: another condition would take another index."""
-    expired = _c.interaction_date <= at - timedelta(days=days)
-    return pages(connection, select(*_LOOKED_AT).where(expired), *_ORDER, size=PAGE)
 
 
 def _lot_of(row: Row[Any], count: Count, at: datetime) -> Lot:

@@ -1,4 +1,4 @@
-"""Recordings counted by lots: what a policy does with each lot, and where two policies part."""
+"""Recordings counted by lots: the effect of a policy on each lot, and the difference of two policies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_DECISIONS = 10_000  # remembered
 
 
 class ForecastCell(StrEnum):
-    """Where a recording counts in an outlook."""
+    """The place in an outlook where a recording counts."""
 
     DUE = "due"
     HELD = "held"
@@ -56,7 +56,7 @@ class Side:
         self._amounts: defaultdict[tuple[ForecastCell, str, str], Amount] = defaultdict(Amount)
 
     def place(self, lot: Lot, governed: Governed, stays: ForecastCell | None = None) -> tuple[ForecastCell, str, str]:
-        """Where ``lot`` counts, in which month, and by which rule; when it is due and ``stays``, there."""
+        """Return place, month and rule of a lot; the place is ``stays`` for a lot that would be due."""
         rule, days = governed
         if lot.day is None:
             return ForecastCell.UNDATED, "", rule
@@ -72,11 +72,11 @@ class Side:
         return (stays or ForecastCell.DUE) if lot.verified else ForecastCell.UNVERIFIED, "", rule
 
     def add(self, place: tuple[ForecastCell, str, str], amount: Amount) -> None:
-        """Count ``amount`` there."""
+        """Count ``amount`` at a place."""
         self._amounts[place] += amount
 
     def outlook(self) -> Outlook:
-        """Everything that was counted."""
+        """Return all that was counted."""
         governing = {rule for (_, _, rule), amount in self._amounts.items() if amount.recordings}
         return Outlook(
             policy=self.policy,
@@ -94,7 +94,7 @@ class Side:
         )
 
     def _by_rule(self, place: ForecastCell, month: str = "") -> ByRule:
-        """The rules that govern any of it, in the order of the policy."""
+        """Sum up by the rules that govern any, in the order of the policy."""
         names = (*(rule.name for rule in self.policy.rules), DEFAULT)
         amounts = {name: self._amounts.get((place, month, name), Amount()) for name in names}
         return {name: amount for name, amount in amounts.items() if amount.recordings}
@@ -104,14 +104,14 @@ class Side:
 
 
 class Count:
-    """The same recordings under one policy or two, and where the two part."""
+    """Recordings counted under one policy or two, with the difference of the two."""
 
     def __init__(self, policies: Sequence[Policy], at: datetime, months: int) -> None:
         self._sides = [Side(policy, at, months) for policy in policies]
         self._due: defaultdict[tuple[bool, ...], Amount] = defaultdict(Amount)
         self.columns = sorted({column for policy in policies for column in policy.columns})
         self.govern = lru_cache(maxsize=_MOST_DECISIONS)(self._govern)
-        """What governs recordings with such values in `columns`, under each policy; remembered, as few differ."""
+        """Decide which rule of each policy governs recordings with such values in `columns`; cached, as few differ."""
         self.restored = 0
 
     def add(self, lot: Lot, stays: ForecastCell | None = None, *, times: int = 1) -> None:
@@ -124,19 +124,19 @@ class Count:
         self.restored += times * lot.restored
 
     def is_due(self, lot: Lot) -> bool:
-        """Whether a lot is due under any of the policies, unless something else lets it stay."""
+        """Say if a lot is due under any of the policies, unless something else lets it stay."""
         return any(place[0] is ForecastCell.DUE for place in self._places(lot))
 
     def due(self) -> int:
-        """How many recordings are, so far."""
+        """Count the recordings that are due, so far."""
         return sum(amount.recordings for due, amount in self._due.items() if any(due))
 
     def days_until_due(self) -> int:
-        """No recording younger than this many days is due."""
+        """Return the days below which no recording is due."""
         return min(side.policy.shortest_days for side in self._sides)
 
     def forecast(self, at: datetime, quarantine_days: int) -> Forecast:
-        """What was counted."""
+        """Return the forecast of all that was counted."""
         in_force, *proposed = (side.outlook() for side in self._sides)
         sooner, spared = self._due[False, True], self._due[True, False]
         return Forecast(at, quarantine_days, in_force, proposed[0] if proposed else None, sooner, spared)

@@ -1,4 +1,4 @@
-"""What a policy will do, as figures: what a forecast returns."""
+"""Figures of a forecast: recordings and bytes by place, month and rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recording_archive.retention.rules import Policy
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """So many recordings, and their bytes in the archive."""
+    """A number of recordings, and their bytes in the archive."""
 
     recordings: int = 0
     stored_bytes: int = 0
@@ -21,7 +21,7 @@ class Amount:
         return Amount(self.recordings + other.recordings, self.stored_bytes + other.stored_bytes)
 
     def to_json(self) -> dict[str, int]:
-        """As commands and pages show it."""
+        """Return the JSON of commands and the REST API."""
         return {"recordings": self.recordings, "storedBytes": self.stored_bytes}
 
 
@@ -29,13 +29,13 @@ ByRule = Mapping[str, Amount]
 
 
 def total(by_rule: ByRule) -> Amount:
-    """All rules together."""
+    """Sum up all rules."""
     return sum(by_rule.values(), Amount())
 
 
 @dataclass(frozen=True, slots=True)
 class MonthForecast:
-    """What expires in one month in UTC, such as ``2027-03``; of the current month what is still to come."""
+    """Recordings that expire in one month in UTC, such as ``2027-03``; in the current month those still to come."""
 
     month: str
     expiring: ByRule
@@ -43,7 +43,7 @@ class MonthForecast:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What one policy does with everything that lies in the archive; each recording counts in one place.
+    """The effect of one policy on all stored recordings; each recording counts in one place.
 
     ``due`` would go into quarantine at once; ``held``, ``possibly_held``, ``unverified`` and ``restored`` have expired
     as well and stay. Nobody knows the holds of later months, so all that expires then is counted there.
@@ -63,7 +63,7 @@ class Outlook:
     idle_rules: tuple[str, ...] = ()  # govern nothing that lies in the archive
 
     def to_json(self) -> dict[str, Any]:
-        """As commands and pages show it."""
+        """Return the JSON of commands and the REST API."""
         return {
             "policy": self.policy.to_json(),
             "due": _json(self.due),
@@ -82,7 +82,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the policy in force will do as of a moment, and what a proposed one would do instead.
+    """The effect of the policy in force as of a moment, and of a proposed one instead.
 
     ``sooner`` is due at once under the proposed policy alone, ``spared`` under the one in force alone.
     """
@@ -95,7 +95,7 @@ class Forecast:
     spared: Amount = Amount()
 
     def to_json(self) -> dict[str, Any]:
-        """As commands and pages show it; ``proposed`` and what differs are left out without such a policy."""
+        """Return the JSON of commands and the REST API, without ``proposed`` and the difference when there is none."""
         shown: dict[str, Any] = {
             "asOf": self.as_of.isoformat(),
             "quarantineDays": self.quarantine_days,

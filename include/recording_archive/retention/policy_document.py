@@ -59,7 +59,7 @@ class _Rule(_Part):
     attributes: _Attributes = _Attributes()
 
     def asked(self) -> dict[str, Any]:
-        """What it asks for, as arguments of `Rule`."""
+        """Return its criteria as arguments of `Rule`."""
         fields = {name: tuple(getattr(self, name)) for name in ("queues", "media_types", "divisions", "directions")}
         attributes = {name: tuple(getattr(self.attributes, column)) for name, column in ATTRIBUTES.items()}
         given = {name: values for name, values in attributes.items() if values}
@@ -96,21 +96,21 @@ def read_policy(content: bytes, name: str) -> Policy:
     if document.value is None:
         raise ConfigurationError(f"{name} is empty: write at least name and defaultDays")
     try:
-        told = _Policy.model_validate(document.value)
+        policy = _Policy.model_validate(document.value)
     except ValidationError as error:
         found = [(tuple(each["loc"]), _explain(each)) for each in error.errors(include_url=False)]
         raise _error(name, document, found) from error
-    if flaws := list(_flaws(told)):
+    if flaws := list(_flaws(policy)):
         raise _error(name, document, flaws)
-    rules = tuple(Rule(rule.name, rule.days, rule.maximum, **rule.asked()) for rule in told.rules)
+    rules = tuple(Rule(rule.name, rule.days, rule.maximum, **rule.asked()) for rule in policy.rules)
     version = sha256(content).hexdigest()
-    return Policy(version, told.name, told.default_days, rules, origin=name, document=content)
+    return Policy(version, policy.name, policy.default_days, rules, origin=name, document=content)
 
 
-def _flaws(told: _Policy) -> Iterator[tuple[YamlPath, str]]:
-    """What is wrong with rules although each value is right."""
+def _flaws(policy: _Policy) -> Iterator[tuple[YamlPath, str]]:
+    """Yield problems of rules whose values are valid each."""
     names = {DEFAULT: "the days that apply where no rule matches"}
-    for number, rule in enumerate(told.rules):
+    for number, rule in enumerate(policy.rules):
         folded = rule.name.casefold()
         if folded in names:
             yield ("rules", number, "name"), f"{rule.name!r} names {names[folded]}: choose another name"
@@ -121,7 +121,7 @@ def _flaws(told: _Policy) -> Iterator[tuple[YamlPath, str]]:
 
 
 def _explain(error: Any) -> str:
-    """What is wrong at one place, in the words of the document."""
+    """Explain one validation error in the words of the document."""
     place, kind = error["loc"], error["type"]
     if kind == "extra_forbidden":
         return _unknown(str(place[-1]), next((part for part in reversed(place[:-1]) if isinstance(part, str)), ""))
@@ -144,6 +144,6 @@ def _unknown(key: str, around: str) -> str:
 
 
 def _error(name: str, document: YamlDocument, found: list[tuple[YamlPath, str]]) -> ConfigurationError:
-    told = [f"line {document.line(place)}: {problem}" for place, problem in found[:_MOST_ERRORS]]
+    problems = [f"line {document.line(place)}: {problem}" for place, problem in found[:_MOST_ERRORS]]
     more = [f"and {len(found) - _MOST_ERRORS} more"] if len(found) > _MOST_ERRORS else []
-    return ConfigurationError(f"{name}, {'; '.join(told + more)}")
+    return ConfigurationError(f"{name}, {'; '.join(problems + more)}")

@@ -1,8 +1,8 @@
-"""The policy in force: where it lies, and how another one is put to use.
+"""The policy in force: read it, adopt another one, and keep it in the archive.
 
 Policies lie in the archive as ``policies/000001.yaml`` and so on; the highest number is in force. A policy that is
-read from elsewhere (``RECORDING_ARCHIVE_POLICY_URL``) gets its number before it is used, so that the archive tells for
-good by which rules recordings went.
+read from elsewhere (``RECORDING_ARCHIVE_POLICY_URL``) gets its number before it is used, so that the archive shows for
+good by which rules recordings were deleted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ENDINGS = (".yaml", ".yml", ".json")
 
 
 def in_force(archive: Archive) -> Policy:
-    """The policy that decides now; without any document the days of the settings, as version ``default:90``.
+    """Return the policy that decides now; without any document the days of the settings, as version ``default:90``.
 
     Raise ConfigurationError when it cannot be understood, and StoreError when the archive's was changed since it was
     adopted. Whoever deletes by it calls `keep` first.
@@ -56,7 +56,7 @@ def in_force(archive: Archive) -> Policy:
 
 
 def newest(store: Store) -> str | None:
-    """The key of the policy with the highest number in the archive; raise ConfigurationError for one without any."""
+    """Find the key of the highest-numbered policy in the archive; raise ConfigurationError for one without a number."""
     found = None
     for key in store.list(FOLDER):
         if _NUMBERED.fullmatch(key):
@@ -86,12 +86,12 @@ def adopt(archive: Archive, content: bytes, name: str, *, actor: str) -> Policy:
 
 
 def keep(archive: Archive, policy: Policy, *, run_id: str | None = None) -> str | None:
-    """See to it that ``policy`` is the newest in the archive; return its key, None for days of the settings alone."""
+    """Make ``policy`` the newest in the archive; return its key, None for the days of the settings."""
     return _enter(archive, policy, run_id=run_id) if policy.document else None
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a policy file, of which too large a one is read just far enough to be refused."""
+    """Read a policy file; one that is too large is read just far enough to be refused."""
     try:
         if not path.is_file():
             raise ConfigurationError(f"{path} is no file: name a policy file in YAML or JSON")
@@ -104,7 +104,7 @@ def read_file(path: Path) -> bytes:
 
 
 def _enter(archive: Archive, policy: Policy, *, actor: str | None = None, run_id: str | None = None) -> str:
-    """The key of ``policy``, which is the newest when this returns and has its event, whatever was cut short before."""
+    """Return the key of ``policy`` once it is the newest and has its event, whatever was cut short before."""
     key = newest(archive.store)
     with archive.catalog.read() as connection:
         adopted = _adopted(connection, key) if key else None
@@ -129,16 +129,16 @@ def _publish(store: Store, policy: Policy, *, after: str | None) -> str:
 
 
 def _adopted(connection: Connection, key: str) -> str | None:
-    """The SHA-256 with which the document ``key`` was adopted last."""
-    told = select(events.c.detail).where(events.c.interaction_id.is_(None), events.c.kind == "adopted")
-    for detail in connection.execute(told.order_by(events.c.id.desc())).scalars():
+    """Find the SHA-256 with which the document ``key`` was adopted last."""
+    adoptions = select(events.c.detail).where(events.c.interaction_id.is_(None), events.c.kind == "adopted")
+    for detail in connection.execute(adoptions.order_by(events.c.id.desc())).scalars():
         if key in detail.get("files", {}):
             return str(detail["files"][key])
     return None
 
 
 def _outside(settings: Settings) -> Path | None:
-    """The file or folder that the setting names, unless it is the archive's own folder."""
+    """Return the file or folder that the setting names, unless it is the archive's own folder."""
     url = settings.policy_url.removeprefix("file://")
     if "://" in url:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Which recordings may go: rules without any I/O, so that all of them can be tried at once.
+"""Retention rules, judged without any I/O, so that tests can try all of them at once.
 
 Age counts from the interaction's date, in UTC: a recording has expired from ``interaction_date + days`` on. Rules
 replace the default; the longest that matches wins, but one with ``maximum`` beats longer ones. No rule beats a hold,
@@ -62,7 +62,7 @@ class Rule:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of `recordings` that it looks at."""
+        """The columns of `recordings` that the rule looks at."""
         return frozenset(column for columns, _ in self._asked for column in columns)
 
     def to_json(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Rule:
         return whole | {name: values for name, values in asked.items() if values}
 
     def matches(self, row: Any) -> bool:
-        """Whether ``row`` has what the rule asks for."""
+        """Say if ``row`` has what the rule asks for."""
         return all(
             any((getattr(row, column) or "").casefold() in wanted for column in columns)
             for columns, wanted in self._asked
@@ -106,7 +106,7 @@ class Policy:
 
     @property
     def shortest_days(self) -> int:
-        """No recording younger than this many days expires under it."""
+        """The days below which no recording expires."""
         return min((self.default_days, *(rule.days for rule in self.rules)))
 
     def to_json(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Policy:
 
 
 class Action(StrEnum):
-    """What is to be done with a recording. Rules never ask for an erasure: a person does."""
+    """Action on a recording. Rules never ask for an erasure: a person does."""
 
     QUARANTINE = "quarantine"
     PURGE = "purge"
@@ -154,7 +154,7 @@ class HoldIds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with a recording, or why it stays, and by which rule; one of the first two is None."""
+    """Action on a recording, or why it stays, and by which rule; one of the first two is None."""
 
     action: Action | None
     kept: Kept | None
@@ -164,7 +164,7 @@ class Verdict:
 
     @property
     def may_go(self) -> bool:
-        """Whether it goes, now or when its quarantine is over, unless a hold keeps it."""
+        """Say if it goes, now or when its quarantine is over, unless a hold keeps it."""
         return self.kept is None or self.kept is Kept.WAITING
 
 
@@ -184,7 +184,7 @@ def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, ho
 
 
 def heed(verdict: Verdict, holding: HoldIds | None) -> Verdict:
-    """The verdict in the light of holds, which keep what would go now or later."""
+    """Apply holds to a verdict: they keep a recording that would go now or later."""
     if holding is None or not verdict.may_go or not (holding.held or holding.possibly):
         return verdict
     kept = Kept.HELD if holding.held else Kept.POSSIBLY_HELD
@@ -192,7 +192,7 @@ def heed(verdict: Verdict, holding: HoldIds | None) -> Verdict:
 
 
 def decide(row: Any, policy: Policy) -> tuple[str, int]:
-    """The name and the days of the rule that governs ``row``; the first of equals."""
+    """Return the name and the days of the rule that governs ``row``; the first of equals."""
     matching = [rule for rule in policy.rules if rule.matches(row)]
     if not matching:
         return DEFAULT, policy.default_days
@@ -202,7 +202,7 @@ def decide(row: Any, policy: Policy) -> tuple[str, int]:
 
 
 def later(moment: datetime, days: int) -> datetime:
-    """``moment`` and so many times 24 hours; the last moment there is when that lies beyond it."""
+    """Add days of 24 hours to a moment; beyond the last moment there is, return that."""
     try:
         return moment + timedelta(days=days)
     except OverflowError:
@@ -210,7 +210,7 @@ def later(moment: datetime, days: int) -> datetime:
 
 
 def _why_kept(row: Any, expires_at: datetime | None, as_of: datetime) -> Kept | None:
-    """Why a recording stays, holds and quarantine aside."""
+    """Say why a recording stays, holds and quarantine aside."""
     if row.state not in (State.ARCHIVED, State.QUARANTINED):
         return Kept.NOT_STORED
     if expires_at is None:
@@ -234,6 +234,6 @@ def _require_days(name: str, days: int) -> None:
 
 
 def restored_until(row: Any) -> datetime | None:
-    """Until when a recording that a person restored is left alone."""
+    """Return the moment until which a recording that a person restored is left alone."""
     text = (row.deletion or {}).get("restoredUntil")
     return datetime.fromisoformat(text) if text else None

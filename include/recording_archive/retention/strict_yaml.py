@@ -35,13 +35,13 @@ _ODD = {
 
 @dataclass(frozen=True, slots=True)
 class YamlDocument:
-    """What a document says, and at which line (from 1) each place of it stands."""
+    """The value of a document, and the line (from 1) of each place in it."""
 
     value: Any
     lines: Mapping[YamlPath, int]
 
     def line(self, place: YamlPath) -> int:
-        """The line of ``place``, or of the nearest thing around it that is there."""
+        """Return the line of ``place``, or of the nearest existing place around it."""
         while place not in self.lines:
             place = place[:-1]
         return self.lines[place]
@@ -71,7 +71,7 @@ def read(content: bytes, name: str) -> YamlDocument:
 
 
 class _Reading:
-    """Turns nodes into values; what was met before is met again by an alias alone."""
+    """Turns nodes into values; a node met twice is an alias."""
 
     def __init__(self, name: str) -> None:
         self.lines: dict[YamlPath, int] = {(): 1}
