@@ -83,7 +83,7 @@ def test_a_comparison_notices_bad_rivals(tmp_path: Path) -> None:
 
 
 def test_the_plain_media_host_serves_whole_files(tmp_path: Path) -> None:
-    """Where nginx is missing, a process of Python's own serves a folder, and keeps a connection for several files."""
+    """A process of Python's own, where nginx is missing, serves a folder, and keeps a connection for several files."""
     (tmp_path / "empty.wav").touch()
     (tmp_path / "large.wav").write_bytes(bytes(range(256)) * 10_000)
     port = free_port()
@@ -119,7 +119,7 @@ def bench(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def gz(folder: Path) -> list[Path]:
-    """What lies in ``folder/out`` for each recording."""
+    """Content of ``folder/out`` for each recording."""
     return list((folder / "out").glob("*.gz"))
 
 

@@ -1,6 +1,6 @@
-"""Dispositions that are killed: nothing is claimed that is not so, and the next run finishes what was begun.
+"""Dispositions that are killed: nothing untrue is recorded, and the next run finishes what was begun.
 
-What is harmed runs in a process of its own (`crashing`), on a copy of an archive in which two recordings are due.
+Each runs in a process of its own (`support.crasher`), on a copy of an archive in which two recordings are due.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from recording_archive.ledger.proof import Proof
 from recording_archive.model import State
 from recording_archive.settings import Settings
 from support.contents import change, documents, events_of, files_of, ids, row_of, rows
+from support.crash_run import freezes
 from support.crasher import EFFECTS, Crasher, Ended
 from support.retention_run import EXPIRED, QUARANTINE, at, check_gone, enforce, hold
 from support.runner import settings_below
@@ -57,11 +57,9 @@ def due(archived_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folders(due: Path) -> Iterator[Iterator[Settings]]:
-    """Copies of it, one after the other, in memory if the machine allows: a kill loses no more there than on disk."""
-    memory = "/dev/shm"  # noqa: S108  # only to be fast
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as base:
-        yield (copied(due, Path(base) / str(number)) for number in count())
+def folders(due: Path, in_memory: Path) -> Iterator[Settings]:
+    """Copies of it, one after the other."""
+    return (copied(due, in_memory / str(number)) for number in count())
 
 
 def copied(folder: Path, place: Path) -> Settings:
@@ -70,7 +68,7 @@ def copied(folder: Path, place: Path) -> Settings:
 
 
 def check_rest(settings: Settings, before: set[str]) -> None:
-    """What a killed run may leave: bytes gone only with an intent, purged only with tombstone and certificate."""
+    """Check what a killed run left: bytes gone only with an intent, purged only with tombstone and certificate."""
     archive = open_archive(settings)
     certified = {
         part["interactionId"]: document["certificate"]
@@ -139,7 +137,7 @@ class TestKilled:
     def test_a_purge_killed_at_any_effect_is_finished_by_the_next_attempt(
         self, cloud: Sandbox, crash: Crasher, folders: Iterator[Settings], when: str
     ) -> None:
-        """The same around each single effect."""
+        """A purge killed around each single effect is finished by its next attempt."""
         assert self.sweep(cloud, crash, folders, when=when, only=[*EFFECTS, "commit"]) > 60
 
     def sweep(self, cloud: Sandbox, crash: Crasher, folders: Iterator[Settings], *, when: str, only: list[str]) -> int:
@@ -159,7 +157,7 @@ class TestKilled:
     def test_a_hold_after_the_kill_saves_what_is_still_there(
         self, cloud: Sandbox, crash: Crasher, folders: Iterator[Settings]
     ) -> None:
-        """Where the object was not removed yet the intent is taken back; where it was, the deletion is finished."""
+        """An intent whose object still exists is taken back; a deletion whose object is gone is finished."""
         saved, lost = 0, 0
         for killed in count(1):
             settings = next(folders)
@@ -261,10 +259,3 @@ def start(
     crash: Crasher, cloud: Sandbox, settings: Settings, *, step: str = "support.retention_run:one_run", **case: Any
 ) -> int:
     return crash.start(cloud, settings, run_id=RUN, steps=[step], at=MOMENT.isoformat(), **case)
-
-
-def freezes(pid: int) -> bool:
-    """Wait until the process is stopped (SIGSTOP); False when it ends instead."""
-    while (state := Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]) not in "TZ":
-        time.sleep(0.002)
-    return state == "T"

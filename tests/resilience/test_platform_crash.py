@@ -1,4 +1,4 @@
-"""Processes that die or are stopped while conversations become the parts that are found of them."""
+"""Processes that die or are stopped while they replace conversations by their parts."""
 
 from __future__ import annotations
 
@@ -11,26 +11,11 @@ import pytest
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import open_archive
-from resilience.test_crash import (
-    RUN,
-    both,
-    check_next,
-    check_rest,
-    check_whole,
-    claims,
-    crash,
-    dag_tasks,
-    folders,
-    plain,
-    stopped,
-    wait_until,
-)
+from support.crash_run import RUN, both, check_next, check_rest, check_whole, claims, plain, stopped, wait_until
 from support.crasher import EFFECTS, Crasher
 from support.platform_run import PlatformTasks
 from support.runner import settings_below
 from support.whole_run import check_books
-
-__all__ = ["crash", "dag_tasks", "folders"]  # the fixtures
 
 API = "conversations"
 
@@ -62,7 +47,7 @@ class TestKilled:
     def test_a_run_killed_at_any_effect_is_finished_by_the_next(
         self, few: Sandbox, crash: Crasher, folders: Iterator[Path], when: str
     ) -> None:
-        """The same around each single effect."""
+        """A run over conversations killed around each single effect is finished by the next."""
         assert self.sweep(few, crash, folders, when=when, only=[*EFFECTS, "commit"]) > 100
 
     def sweep(self, few: Sandbox, crash: Crasher, folders: Iterator[Path], *, when: str, only: list[str]) -> int:

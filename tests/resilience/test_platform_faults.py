@@ -1,4 +1,4 @@
-"""What goes wrong at the platform API, as a table: each fault meets each kind of request in a whole run.
+"""Faults of the platform API as a table: each fault meets each kind of request in a whole run.
 
 What can be overcome must be; what cannot is told while nothing wrong is published; no secret is left anywhere; and a
 run after the fault is gone archives the rest. The short form takes every fault once and every endpoint several times.
@@ -17,11 +17,8 @@ import pytest
 from genesys_sandbox import Fault, Sandbox, SandboxOptions
 from recording_archive.archive import Archive
 from recording_archive.model import PartId
-from resilience.test_faults import elsewhere
 from support.platform_run import PlatformTasks, nights_later, run, verified_parts
 from support.whole_run import Ended, leaks
-
-__all__ = ["elsewhere"]  # the fixture
 
 ENDPOINTS = ("token", "details", "jobs", "batch", "poll", "metadata", "playback", "restore", "orphans", "directory")
 PER_DAY, ORPHANS = 10, 3
@@ -48,7 +45,7 @@ ONCE: dict[str, dict[str, Any]] = {
     "401": {"kind": "unauthorized"},
     "token expires mid-run": {"kind": "token_expired"},
 }
-"""What a run gets over, at any endpoint; once where nothing else is said."""
+"""Faults that a run overcomes at any endpoint; they occur once unless ``times`` says otherwise."""
 
 FOR_GOOD: dict[str, dict[str, Any]] = {
     "503": {"kind": "status", "status": 503},
@@ -64,7 +61,7 @@ FOR_GOOD: dict[str, dict[str, Any]] = {
     "redirect to another host": {"kind": "redirect", "location": "elsewhere"},
     "redirect loop": {"kind": "redirect_loop"},
 }
-"""What a run does not get over."""
+"""Faults that a run cannot overcome."""
 
 FIELDS = (
     *(("details", name) for name in ("conversations", "conversationId", "conversationStart", "participants")),
@@ -203,24 +200,24 @@ def check_next_nights(tasks: PlatformTasks, archive: Archive) -> Iterator[Ended]
 
 
 def truth(tasks: PlatformTasks) -> set[PartId]:
-    """All that is there to be archived."""
+    """Every part that can be archived."""
     return {PartId(*key) for key in tasks.cloud.world.truth()}
 
 
 def waiting(tasks: PlatformTasks) -> set[PartId]:
-    """What lies in cold storage."""
+    """Parts in cold storage."""
     cold = {each.id for each in tasks.cloud.world.conversations if "archived" in each.traits}
     return {part for part in truth(tasks) if part.interaction_id in cold}
 
 
 def is_told(ended: Ended, lost: set[PartId], log: str) -> bool:
-    """Whether the run failed, or all that is not there is deferred, or is orphans, whose list was refused."""
+    """Test whether the run failed, or the lost parts are deferred or orphans whose list was refused."""
     refused = ORPHANS if "Orphan recordings cannot be listed" in log else 0
     return ended.summary.failed or ended.report["deferred"] + refused >= len({part.interaction_id for part in lost})
 
 
 def test_every_fault_is_in_the_short_form() -> None:
-    """What `make test` leaves out is the same fault elsewhere."""
+    """Every kind of fault and every endpoint is in the part of the table that `make test` runs."""
     short = {case.fault.kind for case in cases() if case.short}
     assert short == {case.fault.kind for case in cases()} - {"missing_fields"}
     assert {case.fault.endpoint for case in cases() if case.short} == set(ENDPOINTS)

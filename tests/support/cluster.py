@@ -106,7 +106,7 @@ class Cluster(Airflow):
             process.revive()
 
     def is_whole(self) -> bool:
-        """Whether every component is there and healthy by its own account; starts those that are not there."""
+        """Test whether every component runs and calls itself healthy; start those that do not run."""
         ended = [process for process in (*self.components.values(), *self.workers) if not process.is_running()]
         self.revive()
         health = self.call("GET", "/monitor/health")

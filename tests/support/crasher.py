@@ -49,7 +49,7 @@ CONNECTION = "AIRFLOW_CONN_GENESYS_CLOUD_DEFAULT"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a case ended: the ``signal`` that killed it (0: none), and what it told of itself if it lived to do so.
+    """End of a case: the ``signal`` that killed it (0: none), and its own account if it lived to give one.
 
     ``raised`` are the errors its tasks met, as class and message; ``losses`` what a power cut would have taken though
     it was promised; ``peak_kib`` the most memory it ever had.
@@ -206,7 +206,7 @@ class Lines:
 
 
 def list_and_report(archive: Archive, run_id: str, count: int) -> None:
-    """What the first and the last task do for ``count`` recordings; the tasks between are made to have succeeded."""
+    """Do the work of the first and the last task for ``count`` recordings, as if the tasks between had succeeded."""
     discover(archive, Lines(count), SCHEDULED, run_id)
     with archive.catalog.write() as connection:
         connection.execute(update(work).values(outcome=Outcome.SUCCESS, key="recordings/a", stored_sha256="0" * 64))

@@ -17,7 +17,7 @@ SHOWING = {"link", "rename", "replace", "unlink", "commit"}  # effects that show
 
 
 class Disk:
-    """What of ``folder`` is durable: a file's bytes as they were when it was last fsynced, a folder's names likewise.
+    """Durable part of ``folder``: a file's bytes as they were when it was last fsynced, a folder's names likewise.
 
     That is the least a disk may keep. It may keep more, in any order; so what is *visible* must be durable already.
     What was there at the start is durable, and so is the catalog at each commit, for SQLite syncs it itself.
@@ -89,7 +89,7 @@ class Disk:
         return self._bytes.get(inode, b"")
 
     def _has(self, path: Path, digest: str | None = None) -> bool:
-        """Whether ``path`` would be there, with these bytes."""
+        """Test whether ``path`` would be there, with these bytes."""
         content = self._durable(path)
         return content is not None and digest in {None, sha256(content).hexdigest()}
 

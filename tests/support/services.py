@@ -63,7 +63,7 @@ class Process:
                 os.kill(pid, number)
 
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Test whether it was started and has not ended."""
         return self._running is not None and self._running.poll() is None
 
     def require_alive(self) -> None:
