@@ -15,16 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
-from statistics import quantiles
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from bench.search import AGENTS, CALLERS, DAYS, FIRST, QUEUES, agent_name, caller, fill, identity
+from bench.search import AGENTS, CALLERS, DAYS, FIRST, QUEUES, agent_name, caller, fill, identity, print_times
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import dispositions, hold_terms, holds, plans, recordings
 from recording_archive.disposition.plan import make_plan
 from recording_archive.holds import Criteria, Hold, effect, holding
@@ -70,8 +69,7 @@ def prepare(catalog: Catalog, rows: int, count: int) -> None:
     with catalog.write() as connection:  # one in twenty each: without agent, without one of the numbers
         for rest, lacking in enumerate(({"agent_id": None, "agent_name": None}, {"dnis": None})):
             connection.execute(update(recordings).where(recordings.c.duration_ms % 20 == rest).values(**lacking))
-    source = generate(rows, count)
-    while chunk := list(islice(source, _CHUNK)):
+    for chunk in chunked(generate(rows, count), _CHUNK):
         with catalog.write() as connection:
             connection.execute(insert(holds), list(map(to_row, chunk)))
             if terms := [term for hold in chunk for term in to_terms(hold)]:
@@ -172,7 +170,7 @@ def _print_times(name: str, questions: list[Callable[[], object]]) -> None:
         begun = time.perf_counter()
         question()
         times.append((time.perf_counter() - begun) * 1000)
-    print(f"| {name} | {quantiles(times, n=20)[9]:.1f} | {quantiles(times, n=20)[18]:.1f} | {max(times):.1f} |")
+    print_times(name, times)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """``python -m bench.interval``: 50,000 small recordings in one interval, through a real Airflow; where the time goes.
 
-A sandbox serves them, `airflow standalone` archives them in one triggered run. Printed are the books, the wall time,
-the mapped task instances and what they took, the time in which none of them ran, and the CPU time of each of Airflow's
+A sandbox serves them, `airflow standalone` archives them in one triggered run. Prints counts of the report, wall time,
+the mapped task instances and their durations, the time in which none of them ran, and the CPU time of each of Airflow's
 components. Exit status 1 when the run failed, a recording is missing, or 1,000 mapped instances or more were needed.
 """
 
@@ -71,9 +71,9 @@ def measure(airflow: Airflow, archive: Path, recordings: int) -> int:
     wall, spent = time.monotonic() - begun, _cpu() - before
     instances = _instances(airflow)
     mapped = sum(each["map_index"] >= 0 for each in instances)
-    books = _books(archive)
+    report = _report(archive)
     print(f"{state}: {wall:.0f} s from trigger to end, {recordings / wall:.0f} recordings/s; {os.cpu_count()} cores")
-    print("  books: " + ", ".join(f"{name} {books[name]}" for name in ("asked", "successful", "failed", "problems")))
+    print("  report: " + ", ".join(f"{name} {report[name]}" for name in ("asked", "successful", "failed", "problems")))
     print(f"  {mapped} mapped task instances, {len(instances)} in all; {SLOTS} slots")
     for name in _names(instances):
         took = [_seconds(each) for each in instances if each["task_id"] == name]
@@ -82,11 +82,11 @@ def measure(airflow: Airflow, archive: Path, recordings: int) -> int:
     print(f"  slots in use: {sum(map(_seconds, instances)) / wall / SLOTS:.0%} of slots × wall time")
     for name, seconds in spent.most_common():
         print(f"  CPU of {name}: {seconds:.0f} s, {seconds / spent.total():.0%}")
-    whole = state == "success" and books["successful"] == recordings
+    whole = state == "success" and report["successful"] == recordings
     return int(not whole or mapped >= MOST_MAPPED)
 
 
-def _books(archive: Path) -> dict[str, Any]:
+def _report(archive: Path) -> dict[str, Any]:
     """Compliance report of the run."""
     found = (json.loads(file.read_text()) for file in archive.glob("reports/*/*/*/*.json"))
     return next((report for report in found if report.get("runId") == "interval"), Counter())

@@ -19,13 +19,13 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
 
 from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import events
 from recording_archive.ledger.chain import newest
 from recording_archive.ledger.sealing import seal
@@ -59,8 +59,7 @@ def main() -> int:
 
 def fill(archive: Archive, count: int, recordings: int) -> None:
     """Write the events, and a sidecar for each recording."""
-    source = generate(archive, count, recordings)
-    while chunk := list(islice(source, _CHUNK)):
+    for chunk in chunked(generate(archive, count, recordings), _CHUNK):
         with archive.catalog.write() as connection:
             connection.execute(insert(events), chunk)
 
@@ -73,33 +72,25 @@ def generate(archive: Archive, count: int, recordings: int) -> Iterator[dict[str
         recording, nth = divmod(number, share)
         at = FIRST + timedelta(seconds=number * 60)
         call = str(uuid.UUID(int=recording * 0x9E3779B97F4A7C15 % 2**64 << 64 | recording))
-        who = {"interaction_id": call, "recording_id": call, "part": 0, "at": at}
+        part = {"interaction_id": call, "recording_id": call, "part": 0}
         stored = f"{dice.getrandbits(256):064x}"
+        detail: dict[str, Any]
         match nth:
             case 0:
-                told: dict[str, Any] = {
-                    "kind": "seen",
-                    "run_id": f"scheduled__{at:%Y-%m-%d}",
-                    "actor": None,
-                    "detail": {},
-                }
+                kind, detail = "seen", {}
             case 1 if recording < recordings:
-                detail = sidecar(archive, call, at, stored)
-                told = {"kind": "archived", "run_id": f"scheduled__{at:%Y-%m-%d}", "actor": None, "detail": detail}
+                kind, detail = "archived", sidecar(archive, call, at, stored)
             case _ if nth % 2:
-                told = {
-                    "kind": "verified",
-                    "run_id": None,
-                    "actor": None,
-                    "detail": {"ok": True, "stored_sha256": stored},
-                }
+                kind, detail = "verified", {"ok": True, "stored_sha256": stored}
             case _:
-                told = {"kind": "played", "run_id": None, "actor": f"user{dice.randrange(50)}", "detail": {}}
-        yield who | told
+                kind, detail = "played", {}
+        run_id = f"scheduled__{at:%Y-%m-%d}" if kind in ("seen", "archived") else None
+        actor = f"user{dice.randrange(50)}" if kind == "played" else None
+        yield {**part, "at": at, "kind": kind, "run_id": run_id, "actor": actor, "detail": detail}
 
 
 def sidecar(archive: Archive, call: str, at: datetime, stored: str) -> dict[str, Any]:
-    """Write a document of a sidecar's size; return what its event tells."""
+    """Write a document of a sidecar's size; return the detail of its event."""
     key = f"recordings/org=default/{at:year=%Y/month=%m/day=%d}/{call}~{call}~0"
     content = (json.dumps({"archivedAt": at.isoformat(), "filled": "x" * 1200}, indent=1) + "\n").encode()
     path = archive.settings.root / f"{key}.json"
