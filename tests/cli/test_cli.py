@@ -25,9 +25,7 @@ from recording_archive.catalog.tables import events, recordings
 from recording_archive.cli import app
 from recording_archive.cli.check import Connected, ProbeResult, ProbeStatus, check, connect_by_airflow
 from recording_archive.settings import Settings, read_settings
-from recording_archive.sources.client import ApiClient
 from recording_archive.sources.connection import Facts, read_facts
-from recording_archive.sources.interactions import InteractionsSource
 from support.commands import Command, Output
 
 COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -285,17 +283,10 @@ class TestCheck:
         given = cloud.connection()
         extra = given["extra"] | {name: value for name, value in change.items() if name in given["extra"]}
 
-        def find(_: Settings) -> Connected:
+        def find(settings: Settings) -> Connected:
             secret = change.get("password", given["password"])
             facts: Facts = read_facts("test", login=given["login"], password=secret, host=given["host"], extra=extra)
-            client = ApiClient(
-                requests.Session(),
-                login_base=facts.endpoints.login_base,
-                api_base=facts.endpoints.api_base,
-                client_id=facts.client_id,
-                client_secret=facts.client_secret,
-            )
-            return Connected(facts, "this test", InteractionsSource(client, organization="default"))
+            return Connected(facts, "this test", facts.source(requests.Session(), settings))
 
         return find
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
+import requests
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import is_safe_id
+from recording_archive.settings import Settings
+from recording_archive.sources import Source
+from recording_archive.sources.client import ApiClient
+from recording_archive.sources.factory import SOURCES, Api
 from recording_archive.sources.regions import Endpoints, hosts_of
 from recording_archive.transfer.allowed_hosts import MediaHosts
 
@@ -27,7 +33,7 @@ class Extra(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    api: Literal["interactions", "conversations"]
+    api: Api
     api_base: str = ""
     login_base: str = ""
     media_hosts: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
@@ -40,7 +46,7 @@ class Extra(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is needed to talk to one organization."""
+    """The addresses and credentials of one organization, and how its recordings are to be read."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -53,6 +59,23 @@ class Facts:
         domain = self.endpoints.domain
         patterns = self.extra.media_hosts or [f"api-downloads.{domain}", f"*.{domain}"]
         return MediaHosts(patterns, allow_private=self.extra.allow_private_hosts)
+
+    def source(
+        self, session: requests.Session, settings: Settings, *, sleep: Callable[[float], None] = time.sleep
+    ) -> Source:
+        """Make the source that lists this organization's recordings; its requests go through ``session``."""
+        kind = SOURCES[self.extra.api]
+        client = ApiClient(
+            session,
+            login_base=self.endpoints.login_base,
+            api_base=self.endpoints.api_base,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            contract=kind.contract,
+            retry_after_max_s=settings.retry_after_max_s,
+            sleep=sleep,
+        )
+        return kind.make(client, self.extra, settings, sleep)
 
 
 def read_facts(

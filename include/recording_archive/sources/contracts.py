@@ -1,10 +1,10 @@
-"""What the two APIs of Genesys Cloud want from a client: where the token is given, which scopes, which remedies."""
+"""The contracts of the two APIs of Genesys Cloud: where a client gets its token, with which scopes, and remedies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CONTRACTS", "INTERACTIONS", "PLATFORM", "Contract"]
+__all__ = ["INTERACTIONS", "PLATFORM", "Contract"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +34,3 @@ PLATFORM = Contract(
         "whose recordings are to be archived; docs/genesys-cloud.md lists all of them"
     ),
 )
-CONTRACTS = {"interactions": INTERACTIONS, "conversations": PLATFORM}
-"""The contract of each `api` of a connection."""

@@ -13,7 +13,6 @@ from airflow.sdk.log import mask_secret
 from recording_archive.errors import ArchiveError
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
-from recording_archive.sources.client import ApiClient
 from recording_archive.sources.connection import (
     CONN_ID,
     CONN_TYPE,
@@ -22,9 +21,6 @@ from recording_archive.sources.connection import (
     not_defined,
     read_facts,
 )
-from recording_archive.sources.contracts import CONTRACTS
-from recording_archive.sources.conversations import ConversationsSource
-from recording_archive.sources.interactions import InteractionsSource
 from recording_archive.tasks.session import stoppable_sleep
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.limits import TransferLimits
@@ -74,28 +70,8 @@ class GenesysCloudHook(HttpHook):
 
     def source(self, settings: Settings, stop: threading.Event | None = None) -> Source:
         """Make the source that lists the recordings; a wait of its client ends when ``stop`` is set."""
-        facts = self.facts()
         sleep = stoppable_sleep(stop or threading.Event())
-        client = ApiClient(
-            self.get_conn(),
-            login_base=facts.endpoints.login_base,
-            api_base=facts.endpoints.api_base,
-            client_id=facts.client_id,
-            client_secret=facts.client_secret,
-            contract=CONTRACTS[facts.extra.api],
-            retry_after_max_s=settings.retry_after_max_s,
-            sleep=sleep,
-        )
-        if facts.extra.api == "interactions":
-            return InteractionsSource(client, organization=facts.extra.organization)
-        return ConversationsSource(
-            client,
-            organization=facts.extra.organization,
-            names_file=settings.staging / f".names-{facts.extra.organization}.json",
-            full_metadata=facts.extra.recording_metadata,
-            allowed=facts.extra.participant_attributes,
-            sleep=sleep,
-        )
+        return self.facts().source(self.get_conn(), settings, sleep=sleep)
 
     def media(self, settings: Settings, stop: threading.Event) -> MediaClient:
         """Make the client that fetches media; a transfer ends when ``stop`` is set."""
