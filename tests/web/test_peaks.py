@@ -23,7 +23,8 @@ from recording_archive.fixity.verify import verify
 from recording_archive.store import sidecar
 from recording_archive.store.base import Draft, LocalStore
 from recording_archive.web.deps import get_archive
-from recording_archive.web.media.peaks import LOUDEST, MOST_BYTES, POINTS, draw
+from recording_archive.web.media.peaks import MOST_BYTES, POINTS, draw
+from recording_archive.web.media.wav_file import LOUDEST
 
 
 def wav(samples: bytes, *, encoding: int = 1, channels: int = 1, width: int = 2, rate: int = 8000) -> bytes:

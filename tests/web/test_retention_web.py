@@ -20,7 +20,7 @@ from recording_archive.disposition.plan import make_plan
 from recording_archive.fixity.request import Scope
 from recording_archive.retention import policy_in_force
 from recording_archive.web.deps import get_archive
-from recording_archive.web.pages import outlook_chart
+from recording_archive.web.pages import expiry_chart
 from support.contents import change, ids, row_of
 from support.fixity_run import Verifying
 from support.retention_run import EXPIRED, QUARANTINE, at, enforce, quarantined
@@ -271,12 +271,12 @@ def test_plans_tell_what_became_of_them_and_who_agreed(app_client: TestClient, a
 
 def test_the_rows_of_a_plan_come_in_pages(app_client: TestClient, archived: Archive, monkeypatch: Any) -> None:
     """Each recording of a plan once, page by page."""
-    from recording_archive.web.read import plan_history  # noqa: PLC0415 - after AIRFLOW_HOME was set
+    from recording_archive.web.read import retention_plans  # noqa: PLC0415 - after AIRFLOW_HOME was set
 
     enforce(at(archived, EXPIRED), "retention__1")
-    monkeypatch.setattr(plan_history, "PAGE", 4)
-    first, following = plan_history.list_dispositions(archived, "retention__1")
-    second, end = plan_history.list_dispositions(archived, "retention__1", after=following or 0)
+    monkeypatch.setattr(retention_plans, "PAGE", 4)
+    first, following = retention_plans.list_dispositions(archived, "retention__1")
+    second, end = retention_plans.list_dispositions(archived, "retention__1", after=following or 0)
     assert [row.interaction_id for row in first + second] == sorted(ids(archived)) or len({*first, *second}) == 6
     assert end is None
     page = page_of(app_client, "retention/runs/retention__1")
@@ -378,13 +378,13 @@ def test_a_stacked_chart_stays_inside_and_adds_up(rules: int) -> None:
     months = (MonthForecast("2027-01", by_rule), MonthForecast("2027-02", {}))
     nothing = Amount()
     outlook = Outlook(Policy("v", "p", 90), {}, nothing, nothing, nothing, months, {}, nothing, nothing, nothing)
-    chart = outlook_chart.draw(outlook)
-    assert len(chart.rules) == min(rules, outlook_chart.MOST_RULES)
+    chart = expiry_chart.draw(outlook)
+    assert len(chart.rules) == min(rules, expiry_chart.MOST_RULES)
     assert (
         sum(block.amount.recordings for block in chart.blocks) == sum(range(rules + 1)) == chart.rows[0].all.recordings
     )
     assert all(sum(each.recordings for each in row.by_rule) == row.all.recordings for row in chart.rows)
-    assert all(block.y >= 0 and block.x + block.width <= outlook_chart.WIDTH for block in chart.blocks)
+    assert all(block.y >= 0 and block.x + block.width <= expiry_chart.WIDTH for block in chart.blocks)
     assert len({block.y for block in chart.blocks}) == len(chart.blocks)
 
 

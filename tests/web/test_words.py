@@ -10,11 +10,11 @@ import pytest
 
 from recording_archive.archive import Archive
 from recording_archive.archiving.report_files import CSV_COLUMNS
-from recording_archive.web import wording
 from recording_archive.web.address import Address
 from recording_archive.web.pages import charts
-from recording_archive.web.read.entries import PAGE, read_entries
-from recording_archive.web.read.figure_rows import CoverageDay
+from recording_archive.web.read.coverage import CoverageDay
+from recording_archive.web.read.report_table import PAGE, read_entries
+from recording_archive.web.wording import formats
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -25,13 +25,13 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 )
 def test_sizes_have_two_digits_or_more(count: int | None, text: str) -> None:
     """A size is never ``1000 kB`` and never more exact than anyone can use."""
-    assert wording.size(count) == text
+    assert formats.size(count) == text
 
 
 @pytest.mark.parametrize(("ms", "text"), [(999, "0:00"), (61_999, "1:01"), (3_600_000, "1:00:00"), (None, "–")])
 def test_lengths_are_cut_as_players_cut_them(ms: int | None, text: str) -> None:
     """The table and the player show the same length."""
-    assert wording.duration(ms) == text
+    assert formats.duration(ms) == text
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_lengths_are_cut_as_players_cut_them(ms: int | None, text: str) -> None:
 )
 def test_ages_are_told_in_one_unit(back: timedelta, text: str) -> None:
     """The largest unit that fits, and nothing odd for a clock that is ahead."""
-    assert wording.ago(NOW - back, NOW) == text
+    assert formats.ago(NOW - back, NOW) == text
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,9 @@ def may_decide(request: Request) -> bool:
     return _permits(request, "PUT", DECIDE_DAG)
 
 
+MayDecide = Annotated[bool, Depends(may_decide)]
+
+
 def user_name(request: Request) -> str:
     """The name of the signed-in user, as events keep it."""
     return str(request.state.archive_user.get_name())

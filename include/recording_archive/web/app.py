@@ -6,12 +6,20 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from recording_archive.web import access, problems, render
-from recording_archive.web.api import recordings as api
+from recording_archive.web import access, error_responses, render
+from recording_archive.web.api import routes
 from recording_archive.web.headers import SecurityHeaders
 from recording_archive.web.media import retrieve
-from recording_archive.web.pages import fixity_pages, hold_pages, retention_pages
-from recording_archive.web.pages import search as pages
+from recording_archive.web.pages import (
+    failures_page,
+    fixity_pages,
+    hold_pages,
+    overview_page,
+    recording_page,
+    retention_pages,
+    run_pages,
+    search_page,
+)
 from recording_archive.web.unlogged import SearchesUnlogged
 
 
@@ -28,10 +36,20 @@ def create_app() -> FastAPI:
         redirect_slashes=False,  # a redirect would tell strangers which paths there are
         dependencies=[Depends(access.guard)],
     )
-    problems.install(app)
+    error_responses.install(app)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(SearchesUnlogged)
-    for part in (retrieve, api, pages, hold_pages, retention_pages, fixity_pages):
+    pages = (
+        search_page,
+        recording_page,
+        run_pages,
+        failures_page,
+        overview_page,
+        hold_pages,
+        retention_pages,
+        fixity_pages,
+    )
+    for part in (retrieve, routes, *pages):
         app.include_router(part.router)
     app.mount("/static", _Static(directory=render.STATIC), name="static")
     return app

@@ -19,8 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from recording_archive.archive import Archive
 from recording_archive.model import is_safe_id
 from recording_archive.retention.forecast_figures import total
-from recording_archive.web import wording
 from recording_archive.web.read.failures import Failing, count_failures
+from recording_archive.web.wording import formats, terms
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -75,27 +75,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = (
-        "size",
-        "number",
-        "duration",
-        "kept",
-        "fixity_kind",
-        "finding",
-        "utc",
-        "iso",
-        "ago",
-        "days",
-        "party",
-        "label",
-        "outcome",
-        "plain",
-        "happening",
-        "remark",
-        "run_link",
-        "tone",
-    )
-    environment.filters |= {name: getattr(wording, name) for name in names}
+    environment.filters |= {each.__name__: each for each in (*formats.FILTERS, *terms.FILTERS)}
     environment.filters["total"] = total
     environment.filters["segment"] = lambda text: quote(text, safe="")
     environment.tests["safe_id"] = is_safe_id

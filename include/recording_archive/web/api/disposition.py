@@ -1,4 +1,4 @@
-"""The part of the REST API about what retention and verification did: plans, certificates, fixity runs, reports."""
+"""REST API: retention plans, their reports, and certificates of deletion."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from fastapi import APIRouter, Path, Request, Response
 from recording_archive.archive import Archive
 from recording_archive.disposition.certificate import certificate_key
 from recording_archive.model import is_safe_id
+from recording_archive.web.api.report_files import REPORT_RESPONSES, ReportFormat, send_report
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.certificates import read_certificate
 from recording_archive.web.read.filters import After, Limit, Storable, write_cursor
-from recording_archive.web.read.fixity_history import FixityPage, FixityRun, list_fixity_runs, read_fixity_run
-from recording_archive.web.read.plan_history import PlanPage, PlanRow, list_plans, read_plan
+from recording_archive.web.read.retention_plans import PlanPage, PlanRow, list_plans, read_plan
 from recording_archive.web.read.run_list import read_dated
-from recording_archive.web.read.standing import read_certificate
-from recording_archive.web.report_files import REPORT_RESPONSES, ReportFormat, send_report
 
 router = APIRouter()
-
 RunId = Annotated[str, Path(min_length=1, max_length=250), Storable]
 Number = Annotated[str, Path(min_length=1, max_length=100), Storable]
 
@@ -55,39 +53,11 @@ def show_certificate(archive: ArchiveDep, number: Number) -> dict[str, Any]:
     return find_certificate(archive, number)
 
 
-@router.get("/fixity/runs", response_model=FixityPage)
-def show_fixity_runs(archive: ArchiveDep, limit: Limit = 50, after: After = None) -> FixityPage:
-    """Runs of verify_archive, newest first, with what they found."""
-    items, following = list_fixity_runs(archive, limit=limit, after=read_dated(after))
-    return FixityPage(items=items, next=write_cursor(following))
-
-
-@router.get("/fixity/runs/{run_id}", response_model=FixityRun, responses=problems(404))
-def show_fixity_run(archive: ArchiveDep, run_id: RunId) -> FixityRun:
-    """One run of verify_archive."""
-    return find_fixity_run(archive, run_id)
-
-
-@router.get("/fixity/runs/{run_id}/report", response_class=Response, responses=REPORT_RESPONSES)
-def fetch_fixity_report(
-    request: Request, archive: ArchiveDep, run_id: RunId, format: ReportFormat = ReportFormat.JSON
-) -> Response:
-    """The fixity report, byte for byte as it lies in the archive."""
-    return send_report(request, archive, find_fixity_run(archive, run_id).report_key, run_id, format)
-
-
 def find_plan(archive: Archive, run_id: str) -> PlanRow:
     """The plan of a run; raise Problem (404) where there is none."""
     if plan := read_plan(archive, run_id):
         return plan
     raise Problem(404, "There is no such plan", "GET api/retention/runs lists those there are.")
-
-
-def find_fixity_run(archive: Archive, run_id: str) -> FixityRun:
-    """A run of verify_archive; raise Problem (404) where there is none."""
-    if run := read_fixity_run(archive, run_id):
-        return run
-    raise Problem(404, "There is no such run", "GET api/fixity/runs lists those there are.")
 
 
 def find_certificate(archive: Archive, number: str) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import After, Limit, Storable, read_cursor, write_cursor
-from recording_archive.web.read.hold_rows import (
+from recording_archive.web.read.hold_documents import (
     HoldDetails,
     HoldPage,
     HoldRow,
@@ -28,8 +29,7 @@ from recording_archive.web.read.hold_rows import (
     to_details,
     to_hold,
 )
-from recording_archive.web.read.rows import ApiDocument
-from recording_archive.web.read.tables import LIST_TYPES, ListFormat, begun, send_list
+from recording_archive.web.read.list_files import LIST_TYPES, ListFormat, begun, send_list
 
 router = APIRouter(prefix="/holds")
 

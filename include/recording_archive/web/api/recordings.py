@@ -1,14 +1,11 @@
-"""The REST API below ``/archive/api``: recordings, their audio and their waveforms; `api_books` has the other lists.
-
-Every error is a problem document. Every list has pages without a cap: ``next`` of one is ``after`` of the following.
-"""
+"""REST API: recordings, their audio and their waveforms."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
@@ -16,15 +13,11 @@ from recording_archive.catalog.search import Filters, export, search, unknown_id
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 from recording_archive.web import access
-from recording_archive.web.api import books as api_books
-from recording_archive.web.api import disposition as api_disposition
-from recording_archive.web.api import holds as api_holds
-from recording_archive.web.api import retention as api_retention
 from recording_archive.web.deps import ArchiveDep, note_access
-from recording_archive.web.media.media import send_media
 from recording_archive.web.media.peaks import read_peaks
-from recording_archive.web.media.retrieve import file_name, require_stored
-from recording_archive.web.openapi import describe, problems
+from recording_archive.web.media.playback import send_media
+from recording_archive.web.media.stored_object import file_name, require_stored
+from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.details import Absence, read_details, why_absent
 from recording_archive.web.read.filters import (
@@ -37,19 +30,15 @@ from recording_archive.web.read.filters import (
     read_filters,
     write_cursor,
 )
-from recording_archive.web.read.rows import RecordingDetails, RecordingPage, RecordingRow
-from recording_archive.web.read.standing import to_rows
-from recording_archive.web.read.tables import LIST_TYPES, ListFormat, begun, send_list
+from recording_archive.web.read.list_files import LIST_TYPES, ListFormat, begun, send_list
+from recording_archive.web.read.recording_documents import RecordingDetails, RecordingPage, RecordingRow
+from recording_archive.web.read.recording_rows import to_rows
 
-router = APIRouter(prefix="/api", responses=problems())
-for _part in (api_books, api_holds, api_retention, api_disposition):
-    router.include_router(_part.router)
+router = APIRouter()
 
 InteractionId = Annotated[str, Path(min_length=1, max_length=200), Storable]
 Part = Annotated[int, Query(ge=0, lt=2**31, description="The media file of the recording; they count from 0.")]
 FilterDep = Annotated[Filters, Depends(read_filters)]
-
-
 _AUDIO = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -122,12 +111,6 @@ def show_peaks(
     """The waveform: for each channel up to 1,000 levels from 0 to ``loudest``."""
     row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
     return Response(read_peaks(archive, row._asdict()), media_type="application/json")
-
-
-@router.get("/openapi.json", include_in_schema=False)
-def show_description(request: Request) -> JSONResponse:
-    """The API's own description, for programs that read such."""
-    return JSONResponse(describe(request))
 
 
 def _stored_row(archive: Archive, request: Request, part: PartId) -> Row[Any]:

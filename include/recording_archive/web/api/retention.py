@@ -18,8 +18,9 @@ from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import Storable
-from recording_archive.web.read.rows import ApiDocument, Decided
+from recording_archive.web.read.recording_documents import Decided
 
 router = APIRouter()
 

@@ -9,50 +9,27 @@ from __future__ import annotations
 
 import json
 import logging
-import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any
 
 from recording_archive.archive import Archive
 from recording_archive.errors import ArchiveError
 from recording_archive.store import bgzf, sidecar
+from recording_archive.web.media.wav_file import (
+    LOUDEST,
+    Wave,
+    level_table,
+    read_wave,
+)
 from recording_archive.web.problem import Problem
 
 log = logging.getLogger(__name__)
-
 MOST_BYTES = 16 * 2**10
 POINTS = 1000
-LOUDEST = 127
 _HEAD_BYTES = 2**20  # where samples begin later than this, the file is not what a call recorder writes
 _SHORT = 256  # fewer levels are compared one by one
 _AT_ONCE = BoundedSemaphore(2)  # a large recording takes a second of a processor that is Airflow's
-
-_PCM, _A_LAW, _MU_LAW, _EXTENSIBLE = 1, 6, 7, 0xFFFE  # WAVE_FORMAT_*, RFC 2361
-_UNKNOWN_LENGTH = (0, 0xFFFFFFFF)  # written by recorders that stream
-
-
-@dataclass(frozen=True, slots=True)
-class Wave:
-    """How the samples of a WAV file lie: from byte ``start`` to ``end``, in frames of ``block`` bytes."""
-
-    encoding: int
-    channels: int
-    rate: int
-    block: int
-    start: int
-    end: int
-
-    @property
-    def width(self) -> int:
-        """Bytes of a sample."""
-        return self.block // self.channels
-
-    @property
-    def frames(self) -> int:
-        """How many moments there are."""
-        return max(0, self.end - self.start) // self.block
 
 
 def read_peaks(archive: Archive, row: Mapping[str, Any]) -> bytes:
@@ -104,7 +81,7 @@ def draw(pieces: Iterator[bytes], size_bytes: int) -> dict[str, Any] | None:
     while wave is None and len(head) < _HEAD_BYTES and (piece := next(pieces, b"")):
         head += piece
         wave = read_wave(head, size_bytes)
-    table = _table(wave) if wave else None
+    table = level_table(wave) if wave else None
     if wave is None or table is None:
         return None
     drawn = _draw(wave, table, _aligned(wave, head[wave.start :], pieces))
@@ -152,57 +129,3 @@ def _aligned(wave: Wave, first: bytes, pieces: Iterator[bytes]) -> Iterator[byte
         if not (piece := next(pieces, b"")):
             return
         rest += piece
-
-
-def read_wave(head: bytes, size_bytes: int) -> Wave | None:
-    """How the samples lie in a RIFF or RF64 file that begins with ``head``; None when that does not tell."""
-    if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:12] != b"WAVE":
-        return None
-    layout, position = b"", 12
-    while position + 8 <= len(head):
-        name, length = struct.unpack_from("<4sI", head, position)
-        position += 8
-        if name == b"data":
-            return _wave(layout, position, length, size_bytes)
-        if name == b"fmt ":
-            layout = head[position : position + length]
-        position += length + length % 2  # chunks begin at even bytes
-    return None
-
-
-def _wave(layout: bytes, start: int, length: int, size_bytes: int) -> Wave | None:
-    if len(layout) < 16:
-        return None
-    encoding, channels, rate, _, block, _ = struct.unpack_from("<HHIIHH", layout)
-    if encoding == _EXTENSIBLE and len(layout) >= 26:
-        (encoding,) = struct.unpack_from("<H", layout, 24)  # the sub-format begins with the plain one's number
-    if not channels or not rate or not block or block % channels:
-        return None
-    end = size_bytes if length in _UNKNOWN_LENGTH else min(start + length, size_bytes)
-    return Wave(encoding, channels, rate, block, start, end)
-
-
-def _table(wave: Wave) -> bytes | None:
-    """The level of each value that the high byte of a sample may have."""
-    if wave.encoding == _PCM and wave.width in (2, 3, 4):
-        return bytes(value if value < 128 else 255 - value for value in range(256))  # two's complement
-    if wave.width == 1:
-        level = {_PCM: _offset_level, _MU_LAW: _mu_law_level, _A_LAW: _a_law_level}.get(wave.encoding)
-        return level and bytes(map(level, range(256)))
-    return None
-
-
-def _offset_level(value: int) -> int:
-    return min(abs(value - 128), LOUDEST)
-
-
-def _mu_law_level(value: int) -> int:
-    """The high byte of the magnitude that ITU-T G.711 gives a µ-law code."""
-    exponent, mantissa = ~value >> 4 & 7, ~value & 15
-    return ((mantissa << 3) + 0x84 << exponent) - 0x84 >> 8
-
-
-def _a_law_level(value: int) -> int:
-    """The same for A-law, whose even bits are inverted."""
-    exponent, mantissa = (value ^ 0x55) >> 4 & 7, (value ^ 0x55) & 15
-    return ((mantissa << 4) + 0x108 << exponent - 1 if exponent else (mantissa << 4) + 8) >> 8

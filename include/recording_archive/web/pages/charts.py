@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from math import ceil
 
-from recording_archive.web.read.figure_rows import CoverageDay
+from recording_archive.web.read.coverage import CoverageDay
 
 WIDTH, HEIGHT = 560, 150
 _LEFT, _BOTTOM, _TOP = 52, 20, 8

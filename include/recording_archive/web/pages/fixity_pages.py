@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from recording_archive.archive import Archive
-from recording_archive.web.api.disposition import find_fixity_run
+from recording_archive.web.api.fixity import find_fixity_run
 from recording_archive.web.deps import ArchiveDep
-from recording_archive.web.read.figures import read_verification
 from recording_archive.web.read.filters import After, write_cursor
-from recording_archive.web.read.fixity_history import FixityRun, list_fixity_runs, list_readings
+from recording_archive.web.read.fixity_runs import FixityRun, list_fixity_runs, list_readings
 from recording_archive.web.read.run_list import read_dated
+from recording_archive.web.read.verification import read_verification
 from recording_archive.web.render import page
-from recording_archive.web.wording import AGES
+from recording_archive.web.wording.terms import VERIFICATION_AGES
 
 RUNS = 25
 _FINDINGS = (
@@ -39,7 +39,7 @@ def fixity_page(request: Request, archive: ArchiveDep, after: After = None) -> H
         archive,
         "fixity.html",
         told=read_verification(archive),
-        ages=AGES,
+        ages=VERIFICATION_AGES,
         runs=runs,
         next=write_cursor(following),
         later=after is not None,

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse
 
 from recording_archive import holds
-from recording_archive.web import access
+from recording_archive.web.access import MayDecide
 from recording_archive.web.api.holds import HoldState, find_hold, page_of
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.read.filters import After
+from recording_archive.web.read.hold_documents import to_details, to_hold
 from recording_archive.web.read.hold_preview import FIELDS, preview, rows_of
-from recording_archive.web.read.hold_rows import to_details, to_hold
 from recording_archive.web.render import page
 
 PAGE = 50
 
 router = APIRouter(prefix="/holds", include_in_schema=False, default_response_class=HTMLResponse)
-
-MayDecide = Annotated[bool, Depends(access.may_decide)]
 
 
 @router.get("")

@@ -19,11 +19,11 @@ from recording_archive.web import access
 from recording_archive.web.api.disposition import find_certificate, find_plan
 from recording_archive.web.api.retention import Proposal, compared
 from recording_archive.web.deps import ArchiveDep
-from recording_archive.web.pages.outlook_chart import OutlookChart, draw
+from recording_archive.web.pages.expiry_chart import OutlookChart, draw
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import After, write_cursor
-from recording_archive.web.read.plan_history import PlanRow, list_dispositions, list_plans, waiting_plans
-from recording_archive.web.read.rows import ApiDocument
+from recording_archive.web.read.retention_plans import PlanRow, list_dispositions, list_plans, waiting_plans
 from recording_archive.web.read.run_list import read_dated
 from recording_archive.web.render import page, root
 

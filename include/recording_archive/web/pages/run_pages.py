@@ -18,12 +18,11 @@ from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.pages.fixity_pages import show_fixity_run
 from recording_archive.web.pages.retention_pages import show_plan
 from recording_archive.web.problem import Problem
-from recording_archive.web.read.entries import COLUMNS, DEEPEST_PAGE, PAGE, Table, read_entries
+from recording_archive.web.read.archiving_runs import RunDetails, RunRow, list_runs, read_run
 from recording_archive.web.read.filters import After, write_cursor
-from recording_archive.web.read.fixity_history import read_fixity_run
-from recording_archive.web.read.history import list_runs, read_run
-from recording_archive.web.read.plan_history import read_plan
-from recording_archive.web.read.rows import RunDetails, RunRow
+from recording_archive.web.read.fixity_runs import read_fixity_run
+from recording_archive.web.read.report_table import COLUMNS, DEEPEST_PAGE, PAGE, Table, read_entries
+from recording_archive.web.read.retention_plans import read_plan
 from recording_archive.web.read.run_list import read_dated
 from recording_archive.web.render import page
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.timeline import Covered, Timeline, read_timeline
 from recording_archive.errors import ArchiveError
+from recording_archive.holds import Holding
 from recording_archive.model import STORED, Outcome, PartId
+from recording_archive.retention.policy_in_force import in_force
+from recording_archive.retention.rules import judge
 from recording_archive.store import sidecar
-from recording_archive.web.read.rows import Happening, RecordingDetails, to_fields
-from recording_archive.web.read.standing import certificate_of, holdings, read_retention, to_rows
+from recording_archive.web.read.certificates import certificate_of
+from recording_archive.web.read.recording_documents import Happening, RecordingDetails, Retention
+from recording_archive.web.read.recording_rows import holdings, to_fields, to_rows
+from recording_archive.web.read.stored_json import read_json
 
 HOW_TO_ASK = "Trigger the DAG archive_recordings with this interactionId: the source is asked for it at once."
 
@@ -63,7 +68,7 @@ def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
         return _absence(told)
     document, problem = _read_sidecar(archive, mine)
     held = holdings(archive, [mine]).get(part)
-    retention, retention_problem = read_retention(archive, mine, held)
+    retention, retention_problem = _read_retention(archive, mine, held)
     certificate, certificate_problem = certificate_of(archive, mine)
     return RecordingDetails.model_validate(
         {
@@ -94,14 +99,28 @@ def _read_sidecar(archive: Archive, row: Mapping[str, Any]) -> tuple[dict[str, A
     """The sidecar as it lies in the archive; where it cannot be read, why: the page must still show the rest."""
     if row["state"] not in STORED or row["key"] is None:
         return None, None
-    key = sidecar.beside(row["key"])
+    return read_json(archive.store, sidecar.beside(row["key"]))
+
+
+def _read_retention(
+    archive: Archive, row: Mapping[str, Any], held: Holding | None
+) -> tuple[Retention | None, str | None]:
+    """What the policy in force says of a stored part now; where no policy can be read, why."""
+    if row["state"] not in STORED:
+        return None, None
     try:
-        document = json.loads(archive.store.read(key))
+        policy = in_force(archive)
     except ArchiveError as error:
         return None, str(error)
-    except ValueError as error:
-        return None, f"{key} is damaged ({error}): restore it from a copy of the archive"
-    return (document, None) if isinstance(document, dict) else (None, f"{key} is damaged: it is no JSON object")
+    verdict = judge(
+        SimpleNamespace(**row),
+        policy,
+        as_of=archive.clock(),
+        quarantine_days=archive.settings.quarantine_days,
+        holding=held,
+    )
+    told = {name: getattr(verdict, name) for name in ("rule", "days", "expires_at", "action", "kept")}
+    return Retention(policy=policy.version, policy_name=policy.name, **told), None
 
 
 def _happenings(events: Iterable[Mapping[str, Any]], part: PartId) -> Iterable[Happening]:

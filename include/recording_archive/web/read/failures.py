@@ -1,7 +1,9 @@
-"""Failures that are not resolved: those that need a decision, and those that runs still take up again."""
+"""Unresolved failures: those that need a decision, and those that runs try again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +13,18 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.search import Page, Position
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId, State
-from recording_archive.web.read.rows import decided_before
+
+
+def needs_decision(row: Mapping[str, Any], archive: Archive) -> bool:
+    """Whether a person must say what becomes of a failure: its days of retries are over."""
+    failed = row["state"] == State.DISCOVERED and row["failed_since"] is not None and row["acknowledged_at"] is None
+    return bool(failed and row["failed_since"] < decided_before(archive))
+
+
+def decided_before(archive: Archive) -> datetime:
+    """Failures that began before this moment are not tried again."""
+    return archive.clock() - timedelta(days=archive.settings.retry_days)
+
 
 _c = recordings.c
 _KEY = (_c.failed_since, _c.interaction_id, _c.recording_id, _c.part)

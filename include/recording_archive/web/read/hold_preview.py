@@ -23,9 +23,9 @@ from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 from recording_archive.phone_numbers import spellings
 from recording_archive.web.problem import Problem
-from recording_archive.web.read.hold_rows import HoldEffect, HoldRequest, read_criteria, split_values, to_effect
-from recording_archive.web.read.rows import RecordingRow
-from recording_archive.web.read.standing import to_rows
+from recording_archive.web.read.hold_documents import HoldEffect, HoldRequest, read_criteria, split_values, to_effect
+from recording_archive.web.read.recording_documents import RecordingRow
+from recording_archive.web.read.recording_rows import to_rows
 
 FIELDS = ("ids", "agents", "queues", "numbers", "from", "to")
 _MOST_HINTS = 20  # values of a field that are looked up; a longer list was not typed by hand

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fastapi.responses import StreamingResponse
 
 from recording_archive.reports.writing import spreadsheet_cell
-from recording_archive.web.read.rows import ApiDocument
+from recording_archive.web.read.document import ApiDocument
 
 _T = TypeVar("_T")
 _LINES = 200  # sent at once

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Path, Request, Response
 
 from recording_archive.archive import Archive
 from recording_archive.reports.reading import keys_of
@@ -17,6 +17,7 @@ from recording_archive.web.media.ranges import quote_tag, select
 from recording_archive.web.media.streams import file_pieces, respond
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.filters import Storable
 
 
 class ReportFormat(StrEnum):
@@ -58,3 +59,6 @@ def _hash_of(archive: Archive, checksums: str, key: str) -> str:
     lines = archive.store.read(checksums).decode(errors="replace").splitlines()
     found = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     return found.get(key.rpartition("/")[2], key)
+
+
+RunId = Annotated[str, Path(min_length=1, max_length=250), Storable]

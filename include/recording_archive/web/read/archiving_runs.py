@@ -1,8 +1,9 @@
-"""The runs of `archive_recordings`: newest first, each with its totals and where its report lies."""
+"""Runs of `archive_recordings`, newest first, with their totals and the key of their report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from recording_archive.archive import Archive
@@ -10,8 +11,38 @@ from recording_archive.archiving.work_rows import tally
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import runs
 from recording_archive.reports.reading import StoredReport, read_report
-from recording_archive.web.read.rows import RunDetails, RunRow
+from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
+
+
+class RunRow(ApiDocument):
+    """One run of `archive_recordings`; ``asked`` is None while the source was not listed to its end."""
+
+    run_id: str
+    source: str
+    kind: str
+    range_start: datetime | None
+    range_end: datetime | None
+    started_at: datetime
+    closed_at: datetime | None
+    status: str | None
+    asked: int | None
+    problem: str | None
+    report_key: str | None
+
+
+class RunPage(ApiDocument):
+    """A page of runs, newest first."""
+
+    items: list[RunRow]
+    next: str | None
+
+
+class RunDetails(RunRow):
+    """A run with its totals by name: those of its report, or the books so far."""
+
+    totals: dict[str, int]
+    problems: list[str]
 
 
 def list_runs(

@@ -15,8 +15,8 @@ from recording_archive.holds.criteria import checked
 from recording_archive.model import PartId
 from recording_archive.params import read_moment
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import Storable
-from recording_archive.web.read.rows import ApiDocument
 
 _LISTS = ("interaction_ids", "agents", "queues", "numbers")
 _Value = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]

@@ -1,29 +1,14 @@
-"""What the API says of recordings, runs and failures: the JSON names and types, in one place.
-
-Pages show the same objects, by their Python names.
-"""
+"""JSON documents of recordings. Pages show the same objects, by their Python names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from recording_archive.archive import Archive
 from recording_archive.model import PartId, State
-from recording_archive.retention.rules import later
-
-if TYPE_CHECKING:
-    from recording_archive.holds import Holding
-
-
-class ApiDocument(BaseModel):
-    """Camel case outside, snake case inside."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+from recording_archive.web.read.document import ApiDocument
 
 
 class RecordingRow(ApiDocument):
@@ -88,7 +73,7 @@ class RecordingPage(ApiDocument):
 
     items: list[RecordingRow]
     next: str | None
-    unknown: list[str] = []
+    unknown: list[str] = Field([])
 
 
 class Happening(ApiDocument):
@@ -136,36 +121,6 @@ class RecordingDetails(RecordingRow):
     parts: list[RecordingRow]
 
 
-class RunRow(ApiDocument):
-    """One run of `archive_recordings`; ``asked`` is None while the source was not listed to its end."""
-
-    run_id: str
-    source: str
-    kind: str
-    range_start: datetime | None
-    range_end: datetime | None
-    started_at: datetime
-    closed_at: datetime | None
-    status: str | None
-    asked: int | None
-    problem: str | None
-    report_key: str | None
-
-
-class RunPage(ApiDocument):
-    """A page of runs, newest first."""
-
-    items: list[RunRow]
-    next: str | None
-
-
-class RunDetails(RunRow):
-    """A run with its totals by name: those of its report, or the books so far."""
-
-    totals: dict[str, int]
-    problems: list[str]
-
-
 class Decided(ApiDocument):
     """What became of one part of an acknowledged interaction; ``refused`` says why nothing was to acknowledge."""
 
@@ -173,47 +128,3 @@ class Decided(ApiDocument):
     recording_id: str
     part: int
     refused: str | None
-
-
-def to_row(row: Mapping[str, Any], archive: Archive, holding: Holding | None = None) -> RecordingRow:
-    """A row of `recordings` as API and pages show it; `standing.to_rows` finds who holds it."""
-    return RecordingRow.model_validate(to_fields(row, archive, holding))
-
-
-def to_fields(row: Mapping[str, Any], archive: Archive, holding: Holding | None = None) -> dict[str, Any]:
-    """The values of a `RecordingRow`, and all other columns under their own names."""
-    return {
-        **row,
-        "file_path": row["key"],
-        "bytes": row["size_bytes"],
-        "run_id": row["archived_by"],
-        "needs_decision": needs_decision(row, archive),
-        "held_by": list(holding.held) if holding else [],
-        "possibly_held_by": list(holding.possibly) if holding else [],
-        "purge_from": purge_from(row, archive),
-        "restored_until": _restored_until(row),
-    }
-
-
-def purge_from(row: Mapping[str, Any], archive: Archive) -> datetime | None:
-    """When a quarantined part has waited long enough; None for any other."""
-    if row["state"] != State.QUARANTINED or row["quarantined_at"] is None:
-        return None
-    return later(row["quarantined_at"], archive.settings.quarantine_days)
-
-
-def _restored_until(row: Mapping[str, Any]) -> datetime | None:
-    """Until when retention leaves a part alone that a person took out of quarantine."""
-    text = (row["deletion"] or {}).get("restoredUntil")
-    return datetime.fromisoformat(text) if text else None
-
-
-def needs_decision(row: Mapping[str, Any], archive: Archive) -> bool:
-    """Whether a person must say what becomes of a failure: its days of retries are over."""
-    failed = row["state"] == State.DISCOVERED and row["failed_since"] is not None and row["acknowledged_at"] is None
-    return bool(failed and row["failed_since"] < decided_before(archive))
-
-
-def decided_before(archive: Archive) -> datetime:
-    """Failures that began before this moment are not tried again."""
-    return archive.clock() - timedelta(days=archive.settings.retry_days)

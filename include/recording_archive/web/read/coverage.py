@@ -1,11 +1,9 @@
-"""Days of the archive's zone, and which of them are complete in the books."""
+"""Completeness of the archive by day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -13,10 +11,24 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.tables import coverage
 from recording_archive.catalog.timeline import Covered, joined
 from recording_archive.model import Window
-from recording_archive.web.problem import Problem
-from recording_archive.web.read.figure_rows import Coverage, CoverageDay
+from recording_archive.web.read.calendar_days import day_window, days_between
+from recording_archive.web.read.document import ApiDocument
 
-MOST_DAYS = 400
+
+class CoverageDay(ApiDocument):
+    """``complete``: all recordings of the day are in the books; ``gap``: some hours are not; ``nothing``: not due."""
+
+    date: date
+    state: str
+
+
+class Coverage(ApiDocument):
+    """Completeness by day of the archive's zone."""
+
+    zone: str
+    days: list[CoverageDay]
+
+
 _GRACE = timedelta(hours=12)  # a day's own run comes after its end, and takes a while
 
 
@@ -51,25 +63,3 @@ def state_of(day: Window, covered: tuple[Covered, ...], now: datetime) -> DaySta
     if begun and all(begun.values()):
         return DayState.COMPLETE
     return DayState.GAP if begun and day.end + _GRACE <= now else DayState.NOTHING
-
-
-def days_between(first: date | None, last: date | None, *, today: date, default: int) -> Iterator[date]:
-    """The days from ``first`` to ``last``, both included; raises Problem (400) for too many, or none."""
-    try:
-        last = last or max(today, first or today)
-        first = first or last - timedelta(days=default - 1)
-    except OverflowError as error:
-        raise Problem(400, "The request is malformed", "to: there are no such days") from error
-    count = (last - first).days + 1
-    if not 0 < count <= MOST_DAYS:
-        raise Problem(400, "The request is malformed", f"from {first} to {last}: ask for 1 to {MOST_DAYS} days")
-    return (first + timedelta(days=number) for number in range(count))
-
-
-def day_window(day: date, zone: ZoneInfo) -> Window:
-    """From midnight to midnight in ``zone``: 23 or 25 hours where the clocks change."""
-    try:
-        start, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
-    except OverflowError as error:
-        raise Problem(400, "The request is malformed", f"{day} is no day that can be counted") from error
-    return Window(start, end)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import dispositions, plans
-from recording_archive.web.read.rows import ApiDocument
+from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
 
 _c, _p = dispositions.c, plans.c

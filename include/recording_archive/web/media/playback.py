@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import Request, Response
 
 from recording_archive.archive import Archive
-from recording_archive.errors import PermanentError
 from recording_archive.model import PartId
 from recording_archive.store import bgzf
 from recording_archive.web.deps import note_access
 from recording_archive.web.media.ranges import ByteSpan, quote_tag, select
+from recording_archive.web.media.stored_object import require_whole
 from recording_archive.web.media.streams import Pieces, respond
 
 INLINE = frozenset(
@@ -23,13 +23,12 @@ INLINE = frozenset(
     }
 )
 """What a browser plays and never runs; everything else is a download of bytes without meaning."""
-
 _INDEXES = 64  # recordings whose members are remembered; 2 MB for one of 20 GB, a few hundred bytes for most
 
 
 def send_media(archive: Archive, request: Request, row: Mapping[str, Any], user: str, file_name: str) -> Response:
     """The answer to GET or HEAD for the media of an archived part; who hears it is written down first."""
-    _require_whole(archive, row)
+    require_whole(archive, row)
     part = PartId(row["interaction_id"], row["recording_id"], row["part"])
     playable = row["mime_type"] in INLINE
     return respond(
@@ -55,11 +54,3 @@ def media_pieces(archive: Archive, row: Mapping[str, Any]) -> Pieces:
 @lru_cache(maxsize=_INDEXES)
 def _index(stored_sha256: str) -> bgzf.Index:  # noqa: ARG001 - the cache's key: equal bytes have equal members
     return bgzf.Index()
-
-
-def _require_whole(archive: Archive, row: Mapping[str, Any]) -> None:
-    if (size := archive.store.size(row["key"])) != row["stored_bytes"]:
-        raise PermanentError(
-            f"{row['key']} has {size} bytes, the catalog has {row['stored_bytes']}: run `recording-archive verify "
-            f"{row['interaction_id']}`, and restore it from a copy"
-        )

@@ -1,0 +1,73 @@
+"""REST API: recordings that could not be archived, and the decision to accept that."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import ConfigDict, Field, StringConstraints
+
+from recording_archive.archiving import acknowledge as decisions
+from recording_archive.web import access
+from recording_archive.web.deps import ArchiveDep
+from recording_archive.web.openapi import problems
+from recording_archive.web.problem import Problem
+from recording_archive.web.read.document import ApiDocument
+from recording_archive.web.read.failures import Failing, list_failures
+from recording_archive.web.read.filters import After, Limit, Storable, write_cursor
+from recording_archive.web.read.recording_documents import Decided, RecordingPage
+from recording_archive.web.read.recording_rows import to_rows
+from recording_archive.web.read.run_list import read_dated
+
+router = APIRouter()
+
+
+class Acknowledgement(ApiDocument):
+    """A decision: these failures are accepted. Without a recording: all of the interaction."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    interaction_id: Annotated[str, Storable] = Field(min_length=1, max_length=200)
+    recording_id: Annotated[str, StringConstraints(max_length=200), Storable] | None = None
+    part: int | None = Field(None, ge=0, lt=2**31)
+    reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000, description="Kept for good.")
+
+
+class Acknowledged(ApiDocument):
+    """What became of each part of the interaction."""
+
+    parts: list[Decided]
+
+
+@router.get("/failures", response_model=RecordingPage)
+def show_failures(
+    archive: ArchiveDep, kind: Failing = Failing.DECISION, limit: Limit = 50, after: After = None
+) -> RecordingPage:
+    """Recordings that could not be archived: those that need a decision, are tried again, or are acknowledged."""
+    page = list_failures(archive, kind, limit=limit, after=read_dated(after))
+    return RecordingPage(items=to_rows(archive, page.rows), next=write_cursor(page.next))
+
+
+@router.post(
+    "/failures/acknowledge",
+    response_model=Acknowledged,
+    responses=problems(404, 409, 415),
+    dependencies=[Depends(access.decide)],
+)
+def acknowledge(request: Request, archive: ArchiveDep, decision: Acknowledgement) -> Acknowledged:
+    """Accept the failures of an interaction: no run takes them up again unless the source lists them anew."""
+    made = decisions.acknowledge(
+        archive,
+        decision.interaction_id,
+        reason=decision.reason,
+        actor=access.user_name(request),
+        recording=decision.recording_id or None,
+        part=decision.part,
+    )
+    if not made:
+        raise Problem(404, "Not in the catalog", "No recording of this name was ever listed by the source.")
+    parts = [Decided(**each.part._asdict(), refused=each.refused) for each in made]
+    if all(each.refused for each in made):
+        why = "; ".join(f"{each.part}: {each.refused}" for each in made)
+        raise Problem(409, "Nothing to acknowledge", why)
+    return Acknowledged(parts=parts)

@@ -1,0 +1,75 @@
+"""Page of a search.
+
+Pages show what the same functions find for the API, so that the two cannot disagree. Every page is a plain ``GET``;
+what changes something goes through the API.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+
+from recording_archive.catalog.search import Filters, search, unknown_ids
+from recording_archive.model import State
+from recording_archive.web.access import MayDecide
+from recording_archive.web.address import NARROW, Address
+from recording_archive.web.deps import ArchiveDep
+from recording_archive.web.read.filters import After, Sort, SortBy, read_cursor, read_filters, write_cursor
+from recording_archive.web.read.recording_rows import to_rows
+from recording_archive.web.render import page
+
+PAGE = 50
+_STATES = [
+    (State.ARCHIVED.value, "Archived"),
+    (State.DISCOVERED.value, "Not archived yet"),
+    (State.QUARANTINED.value, "Quarantined"),
+    (State.PURGED.value, "Purged"),
+    (State.ERASED.value, "Erased"),
+]
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/")
+def search_page(
+    request: Request,
+    archive: ArchiveDep,
+    filters: Annotated[Filters, Depends(read_filters)],
+    may_decide: MayDecide,
+    *,
+    sort: SortBy = Sort.NEWEST,
+    after: After = None,
+) -> HTMLResponse:
+    """Search; the empty search shows what came last."""
+    address = Address.of(request.query_params.multi_items())
+    found = search(archive.catalog, filters, limit=PAGE, after=read_cursor(after), oldest=sort is Sort.OLDEST)
+    ids = address.ids()
+    fields = address.fields()
+    return page(
+        request,
+        archive,
+        "search.html",
+        asked=fields,
+        narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
+        chips=address.chips(),
+        rows=to_rows(archive, found.rows),
+        heading=_heading(len(found.rows), more=found.next is not None, later=after is not None, sort=sort),
+        next=address.but(after=write_cursor(found.next)) if found.next else None,
+        first=address.but(after=None),
+        later=after is not None,
+        asked_ids=len(ids),
+        absent=unknown_ids(archive.catalog, ids) if ids and after is None else [],
+        as_hold=address.as_hold() if may_decide else None,
+        export_csv=address.but(after=None, format="csv"),
+        export_json=address.but(after=None, format="json"),
+        states=_STATES,
+        zone=archive.settings.timezone,
+    )
+
+
+def _heading(shown: int, *, more: bool, later: bool, sort: Sort) -> str:
+    order = f"{sort.value} first"
+    if not more and not later:
+        return f"{shown} {'recording' if shown == 1 else 'recordings'}, {order}"
+    return f"{'the next' if later else 'the first'} {shown}, {order}"
