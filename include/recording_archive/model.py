@@ -15,12 +15,12 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def is_safe_id(text: object) -> bool:
-    """Whether ``text`` may become part of a key: no separator, no ``~``, no leading dot, at most 100 characters."""
+    """Tell if a text may become part of a key: no separator, no ``~``, no leading dot, at most 100 characters."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 class State(StrEnum):
-    """Where a part stands in its life."""
+    """The state of a part."""
 
     DISCOVERED = "discovered"
     ARCHIVED = "archived"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a run ended for one part."""
+    """The outcome of one part in one run."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class Outcome(StrEnum):
 
 
 class SourceChecksum(StrEnum):
-    """What the source's own checksum said of the archived bytes."""
+    """The comparison of the archived bytes with the checksum that the source gave."""
 
     MATCHED = "matched"
     MISMATCHED = "mismatched"
@@ -63,7 +63,7 @@ class PartId(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether this stands for all recordings of the interaction."""
+        """Tell if this stands for all recordings of the interaction."""
         return self.recording_id == WHOLE
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What a person searches by; every field is as the source gave it, or None."""
+    """The attributes that people search by; every field is as the source gave it, or None."""
 
     agent_id: str | None = None
     agent_name: str | None = None
@@ -165,7 +165,7 @@ STORED = frozenset({State.ARCHIVED, State.QUARANTINED})  # states whose bytes li
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of one part: acknowledged, or why there was nothing to acknowledge."""
+    """The answer for one part: acknowledged, or the reason why there was nothing to acknowledge."""
 
     part: PartId
     refused: str | None

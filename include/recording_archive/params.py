@@ -1,4 +1,4 @@
-"""What people write at trigger time: ids and moments."""
+"""Readers of the values that people enter at trigger time: ids and moments."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ _URI = "tel:"
 
 
 def spellings(number: str) -> list[str]:
-    """How a source may write the number that a person writes: as it stands, bare, and as a ``tel:`` URI (RFC 3966)."""
+    """List the forms in which a source may write a number: as given, bare, and as a ``tel:`` URI (RFC 3966)."""
     given, bare = number.strip(), _bare(number)
     if not _NUMBER.fullmatch(bare):
         return [given]

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def get_provider_info() -> dict[str, Any]:
-    """What Airflow reads through the entry point `apache_airflow_provider`."""
+    """Return the metadata that Airflow reads through the entry point `apache_airflow_provider`."""
     return {
         "package-name": "recording-archive",
         "name": "Recording archive for Genesys Cloud",

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
 
     @property
     def approving(self) -> frozenset[str]:
-        """Who may approve a plan, in one case; empty when nobody was named, which means everyone."""
+        """Return who may approve a plan, case-folded; empty when nobody was named, which means everyone."""
         return frozenset(name.strip().casefold() for name in self.approvers.split(",") if name.strip())
 
     @property

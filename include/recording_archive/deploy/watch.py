@@ -63,7 +63,7 @@ def watch(command: Sequence[str], check: Sequence[str], *, every_s: float, failu
 
 
 def _passes(check: Sequence[str], patience_s: float) -> bool:
-    """Whether a check says that all is well, in time; what a failed one printed is logged."""
+    """Run a check and tell if it passed in time; log what a failed one printed."""
     try:
         done = subprocess.run(  # noqa: S603 - what the deployment says
             check, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=patience_s, check=False

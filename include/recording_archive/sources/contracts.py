@@ -9,7 +9,7 @@ __all__ = ["INTERACTIONS", "PLATFORM", "Contract"]
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """How one API grants access; ``scopes`` must be in a token reply that names any."""
+    """The terms on which one API grants access; ``scopes`` must be in a token reply that names any."""
 
     token_path: str
     scopes: frozenset[str]

@@ -1,4 +1,4 @@
-"""What every task needs: the opened archive, a stop on SIGTERM, and the totals in its log."""
+"""The frame of every task: the opened archive, a stop on SIGTERM, and the totals in its log."""
 
 from __future__ import annotations
 

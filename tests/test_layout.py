@@ -1,0 +1,98 @@
+"""The house keeps its rooms: few modules at the top, tests beside what they exercise, documents that match the tree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from support.house import ARCHITECTURE, PACKAGE, ROOT, docstrings, modules, with_table
+
+TESTED_BY_TOPIC = ("archiving", "catalog", "cli", "deploy", "reports", "store", "tasks", "transfer", "web")
+"""Rooms whose test files follow the topics of their users instead of their modules; a room may only leave this list."""
+
+WITHOUT_A_TEST_FILE: dict[str, str] = {
+    "disposition/personal": "tests/disposition/test_erasure.py",
+    "disposition/report_document": "tests/disposition/test_report.py",
+    "fixity/verdict": "tests/fixity/test_verify.py and tests/fixity/test_reading.py",
+    "holds/criteria": "tests/holds/test_lifecycle.py (refusals) and tests/holds/test_matcher.py",
+    "holds/documents": "tests/recovery/test_from_holds.py and tests/holds/test_lifecycle.py",
+    "holds/lookup": "tests/holds/test_matcher.py, which compares it with the matcher",
+    "holds/rows": "tests/holds/test_matcher.py and tests/holds/test_lifecycle.py",
+    "ledger/proof_index": "tests/ledger/test_proof.py and tests/ledger/test_documents.py",
+    "recovery/documents": "tests/recovery/test_from_holds.py and tests/disposition/test_erasure.py",
+    "recovery/result": "two types without logic",
+    "retention/forecast_counting": "tests/retention/test_forecast.py",
+    "retention/forecast_figures": "tests/retention/test_forecast.py",
+    "retention/strict_yaml": "tests/retention/test_policy_document.py",
+    "sources/contracts": "tests/sources/test_client.py and tests/sources/test_replies.py",
+    "sources/conversations/cursors": "tests/sources/conversations/test_discovery.py",
+    "sources/conversations/facts": "tests/sources/conversations/test_listing.py",
+    "sources/conversations/inventory": "tests/archiving/test_reconcile.py",
+    "sources/conversations/jobs": "tests/sources/conversations/test_discovery.py",
+    "sources/conversations/permissions": "tests/archiving/test_reconcile.py",
+    "sources/conversations/reading": "tests/sources/conversations/test_query.py",
+    "sources/texts": "tests/sources/interactions/test_reading.py",
+}
+"""Modules of the other rooms that have no test file of their own, and the tests that stand for it."""
+
+RELATIVE_LEFT = {"archiving", "catalog", "cli", "store", "transfer", "web"}
+"""Rooms in which some docstrings still begin with a relative word; a room may only leave this list."""
+
+RELATIVE = re.compile(r"(What|Whether|How|Those|The same|Which|Where|When|Who|It|That)\b")
+"""Words that make a docstring depend on its neighbour."""
+
+
+def named(path: Path) -> str:
+    """Name a module as its path below the package, without ``.py``."""
+    return str(path.relative_to(PACKAGE).with_suffix(""))
+
+
+def test_few_modules_lie_at_the_top() -> None:
+    """A new module belongs into a room."""
+    assert len([path for path in modules() if path.parent == PACKAGE]) <= 10
+
+
+@pytest.mark.parametrize(
+    "module",
+    [name for name in map(named, modules()) if "/" in name and name.partition("/")[0] not in TESTED_BY_TOPIC],
+)
+def test_a_module_has_its_test_file(module: str) -> None:
+    """``store/bgzf.py`` is tested by ``tests/store/test_bgzf.py``, or the list says by what."""
+    path = ROOT / "tests" / module
+    has_one = path.with_name(f"test_{path.name}.py").exists()
+    assert has_one != (module in WITHOUT_A_TEST_FILE)
+
+
+def test_the_list_names_modules_and_tests_that_exist() -> None:
+    """A module that is gone leaves the list; a test file that stands for others is there."""
+    assert set(WITHOUT_A_TEST_FILE) <= {named(path) for path in modules()}
+    tests = [word for reason in WITHOUT_A_TEST_FILE.values() for word in re.findall(r"tests/\S+\.py", reason)]
+    assert [path for path in tests if not (ROOT / path).exists()] == []
+
+
+def test_a_docstring_stands_alone() -> None:
+    """Each begins with an imperative or a noun."""
+    rooms = [path for path in sorted((ROOT / "include").rglob("*.py")) if not RELATIVE_LEFT & set(path.parts)]
+    every = [(path, line, text) for path in rooms for line, text in docstrings(path)]
+    relative = [f"{path.relative_to(ROOT)}:{line}: {text[:60]}" for path, line, text in every if RELATIVE.match(text)]
+    assert relative == []
+
+
+def test_the_table_of_rooms_is_written_from_the_packages() -> None:
+    """`make fix` writes it anew."""
+    written = ARCHITECTURE.read_text()
+    assert written == with_table(written)
+
+
+@pytest.mark.parametrize("document", ["architecture.md", "invariants.md"])
+def test_tests_and_files_that_documents_name_exist(document: str) -> None:
+    """Each `test_…` is a test, and each path to a Python file leads to one."""
+    text = (ROOT / "docs" / document).read_text()
+    sources = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    every_test = {name for source in sources.values() for name in re.findall(r"def (test_\w+)\(", source)}
+    assert set(re.findall(r"`(test_\w+)`", text)) <= every_test
+    paths = set(re.findall(r"`([a-z_]+(?:/[a-z_0-9]+)*\.py)`", text))
+    places = (PACKAGE, PACKAGE.parent, ROOT)
+    assert {path for path in paths if not any((place / path).exists() for place in places)} == set()
