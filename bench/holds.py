@@ -30,7 +30,7 @@ from recording_archive.holds import Criteria, Hold, effect, holding
 from recording_archive.holds.rows import to_row, to_terms
 from recording_archive.model import PartId
 from recording_archive.settings import Settings
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from recording_archive.store.locate import staging_at
 
 RUN = "bench"

@@ -14,7 +14,7 @@ from recording_archive.archive import Archive
 from recording_archive.cli import app
 from recording_archive.ledger.chain import newest
 from recording_archive.settings import Settings, read_settings
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.contents import overwrite
 from support.ledger_files import documents
 

@@ -12,7 +12,7 @@ from recording_archive.disposition.quarantine import purge
 from recording_archive.disposition.report import close
 from recording_archive.model import State
 from recording_archive.store import sidecar
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.contents import files_of, ids, row_of, rows
 from support.retention_run import at, check_gone, enforce, hold, planned, quarantined
 

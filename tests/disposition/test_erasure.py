@@ -19,7 +19,7 @@ from recording_archive.disposition.erasure_subject import Subject, find
 from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.model import Attributes, State
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.contents import change, documents, events_of, files_of, ids, row_of, rows
 from support.retention_run import EXPIRED, at, check_gone, enforce, hold, planned, quarantined
 

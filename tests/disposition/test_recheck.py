@@ -17,7 +17,7 @@ from recording_archive.disposition.quarantine import purge, quarantine
 from recording_archive.disposition.report import close
 from recording_archive.errors import StoreError
 from recording_archive.model import State
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.contents import files_of, ids, row_of, rows
 from support.harms import AT_PLAN, AT_PURGE, HARMS, MOMENTS, Harm
 from support.retention_run import EXPIRED, QUARANTINE, at, check_gone, enforce, hold, planned, quarantined

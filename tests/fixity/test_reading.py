@@ -21,7 +21,7 @@ from recording_archive.catalog.tables import readings, recordings
 from recording_archive.errors import StoreError
 from recording_archive.fixity import reading
 from recording_archive.fixity.report import write_report
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.contents import all_rows, change, damage, details_of
 from support.fixity_run import ALL, DUE, NOW, at, found
 from support.runner import Runner, settings_below

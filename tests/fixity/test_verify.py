@@ -15,7 +15,7 @@ from recording_archive.errors import PermanentError, StoreError
 from recording_archive.fixity.verify import Verified, count, verify
 from recording_archive.model import PartId
 from recording_archive.store import sidecar
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.contents import all_rows, change, overwrite
 
 

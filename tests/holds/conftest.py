@@ -8,7 +8,7 @@ import pytest
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import Catalog
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from recording_archive.store.locate import staging_at
 from support.runner import settings_below
 

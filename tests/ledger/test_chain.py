@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from recording_archive.ledger import chain
 from recording_archive.ledger.chain import Head
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.ledger_files import NOW, prove, tampered
 
 EVENT = ("uid", "at", "kind", "interactionId", "recordingId", "part", "runId", "actor", "detail")

@@ -20,7 +20,7 @@ from recording_archive.catalog.tables import events, runs
 from recording_archive.ledger import chain
 from recording_archive.ledger.chain import Head, newest
 from recording_archive.ledger.sealing import seal
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.ledger_files import (
     NOW,
     Crash,

@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 
 steps_left = int(sys.argv[2])
 

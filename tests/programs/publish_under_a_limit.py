@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from recording_archive.errors import StoreError
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 store = LocalStore(Path(sys.argv[1]))

@@ -17,7 +17,7 @@ from recording_archive.ledger import sealing
 from recording_archive.ledger.proof import Proof
 from recording_archive.recovery.reindex import reindex
 from recording_archive.recovery.result import IndexResult
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from support.contents import all_rows, damage, flip, ids
 from support.fixity_run import ALL, Verifying
 from support.rebuilding import rebuilt

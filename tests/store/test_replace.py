@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recording_archive.errors import PermanentError
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from recording_archive.errors import PermanentError, RunError, StoreError
-from recording_archive.store.base import LocalStore, Store
+from recording_archive.store.base import Store
+from recording_archive.store.local import LocalStore
 
 KEY = "recordings/org=default/year=2026/month=11/day=21/a~b~0.wav.gz"
 PROGRAMS = Path(__file__).parents[1] / "programs"

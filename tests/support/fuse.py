@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 
 
 class Crash(BaseException):

@@ -19,7 +19,7 @@ from recording_archive.ledger import chain
 from recording_archive.ledger.proof import Flaw, Proof
 from recording_archive.ledger.sealing import seal
 from recording_archive.model import PartId
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 

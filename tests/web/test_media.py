@@ -20,7 +20,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import State
 from recording_archive.store import bgzf
-from recording_archive.store.base import LocalStore
+from recording_archive.store.local import LocalStore
 from recording_archive.web.deps import get_archive
 
 

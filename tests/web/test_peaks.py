@@ -21,7 +21,8 @@ from recording_archive.errors import StoreError
 from recording_archive.fixity.strays import find_strays
 from recording_archive.fixity.verify import verify
 from recording_archive.store import sidecar
-from recording_archive.store.base import Draft, LocalStore
+from recording_archive.store.base import Draft
+from recording_archive.store.local import LocalStore
 from recording_archive.web.deps import get_archive
 from recording_archive.web.media.peaks import MOST_BYTES, POINTS, draw
 from recording_archive.web.media.wav_file import LOUDEST

@@ -66,7 +66,7 @@ def _store(root: str | None) -> Store:
 
         bucket, _, prefix = root.removeprefix("s3://").partition("/")
         return S3Store(client_from_environment(), bucket, prefix)
-    from recording_archive.store.base import LocalStore
+    from recording_archive.store.local import LocalStore
 
     return LocalStore(Path(root).expanduser().absolute())
 

@@ -18,11 +18,11 @@ from typing import Any
 
 from recording_archive.errors import FixityError, PermanentError
 from recording_archive.model import Window
+from recording_archive.reports.cells import without_guard
 from recording_archive.store.base import Store
 
 _HEAD_BYTES = 2**20  # the totals take a few hundred bytes, the problems a line each
 _LISTS = {"compliance_report": "missing", "retention_report": "entries", "fixity_report": "findings"}  # behind the head
-_GUARDED = ("=", "+", "-", "@", "\t", "\r")  # first characters that the CSV puts an apostrophe before
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def read_rows(store: Store, key: str) -> Iterator[dict[str, str]]:
     """Stream the CSV of the report whose JSON has ``key``: every part of the run, as text by column name."""
     with store.open(keys_of(key)[1]) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as text:
         for row in csv.DictReader(text):
-            yield {name: _unguarded(cell or "") for name, cell in row.items()}
+            yield {name: without_guard(cell or "") for name, cell in row.items()}
 
 
 def check_bytes(store: Store, key: str) -> None:
@@ -124,8 +124,3 @@ def _to_report(key: str, head: Mapping[str, Any]) -> StoredReport:
         totals={name: value for name, value in head.items() if type(value) is int},
         problems=tuple(head["problems"]),
     )
-
-
-def _unguarded(cell: str) -> str:
-    """Return a cell as it was before the report made it safe for spreadsheets."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_GUARDED) else cell

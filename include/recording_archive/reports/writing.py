@@ -17,6 +17,7 @@ from sqlalchemy import select
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events
 from recording_archive.errors import PermanentError
+from recording_archive.reports.cells import spreadsheet_cell
 from recording_archive.reports.reading import hash_of
 from recording_archive.store import staging
 
@@ -81,13 +82,6 @@ def as_csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> Iter
         line.seek(0)
         line.truncate()
     yield line.getvalue()
-
-
-def spreadsheet_cell(value: Any) -> Any:
-    """Return a value that no spreadsheet takes for a formula."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _write_new(archive: Archive, key: str, lines: Iterable[str]) -> str:

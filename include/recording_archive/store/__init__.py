@@ -1,7 +1,12 @@
 """Write-once objects, byte for byte: a folder or a bucket. A store knows no recording's fate.
 
-`base` is the store in a folder and the contract of every store, `s3` the store in a bucket (`airflow_s3` takes its
-credentials from Airflow), `locate` chooses between them. `staging` is where raw bytes wait. `bgzf` is the seekable gzip
-of the objects, `sidecar` the commit record beside each, `documents` what must outlive the catalog. `stoppable` ends a
-long read when a task is stopped.
+    base, keys                  the contract of every store, and the keys that all of them take
+    local, local_files          objects as files below a folder
+    s3                          objects in a bucket: `s3_draft` uploads, `s3_reading` reads by ranges, `s3_errors` sorts
+                                the answers, `airflow_s3` takes the credentials from Airflow
+    locate, staging             which store the settings ask for; the place where raw bytes wait
+    bgzf, sidecar               the seekable gzip of the objects, and the commit record beside each
+    documents, stoppable        documents that must outlive the catalog; reading that ends when a task is stopped
+
+`local` loads neither SQLAlchemy nor Airflow: `verify-ledger` must start fast.
 """

@@ -254,7 +254,7 @@ def _inflate(deflated: memoryview) -> bytes | memoryview | None:
 
 
 def _find(source: BinaryIO, start: int, name: str, index: Index) -> tuple[int, int]:
-    """Where the member that holds media byte ``start`` begins: its offset in the file and its first byte's position.
+    """Find the member that holds media byte ``start``: its offset in the file and its first byte's position.
 
     A member's ISIZE and the next one's header are neighbours, so one short read answers for both, and members of
     other tools, whose sizes differ from ours, need no special case.

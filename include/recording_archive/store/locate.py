@@ -1,4 +1,4 @@
-"""Where the archive and its staging lie, as the settings say: a folder, or ``s3://bucket/prefix``."""
+"""The places of the archive and its staging, from the settings: a folder, or ``s3://bucket/prefix``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.settings import PREFIX, Settings
-from recording_archive.store.base import LocalStore, Store
+from recording_archive.store.base import Store
+from recording_archive.store.local import LocalStore
 from recording_archive.store.staging import BucketStaging, LocalStaging, Staging
 
 
@@ -17,7 +18,7 @@ def store_at(settings: Settings) -> Store:
 
 
 def staging_at(settings: Settings) -> Staging:
-    """Where raw bytes wait; files grow in a local folder either way."""
+    """Open the place where raw bytes wait; files grow in a local folder either way."""
     bucket, local = settings.staging_bucket, LocalStaging(settings.staging)
     return BucketStaging(_bucket(settings, *bucket), local) if bucket else local
 

@@ -13,21 +13,21 @@ import hashlib
 import io
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recording_archive.errors import ArchiveError, PermanentError, StoreError, TransientError
-from recording_archive.store.base import AbsentError, Draft, Store, check_key
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from recording_archive.errors import ArchiveError, StoreError, TransientError
+from recording_archive.store.base import AbsentError, Draft, Store
+from recording_archive.store.keys import check_key
+from recording_archive.store.s3_draft import S3Draft
+from recording_archive.store.s3_errors import LOST_RACE, MISSING, REMEDIES, code_of, translated
+from recording_archive.store.s3_reading import S3File
 
 __all__ = ["CONFIG", "S3Store", "client_from_environment"]
 
@@ -37,24 +37,12 @@ CONFIG = Config(
     read_timeout=60,
     max_pool_connections=64,
 )
-"""How patient a client is; slow-down answers are waited for with jitter."""
+"""The patience of a client; slow-down answers are waited for with jitter."""
 
 PART_BYTES = 16 * 2**20
 SINGLE_PUT_BYTES = 4 * PART_BYTES  # a larger object goes up in parts, each with its checksum and its own retries
 _READ_AHEAD_BYTES = 128 * 1024  # what one request fetches at least: a seek costs a request
 _CONFLICTS = 5  # tries when the store itself cannot say yet who of two writers won
-_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
-_LOST_RACE = frozenset({"412", "PreconditionFailed"})
-_REMEDIES = {
-    "NoSuchBucket": "make it, or correct RECORDING_ARCHIVE_URL",
-    "AccessDenied": "give its user GetObject, PutObject, ListBucket, ListBucketVersions and DeleteObjectVersion",
-    "403": "give its user GetObject, PutObject, ListBucket, ListBucketVersions and DeleteObjectVersion",
-    "InvalidAccessKeyId": "correct the access key of the connection",
-    "SignatureDoesNotMatch": "correct the secret key of the connection, or this machine's clock",
-    "QuotaExceeded": "raise the quota of the bucket",
-    "BadDigest": "what arrived is not what was sent: check the network, then run again",
-    "KMS.DisabledException": "enable the key, or name another in RECORDING_ARCHIVE_S3_KMS_KEY",
-}
 
 
 def client_from_environment() -> Any:
@@ -80,14 +68,14 @@ class S3Store(Store):
     def begin(self, key: str) -> Iterator[Draft]:
         """Start an object in a local file without a name, which no crash can leave behind."""
         check_key(key)
-        draft = _S3Draft(self, key)
+        draft = S3Draft(self, key)
         try:
             yield draft
         finally:
             draft.discard()
 
     def sync(self, keys: Iterable[str]) -> None:
-        """What the bucket has answered for is durable."""
+        """Check the keys: an object that the bucket confirmed is durable."""
         for key in keys:
             check_key(key)
 
@@ -99,7 +87,7 @@ class S3Store(Store):
                 found = self._client.head_object(**self.at(key))
             except ClientError as error:
                 raise self._absent(key, error) from error
-        return io.BufferedReader(_S3File(self, key, found["ContentLength"], found["ETag"]), _READ_AHEAD_BYTES)
+        return io.BufferedReader(S3File(self, key, found["ContentLength"], found["ETag"]), _READ_AHEAD_BYTES)
 
     def size(self, key: str) -> int | None:
         """The object's length in bytes; None when the bucket is there and the object is not."""
@@ -108,7 +96,7 @@ class S3Store(Store):
             try:
                 return int(self._client.head_object(**self.at(key))["ContentLength"])
             except ClientError as error:
-                if _code(error) not in _MISSING:
+                if code_of(error) not in MISSING:
                     raise
             self._require_bucket()
             return None
@@ -198,9 +186,9 @@ class S3Store(Store):
                 try:
                     send(key, file, condition)
                 except ClientError as error:
-                    if _code(error) in _LOST_RACE:
+                    if code_of(error) in LOST_RACE:
                         return False
-                    if _code(error) != "ConditionalRequestConflict" or attempt == _CONFLICTS:
+                    if code_of(error) != "ConditionalRequestConflict" or attempt == _CONFLICTS:
                         raise
                 else:
                     return True
@@ -246,7 +234,7 @@ class S3Store(Store):
             try:
                 self._client.delete_object(**self.at(key), VersionId=version)
             except ClientError as error:
-                until = self._locked_until(key, version) if _code(error) in {"AccessDenied", "403"} else None
+                until = self._locked_until(key, version) if code_of(error) in {"AccessDenied", "403"} else None
                 if until is None:
                     raise
                 return until
@@ -273,13 +261,13 @@ class S3Store(Store):
         try:  # HEAD of an object answers 404 for a missing bucket too
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
-            if _code(error) in _MISSING | {"NoSuchBucket"}:
-                raise StoreError(f"The bucket {self._bucket} does not exist: {_REMEDIES['NoSuchBucket']}") from error
+            if code_of(error) in MISSING | {"NoSuchBucket"}:
+                raise StoreError(f"The bucket {self._bucket} does not exist: {REMEDIES['NoSuchBucket']}") from error
             raise
         self._bucket_seen = True
 
     def _absent(self, key: str, error: Any) -> Any:
-        if _code(error) not in _MISSING:
+        if code_of(error) not in MISSING:
             return error
         self._require_bucket()
         return AbsentError(f"{self}/{key} is not there: restore it from a copy or the source")
@@ -292,114 +280,9 @@ class S3Store(Store):
         except ArchiveError:
             raise
         except ClientError as error:
-            raise self._translated(key, error) from error
+            raise translated(f"{self}/{key}", error) from error
         except (BotoCoreError, OSError) as error:
             raise TransientError(f"{self}/{key}: the bucket does not answer ({type(error).__name__})") from error
-
-    def _translated(self, key: str, error: ClientError) -> ArchiveError:
-        code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in {"PreconditionFailed", "412"}:
-            return PermanentError(f"{self}/{key} was replaced while it was read: find out who writes there")
-        if code in _MISSING:
-            return AbsentError(f"{self}/{key} is not there: restore it from a copy or the source")
-        if code in _REMEDIES:
-            return StoreError(f"{self}/{key}: {code}: {_REMEDIES[code]}")
-        if status >= 500 or status == 429 or code in {"SlowDown", "ConditionalRequestConflict", "RequestTimeout"}:
-            return TransientError(f"{self}/{key}: the bucket answers {code}")
-        return StoreError(f"{self}/{key}: the bucket answers {code} ({status}): check the bucket and the connection")
-
-
-class _S3Draft:
-    """A local file without a name until it is published."""
-
-    def __init__(self, store: S3Store, key: str) -> None:
-        self._store, self._key = store, key
-        with _local(key):
-            self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by discard
-
-    def seal(self) -> None:
-        with _local(self._key):
-            self.file.flush()
-            reopened = os.open(f"/proc/self/fd/{self.file.fileno()}", os.O_RDONLY)
-            self.file.close()
-        self.file = os.fdopen(reopened, "rb")
-
-    def publish(self) -> bool:
-        if self.file.writable():
-            self.seal()
-        return self._store.upload(self._key, self.file, {"IfNoneMatch": "*"})
-
-    def replace(self, kept: str) -> bool:
-        if self.file.writable():
-            self.seal()
-        etag = self._store.keep(self._key, kept)
-        if etag is None:
-            return False
-        if not self._store.upload(self._key, self.file, {"IfMatch": etag}):
-            raise PermanentError(f"{self._store}/{self._key} was replaced meanwhile: find out who writes there")
-        return True
-
-    def discard(self) -> None:
-        with suppress(OSError):
-            self.file.close()
-
-
-class _S3File(io.RawIOBase):
-    """An object read by ranges: one request as long as reading goes on, another after a seek or a cut."""
-
-    def __init__(self, store: S3Store, key: str, size: int, etag: str) -> None:
-        super().__init__()
-        self._store, self._key, self._size, self._etag = store, key, size, etag
-        self._position = 0
-        self._body: Any = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        if base + offset != self._position:
-            self._drop()
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        wanted = min(memoryview(buffer).nbytes, self._size - self._position)
-        if wanted <= 0:
-            return 0
-        chunk = self._next(wanted)
-        memoryview(buffer).cast("B")[: len(chunk)] = chunk
-        self._position += len(chunk)
-        return len(chunk)
-
-    def close(self) -> None:
-        self._drop()
-        super().close()
-
-    def _next(self, wanted: int) -> bytes:
-        """Some bytes from here on; a body that was cut is asked for once more from where it ended."""
-        for last in (False, True):
-            try:
-                if self._body is None:
-                    self._body = self._store.fetch(self._key, self._position, self._etag)
-                if chunk := self._body.read(wanted):
-                    return bytes(chunk)
-            except (BotoCoreError, OSError) as error:
-                if last:
-                    raise TransientError(f"{self._store}/{self._key}: the bucket stopped answering") from error
-            self._drop()
-        raise TransientError(f"{self._store}/{self._key}: the body ended at byte {self._position} of {self._size}")
-
-    def _drop(self) -> None:
-        if self._body is not None:
-            self._body.close()
-            self._body = None
 
 
 def _digest(store: Store, key: str) -> str:
@@ -417,17 +300,3 @@ def _parts(file: BinaryIO) -> Iterator[bytes]:
 
 def _base64(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-@contextmanager
-def _local(key: str) -> Iterator[None]:
-    """Errors of the local disk that a draft waits on."""
-    try:
-        yield
-    except OSError as error:
-        place = tempfile.gettempdir()
-        raise StoreError(f"{key} cannot be written to {place} ({error.strerror}): free space, or set TMPDIR") from error

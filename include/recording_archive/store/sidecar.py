@@ -140,6 +140,6 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def rejected_of(store: Store, keys: Collection[str]) -> Iterator[str]:
-    """Where bad bytes of these objects and sidecars are kept: they must go when their recording lawfully goes."""
+    """List the kept bad bytes of these objects and sidecars: they are deleted with their recording."""
     wanted = set(keys)
     return (key for key in store.list("rejected/") if key.split("/", 2)[-1] in wanted)

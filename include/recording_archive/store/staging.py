@@ -1,4 +1,4 @@
-"""Where raw bytes wait between download and archive: a file per work row, in a folder per run, or in a bucket.
+"""The place where raw bytes wait between download and archive: a file per work row, in a folder or a bucket.
 
 A transfer always grows a local file. `LocalStaging` leaves it there, for workers that share a disk. `BucketStaging`
 moves the finished file into a bucket of its own, without versions or locks, for workers that do not.
@@ -45,7 +45,7 @@ class Staging(Protocol):
         """A folder on this machine for files of a run; it is there."""
 
     def target(self, run_id: str, number: int) -> Path:
-        """Where a transfer puts the bytes on this machine."""
+        """Return the path to which a transfer writes the bytes on this machine."""
         return self.scratch(run_id) / str(number)
 
     def share(self, run_id: str, number: int) -> None:
@@ -87,7 +87,7 @@ class LocalStaging(Staging):
         return path
 
     def share(self, run_id: str, number: int) -> None:
-        """It is shared as it lies there."""
+        """Do nothing: a folder is shared as it is."""
 
     def sync(self, run_id: str) -> None:
         """Sync the run's folder and those above it: files are synced by whoever wrote them."""
@@ -106,7 +106,7 @@ class LocalStaging(Staging):
         remove(self._folder(run_id) / str(number))
 
     def probe(self) -> str:
-        """It is tried as the archive's own folder is."""
+        """Probe the folder as the archive's own folder is probed."""
         return str(self)
 
     def drop(self, run_id: str, is_over: Callable[[int], bool]) -> None:
@@ -146,7 +146,7 @@ class BucketStaging(Staging):
         self._scratch.remove(run_id, number)
 
     def sync(self, run_id: str) -> None:
-        """What the bucket has answered for is durable."""
+        """Do nothing: an object that the bucket confirmed is durable."""
 
     @contextmanager
     def opened(self, run_id: str, number: int) -> Iterator[BinaryIO]:

@@ -1,4 +1,4 @@
-"""Which media hosts may be contacted, and at which address: the guard against server-side request forgery.
+"""The media hosts that may be contacted, and their addresses: the guard against server-side request forgery.
 
 A media URL is what somebody else wrote. `MediaHosts.check` turns it into a `Place` or refuses it before any socket
 is opened. A `connections.PinnedConnection` connects to the addresses of that place and resolves nothing again, so that
@@ -54,7 +54,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class CheckedHost:
-    """Where one request goes: a checked host, and the addresses that were checked with it, best first.
+    """The destination of one request: a checked host, and the addresses that were checked with it, best first.
 
     ``addresses`` is empty only when a proxy makes the connection, and then the place is always a TLS one.
     """

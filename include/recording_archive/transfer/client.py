@@ -1,4 +1,4 @@
-"""What the transfers of one task share: connections, patience, and the stop."""
+"""The client that the transfers of one task share: connections, limits, and the stop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
 
 
 class MediaClient:
-    """What the transfers of one task share: guard, limits, and a kept connection per thread and host.
+    """The shared part of the transfers of one task: guard, limits, and a kept connection per thread and host.
 
     Thread-safe. ``sleep`` and ``clock`` are for tests; the default sleep ends when ``stop()`` is called. ``proxies``
     maps ``https`` to the proxy that tunnels; the environment is not read, and plain http (private hosts) goes direct.

@@ -1,4 +1,4 @@
-"""What kind of media a file holds, told by its first bytes and only then by what the server called it.
+"""The format of a media file, found by its first bytes and only then by the server's content type.
 
 ``bytes`` here are the head of a file, a few kilobytes at most; nothing is decoded. An error page that a server sends
 under status 200 is recognised too, so that it is never archived as a recording.
@@ -13,7 +13,7 @@ from recording_archive.model import MediaFormat
 __all__ = ["HEAD_BYTES", "UNKNOWN", "error_page_kind", "sniff"]
 
 HEAD_BYTES = 4096
-"""How much of a file's beginning is worth keeping: two frames of the largest MP3 that occurs in practice."""
+"""Bytes of a file's beginning that are worth keeping: two frames of the largest MP3 that occurs in practice."""
 
 UNKNOWN = MediaFormat("bin", "application/octet-stream")
 

@@ -1,4 +1,4 @@
-"""How patient and how greedy transfers are."""
+"""The limits of transfers: timeouts, retries and space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recording_archive.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """How patient and how greedy a transfer is; the defaults are those of the settings."""
+    """The timeouts, retries and space of a transfer; the defaults are those of the settings."""
 
     connect_timeout_s: float = 10
     read_timeout_s: float = 60
@@ -22,7 +22,7 @@ class TransferLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Those that an installation is set to."""
+        """Return the limits that the settings ask for."""
         return cls(
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,

@@ -80,7 +80,7 @@ class Partial:
 
     @property
     def can_resume(self) -> bool:
-        """Whether it is known of what the bytes so far are the beginning."""
+        """Tell if it is known which file the bytes so far are the beginning of."""
         return self.size > 0 and self.etag is not None
 
     @property
@@ -139,7 +139,7 @@ class Partial:
 
     @property
     def _resumable(self) -> bool:
-        """Whether the next attempt finds this file and can know what it is part of."""
+        """Tell if the next attempt will find this file and can know which file it is part of."""
         return self._shared and self.etag is not None and self.total is not None and self.total >= RESUMABLE_BYTES
 
     @property
@@ -195,7 +195,7 @@ def _is_still(path: Path, descriptor: int) -> bool:
 
 
 def _read_note(path: Path) -> tuple[str, int] | None:
-    """What a ``.resume`` file says, if it was written since this machine started.
+    """Read a ``.resume`` file, if it was written since this machine started.
 
     After a power loss a file can have its length but not its bytes, and without a checksum nothing would tell.
     """

@@ -101,7 +101,7 @@ class PinnedConnection(http.client.HTTPConnection):
 
     @property
     def is_open(self) -> bool:
-        """Whether the next request meets a socket that an earlier one left open."""
+        """Tell if the next request meets a socket that an earlier one left open."""
         return self.sock is not None
 
     def connect(self) -> None:

@@ -46,7 +46,7 @@ _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class MediaRequest:
-    """What to fetch and where to; ``name`` is the part's, for messages.
+    """The media to fetch, and its target; ``name`` is the part's, for messages.
 
     ``renew`` asks the source for a fresh URL and may raise ArchiveError. An empty ``url`` is renewed at once.
     """
@@ -59,7 +59,7 @@ class MediaRequest:
 
 
 class Shared(Protocol):
-    """What the transfers of one task share: connections, buffers, patience, and the word to stop."""
+    """The part of a client that a transfer uses: connections, buffers, limits, and the stop."""
 
     limits: TransferLimits
     clock: Callable[[], datetime]
@@ -72,7 +72,7 @@ class Shared(Protocol):
         """Wait, unless told to stop."""
 
     def check(self, url: str) -> CheckedHost:
-        """Where a URL leads, if it may be followed."""
+        """Return the checked host of a URL; raise when it may not be followed."""
 
     def buffer(self) -> memoryview:
         """Return the buffer of the calling thread."""
@@ -410,7 +410,7 @@ def _range_headers(partial: Partial) -> dict[str, str]:
 
 
 def _joined(url: str, location: str | None) -> str:
-    """Where a redirect leads; an empty URL, which the guard refuses, when it leads nowhere."""
+    """Return the target of a redirect; an empty URL, which the guard refuses, when it leads nowhere."""
     try:
         return urljoin(url, location) if location else ""
     except ValueError:

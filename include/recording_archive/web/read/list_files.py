@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from fastapi.responses import StreamingResponse
 
-from recording_archive.reports.writing import spreadsheet_cell
+from recording_archive.reports.cells import spreadsheet_cell
 from recording_archive.web.read.document import ApiDocument
 
 _T = TypeVar("_T")

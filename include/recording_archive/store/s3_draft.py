@@ -1,0 +1,66 @@
+"""A draft of an object in a bucket: a local file without a name until it is published."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, Protocol
+
+from recording_archive.errors import PermanentError, StoreError
+
+
+class Uploading(Protocol):
+    """The part of a store that a draft needs."""
+
+    def upload(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> bool:
+        """Put a local file in its place; False when the ``condition`` of the request does not hold."""
+
+    def keep(self, key: str, kept: str) -> str | None:
+        """Copy an object to ``kept``, byte for byte; return its ETag, None when other bytes have that key."""
+
+
+class S3Draft:
+    """A local file without a name until it is published."""
+
+    def __init__(self, store: Uploading, key: str) -> None:
+        self._store, self._key = store, key
+        with _local(key):
+            self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by discard
+
+    def seal(self) -> None:
+        with _local(self._key):
+            self.file.flush()
+            reopened = os.open(f"/proc/self/fd/{self.file.fileno()}", os.O_RDONLY)
+            self.file.close()
+        self.file = os.fdopen(reopened, "rb")
+
+    def publish(self) -> bool:
+        if self.file.writable():
+            self.seal()
+        return self._store.upload(self._key, self.file, {"IfNoneMatch": "*"})
+
+    def replace(self, kept: str) -> bool:
+        if self.file.writable():
+            self.seal()
+        etag = self._store.keep(self._key, kept)
+        if etag is None:
+            return False
+        if not self._store.upload(self._key, self.file, {"IfMatch": etag}):
+            raise PermanentError(f"{self._store}/{self._key} was replaced meanwhile: find out who writes there")
+        return True
+
+    def discard(self) -> None:
+        with suppress(OSError):
+            self.file.close()
+
+
+@contextmanager
+def _local(key: str) -> Iterator[None]:
+    """Errors of the local disk that a draft waits on."""
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.gettempdir()
+        raise StoreError(f"{key} cannot be written to {place} ({error.strerror}): free space, or set TMPDIR") from error
