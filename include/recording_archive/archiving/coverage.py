@@ -20,7 +20,7 @@ SCHEDULED = "scheduled"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a scheduled run asks for, and the hole before it that only a backfill may close."""
+    """The range that a scheduled run asks for, and the hole before it that only a backfill may close."""
 
     window: Window
     hole: Window | None = None
@@ -84,7 +84,7 @@ def close(connection: Connection, *, source: str, window: Window, run_id: str, k
 
 
 def describe_hole(hole: Window | None) -> str | None:
-    """What the operator is told of a hole, with the command that closes it."""
+    """Name a hole to the operator, with the command that closes it."""
     if hole is None:
         return None
     start, end = (moment.isoformat(timespec="seconds") for moment in (hole.start, hole.end))

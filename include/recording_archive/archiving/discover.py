@@ -1,4 +1,4 @@
-"""What the source lists becomes work rows, cut into batches."""
+"""Discover: the source's listing becomes work rows, cut into batches."""
 
 from __future__ import annotations
 

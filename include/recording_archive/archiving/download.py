@@ -32,7 +32,7 @@ GROUP_SIZE, GROUP_AGE_S = 64, 5.0  # results settled in one transaction
 
 @dataclass(frozen=True)
 class _Fetch:
-    """What came of one transfer."""
+    """The result of one transfer."""
 
     job: Work
     requests: int

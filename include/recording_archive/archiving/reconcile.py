@@ -20,7 +20,7 @@ YOUNG = timedelta(days=2)  # a recording of today is archived tonight
 
 
 class Standing(StrEnum):
-    """How one recording of the source stands in the archive."""
+    """The state of one of the source's recordings in the archive."""
 
     ARCHIVED = "archived"
     YOUNG = "young"
@@ -38,7 +38,7 @@ class Compared:
 
     @property
     def is_well(self) -> bool:
-        """Whether nobody needs to look."""
+        """Tell if nobody needs to look."""
         return not self.at_risk and self.standing in {Standing.ARCHIVED, Standing.YOUNG}
 
     def told(self) -> str:
@@ -48,7 +48,7 @@ class Compared:
         return f"{risk}{self.stored.interaction_id}~{self.stored.recording_id}: {self.standing}{when}"
 
     def to_json(self) -> dict[str, object]:
-        """The same for programs."""
+        """Return the figures for programs."""
         delete_at = self.stored.delete_at
         return {
             "interactionId": self.stored.interaction_id,

@@ -1,4 +1,4 @@
-"""What a run is asked for: interactions, a range of time, or its own interval."""
+"""The request of a run: interactions, a range of time, or its own interval."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Request:
 
     @property
     def kind(self) -> str:
-        """How coverage and books call it: a whole interval, or a selection of interactions."""
+        """Name the kind of request in coverage and run: a whole interval, or a selection of interactions."""
         return "scheduled" if self.scheduled else "asked" if self.ids else "range"
 
 

@@ -104,14 +104,14 @@ def _close(connection: Connection, jobs: Sequence[Work], found: Sequence[Listing
 
 
 def _still_open(connection: Connection, jobs: Sequence[Work]) -> list[Work]:
-    """Those that no other attempt has replaced meanwhile."""
+    """Return the rows that no other attempt has replaced meanwhile."""
     ids = select(work.c.id).where(work.c.id.in_([job.id for job in jobs]), OPEN)
     left = set(connection.execute(ids).scalars())
     return [job for job in jobs if job.id in left]
 
 
 def _settled(connection: Connection, wholes: Mapping[str, Listing]) -> dict[str, Listing]:
-    """Those that were listed long enough after their end."""
+    """Return the conversations that were listed long enough after their end."""
     if not wholes:
         return {}
     last = (

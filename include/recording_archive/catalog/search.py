@@ -32,7 +32,7 @@ _KEY = (_c.interaction_date, _c.interaction_id, _c.recording_id, _c.part)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: the date (None among the undated) and the part of its last row."""
+    """The end of a page: the date (None among the undated) and the part of its last row."""
 
     date: datetime | None
     part: PartId
@@ -67,7 +67,7 @@ def export(catalog: Catalog, filters: Filters, *, oldest: bool = False) -> Itera
 
 
 def unknown_ids(catalog: Catalog, ids: Sequence[str]) -> list[str]:
-    """Those of ``ids`` that are neither an interaction nor a recording of the catalog, in their order."""
+    """Return those of ``ids`` that are neither an interaction nor a recording of the catalog, in their order."""
     with catalog.read() as connection:
         known: set[str] = set()
         for column in (_c.interaction_id, _c.recording_id):
@@ -154,7 +154,7 @@ class _Query:
         return columns > position if self.oldest else columns < position
 
     def _hidden(self, expression: ColumnElement[Any]) -> ColumnElement[Any]:
-        """The same to SQL, no reason to use an index to SQLite (https://sqlite.org/optoverview.html, 1)."""
+        """Return an equal condition that makes SQLite use no index (https://sqlite.org/optoverview.html, 1)."""
         if not self.sqlite:
             return expression
         return UnaryExpression(expression.self_group(), operator=custom_op("+"))

@@ -1,4 +1,4 @@
-"""What the filters of a search mean in SQL, and which of them should drive it.
+"""The filters of a search in SQL, and the choice of the one that drives it.
 
 A `Group` is a filter that an index answers, as terms of which one must hold: "agent is X" is a term for the id and one
 for each agent whose name holds X.
@@ -29,7 +29,7 @@ _c = recordings.c
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a recording must be; all that is given must hold.
+    """The conditions on a recording; all that are given must hold.
 
     ``text`` is one of: ids, a number, a part of an agent's or queue's name. ``ids`` are interactions or recordings.
     ``start`` and ``end`` are half-open. ``verified`` is ``ok``, ``failed`` or ``never``.
@@ -72,7 +72,7 @@ class Group:
 
     @property
     def walks(self) -> bool:
-        """Whether each of its terms does."""
+        """Tell if each of its terms does."""
         return all(term.walks for term in self.terms)
 
 
@@ -129,7 +129,7 @@ def others(filters: Filters) -> Iterator[ColumnElement[bool]]:
 
 
 def _text_group(connection: Connection, text: str) -> Group:
-    """What a text in the one box means: ids when one of them is known, else a number, or a part of a name."""
+    """Read the text of the search box: ids when one of them is known, else a number, or a part of a name."""
     words = text.replace(",", " ").replace(";", " ").split()[:MOST_IDS]
     ids = tuple(_id_terms(words))
     known = select(literal(1)).select_from(recordings).where(or_(*(term.condition for term in ids))).limit(1)

@@ -38,11 +38,11 @@ class Timeline:
 
     @property
     def known(self) -> bool:
-        """Whether the source ever listed a recording of it."""
+        """Tell if the source ever listed a recording of the interaction."""
         return bool(self.parts)
 
     def to_json(self) -> dict[str, Any]:
-        """The same in the names and types of the API."""
+        """Return the time line in the names and types of the API."""
         spans = [
             {"source": span.source, "start": _plain(span.window.start), "end": _plain(span.window.end)}
             for span in self.covered

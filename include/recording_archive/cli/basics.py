@@ -1,4 +1,4 @@
-"""What commands share: the opened archive, who runs them, and how they end."""
+"""The frame of commands: the opened archive, who runs them, and how they end."""
 
 from __future__ import annotations
 

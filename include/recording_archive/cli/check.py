@@ -30,7 +30,7 @@ _GB = 10**9
 
 
 class ProbeStatus(StrEnum):
-    """How a probe ended; skipped when one it needs has not passed."""
+    """The end of a probe; skipped when one it needs has not passed."""
 
     OK = "ok"
     FAILED = "failed"
@@ -39,7 +39,7 @@ class ProbeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one probe found."""
+    """The result of one probe."""
 
     probe: str
     verdict: ProbeStatus
@@ -98,7 +98,7 @@ def _try(name: str, run: Callable[[], str]) -> ProbeResult:
 
 
 class _Trial:
-    """What earlier probes found, for later ones; a probe runs only when those it needs have set it."""
+    """The results of earlier probes, for later ones; a probe runs only when those it needs have set it."""
 
     settings: Settings
     connected: Connected

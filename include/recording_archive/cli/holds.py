@@ -115,7 +115,7 @@ def _effect_facts(effect: Effect) -> dict[str, Any]:
 
 
 def _wanted(hold: Hold) -> Iterator[tuple[str, str]]:
-    """What a hold asks for in words, long lists cut."""
+    """Put the criteria of a hold into words, long lists cut."""
     wanted = hold.criteria
     for name in ("interaction_ids", "agents", "queues", "numbers"):
         if values := getattr(wanted, name):

@@ -1,4 +1,4 @@
-"""How a compliance report and a time line read on a terminal or in a pipe."""
+"""A compliance report and a time line as text for a terminal or a pipe."""
 
 from __future__ import annotations
 

@@ -104,14 +104,14 @@ def _asked(rule: Rule) -> str:
 
 
 def _print_outlook(found: Forecast) -> None:
-    """When what expires by which rule, and what stays although it has expired or cannot expire."""
+    """Print when recordings expire by which rule, and which stay although they have expired or cannot expire."""
     terminal.say(f"{_named(found.in_force)}, as of {found.as_of:%Y-%m-%d %H:%M} UTC")
     terminal.table("Expires", ("when", "rule", "recordings", "bytes"), _expiring(found.in_force))
     _print_rest(found, found.in_force)
 
 
 def _print_difference(found: Forecast, proposed: Outlook) -> None:
-    """The same times under both policies, and what changes on the day the proposed one is put to use."""
+    """Print the forecast under both policies, and the changes on the day the proposed one is put to use."""
     terminal.say(f"{_named(proposed)}, compared with {_named(found.in_force)}, as of {found.as_of:%Y-%m-%d %H:%M} UTC")
     columns = ("in force", "proposed", "difference")
     rows = list(_differences(found.in_force, proposed))

@@ -1,4 +1,4 @@
-"""How commands print: tables and progress on a terminal, plain lines elsewhere, JSON for programs.
+"""Output of commands: tables and progress on a terminal, plain lines elsewhere, JSON for programs.
 
 Text of the source (names, error messages) may hold anything, so nothing unprintable reaches the terminal.
 """

@@ -1,4 +1,4 @@
-"""Who may see, hear and decide; every import of Airflow's private modules is here.
+"""Permissions to see, hear and decide; every import of Airflow's private modules is here.
 
     see      read on the DAG archive_recordings, and GET on the custom view Recordings
     decide   edit on the DAG enforce_retention, and PUT on the custom view Recordings
@@ -69,12 +69,12 @@ def decide(request: Request) -> None:
 
 
 def may_see(request: Request) -> bool:
-    """Whether the signed-in user may search, listen and fetch."""
+    """Tell if the signed-in user may search, listen and fetch."""
     return _permits(request, "GET", READ_DAG)
 
 
 def may_decide(request: Request) -> bool:
-    """Whether the signed-in user may hold, release, restore and acknowledge."""
+    """Tell if the signed-in user may hold, release, restore and acknowledge."""
     return _permits(request, "PUT", DECIDE_DAG)
 
 
@@ -101,7 +101,7 @@ def grant(role: str, wanted: Iterable[tuple[str, str]]) -> None:
 
 
 def _permits(request: Request, method: Any, dag_id: str) -> bool:
-    """Whether both halves allow ``method``; an answer that is not a plain yes is a no."""
+    """Tell if both halves allow ``method``; an answer that is not a plain yes is a no."""
     user = request.state.archive_user
     try:
         requires_access_dag(method, param_dag_id=dag_id)(request, user)
@@ -141,7 +141,7 @@ def _forged(detail: str) -> Problem:
 
 
 def _has_token(request: Request) -> bool:
-    """Whether the Authorization header says who it is, which no other site can make a browser send."""
+    """Tell if the Authorization header names the user, which no other site can make a browser send."""
     return request.headers.get("authorization", "").partition(" ")[0].lower() == "bearer"
 
 

@@ -59,7 +59,7 @@ class Address:
         return [Chip(text, self.but(**{name: None, "after": None})) for name, text in self._told()]
 
     def but(self, **changes: str | None) -> str:
-        """The same search with other values; None leaves a field out."""
+        """Return the address of this search with other values; None leaves a field out."""
         kept = [(name, value) for name, value in self.pairs if name not in changes]
         query = urlencode([*kept, *((name, value) for name, value in changes.items() if value is not None)])
         return f"?{query}" if query else "./"

@@ -1,4 +1,4 @@
-"""What routes need: the archive, opened once per process, and the access log, which is part of its events."""
+"""Dependencies of routes: the archive, opened once per process, and the access log, which is part of its events."""
 
 from __future__ import annotations
 

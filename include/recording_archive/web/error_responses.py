@@ -39,7 +39,7 @@ def answer(request: Request, problem: Problem) -> Response:
 
 
 def from_archive_error(error: ArchiveError) -> Problem:
-    """What a failure of the archive means to a client; the remedy is in the error's own message."""
+    """The status of each failure of the archive; the remedy is in the error's own message."""
     if isinstance(error, TransientError):
         wait = str(max(1, round(error.retry_after_s or _RETRY_AFTER_S)))
         return Problem(503, "The archive does not answer", str(error), headers={"Retry-After": wait})

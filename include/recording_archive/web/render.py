@@ -33,7 +33,7 @@ def page(request: Request, archive: Archive, template: str, *, status: int = 200
 
 
 def error_page(request: Request, *, status: int, title: str, detail: str = "") -> HTMLResponse:
-    """What a person sees in place of a page: signed out, no permission, not found, not now."""
+    """The page that a person sees in place of another: signed out, no permission, not found, not now."""
     login = f"{root(request)}../api/v2/auth/login?next={quote(request.url.path)}"  # whichever auth manager there is
     return _answer(request, "error.html", status, code=status, title=title, detail=detail, login=login)
 

@@ -49,7 +49,7 @@ def fetch_retention_report(
     responses=problems(404) | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 def show_certificate(archive: ArchiveDep, number: Number) -> dict[str, Any]:
-    """What was deleted, when, why, by which policy and by whose approval."""
+    """Show a certificate: the deleted parts, when, why, by which policy and by whose approval."""
     return find_certificate(archive, number)
 
 

@@ -34,7 +34,7 @@ class Acknowledgement(ApiDocument):
 
 
 class Acknowledged(ApiDocument):
-    """What became of each part of the interaction."""
+    """The answer for each part of the interaction."""
 
     parts: list[Decided]
 

@@ -38,7 +38,7 @@ _EXPORT_PAGE = 500
 
 
 class HoldState(StrEnum):
-    """Which holds a list has."""
+    """The holds that a list has."""
 
     ACTIVE = "active"
     ALL = "all"

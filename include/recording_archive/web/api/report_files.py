@@ -32,7 +32,7 @@ REPORT_RESPONSES: dict[int | str, dict[str, Any]] = problems(404, 412, 416) | {
     206: {"description": "A range", "content": {"application/json": {}, "text/csv": {}}},
     304: {"description": "The entity tag still matches"},
 }
-"""What a route that sends a report may answer."""
+"""The answers of a route that sends a report."""
 
 
 def send_report(

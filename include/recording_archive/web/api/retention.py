@@ -50,20 +50,20 @@ class Restoring(ApiDocument):
 
 
 class Restored(ApiDocument):
-    """What became of each part of the recording."""
+    """The answer for each part of the recording."""
 
     parts: list[Decided]
 
 
 @router.get("/retention/forecast", responses=_OBJECT | problems())
 def show_forecast(archive: ArchiveDep, months: Months = 24, as_of: Moment = None) -> dict[str, Any]:
-    """What the policy in force lets go at once and in each month, by rule, and what keeps the rest."""
+    """Forecast the policy in force: what expires at once and in each month, by rule, and what keeps the rest."""
     return forecast(archive, months=months, as_of=as_of).to_json()
 
 
 @router.post("/retention/forecast", responses=_OBJECT | problems(415))
 def compare_policy(archive: ArchiveDep, proposal: Proposal) -> dict[str, Any]:
-    """The same, with what a proposed policy would do instead; nothing is changed."""
+    """Forecast a proposed policy beside the one in force; nothing is changed."""
     return compared(archive, proposal.policy, months=proposal.months).to_json()
 
 

@@ -22,7 +22,7 @@ INLINE = frozenset(
         *("video/mp4", "video/webm", "video/ogg", "video/3gpp"),
     }
 )
-"""What a browser plays and never runs; everything else is a download of bytes without meaning."""
+"""The types that a browser plays and never runs; everything else is a download of bytes without meaning."""
 _INDEXES = 64  # recordings whose members are remembered; 2 MB for one of 20 GB, a few hundred bytes for most
 
 

@@ -1,4 +1,4 @@
-"""Which bytes of a representation a request wants: ranges, entity tags and conditions (RFC 9110, sections 13 and 14).
+"""The bytes that a request wants of a representation: ranges, entity tags and conditions (RFC 9110, 13 and 14).
 
 Pure functions over headers. `select` is what routes call; it answers with status, span and headers, and leaves
 sending the bytes to `streams`.
@@ -31,7 +31,7 @@ class ByteSpan:
 
     @property
     def length(self) -> int:
-        """How many bytes these are."""
+        """Return the number of bytes."""
         return self.end - self.start
 
 
@@ -117,7 +117,7 @@ def _joined(headers: Headers, name: str) -> str | None:
 
 
 def _lists(field_value: str, etag: str, *, weak: bool) -> bool:
-    """Whether a list of entity tags, or ``*``, names ``etag``; weak comparison ignores the ``W/``."""
+    """Tell if a list of entity tags, or ``*``, names ``etag``; weak comparison ignores the ``W/``."""
     if field_value.strip() == "*":
         return True
     tags: list[str] = _TAG.findall(field_value)

@@ -41,7 +41,7 @@ def require_stored(archive: Archive, request: Request, row: Row[Any]) -> None:
 
 
 def _quarantined(archive: Archive, row: Row[Any]) -> Problem:
-    """What is to be deleted, and from when on."""
+    """Describe a recording in quarantine: it will be deleted, and from when on."""
     since, until = row.quarantined_at, purge_from(row._asdict(), archive)
     on = f" It may be deleted from {until:%Y-%m-%d %H:%M} UTC on." if until else ""
     detail = f"It is to be deleted, and may not be fetched.{on} Who may decide can restore it until then."

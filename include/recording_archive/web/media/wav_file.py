@@ -12,7 +12,7 @@ _UNKNOWN_LENGTH = (0, 0xFFFFFFFF)  # written by recorders that stream
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """How the samples of a WAV file lie: from byte ``start`` to ``end``, in frames of ``block`` bytes."""
+    """The place of the samples in a WAV file: from byte ``start`` to ``end``, in frames of ``block`` bytes."""
 
     encoding: int
     channels: int
@@ -28,12 +28,12 @@ class Wave:
 
     @property
     def frames(self) -> int:
-        """How many moments there are."""
+        """Return the number of frames."""
         return max(0, self.end - self.start) // self.block
 
 
 def read_wave(head: bytes, size_bytes: int) -> Wave | None:
-    """How the samples lie in a RIFF or RF64 file that begins with ``head``; None when that does not tell."""
+    """Find the samples in a RIFF or RF64 file that begins with ``head``; None when it does not say."""
     if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:12] != b"WAVE":
         return None
     layout, position = b"", 12
@@ -81,6 +81,6 @@ def _mu_law_level(value: int) -> int:
 
 
 def _a_law_level(value: int) -> int:
-    """The same for A-law, whose even bits are inverted."""
+    """Decode A-law, whose even bits are inverted."""
     exponent, mantissa = (value ^ 0x55) >> 4 & 7, (value ^ 0x55) & 15
     return ((mantissa << 4) + 0x108 << exponent - 1 if exponent else (mantissa << 4) + 8) >> 8

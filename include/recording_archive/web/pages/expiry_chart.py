@@ -1,4 +1,4 @@
-"""What expires by month and rule, as the geometry of a stacked column chart and as the table beside it."""
+"""Expiring recordings by month and rule, as the geometry of a stacked column chart and as the table beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEFT, _BOTTOM, _TOP = 52, 20, 8
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one rule lets go in one month; ``colour`` is the rule's place in the legend."""
+    """The recordings that one rule lets go in one month; ``colour`` is the rule's place in the legend."""
 
     x: float
     y: float

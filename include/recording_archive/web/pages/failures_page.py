@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 @router.get("/failures")
 def failures_page(request: Request, archive: ArchiveDep, may_decide: MayDecide) -> HTMLResponse:
-    """What could not be archived: first what needs a decision, then what runs try again."""
+    """Show the failures: first those that need a decision, then those that runs try again."""
     undecided, retried = (list_failures(archive, kind, limit=200) for kind in (Failing.DECISION, Failing.RETRYING))
     return page(
         request,

@@ -32,7 +32,7 @@ router = APIRouter(prefix="/fixity", include_in_schema=False, default_response_c
 
 @router.get("")
 def fixity_page(request: Request, archive: ArchiveDep, after: After = None) -> HTMLResponse:
-    """How fresh the proof is, and what the runs found."""
+    """Show how fresh the proof is, and what the runs found."""
     runs, following = list_fixity_runs(archive, limit=RUNS, after=read_dated(after))
     return page(
         request,

@@ -97,13 +97,13 @@ def _absent(request: Request, archive: Archive, interaction_id: str, *, status: 
 
 
 def _fixity_problem(told: RecordingDetails) -> str:
-    """What the last reading that failed found."""
+    """Find what the last failed reading found."""
     failed = (event for event in reversed(told.timeline) if event.kind == "verified" and event.detail)
     return next((str(event.detail["problem"]) for event in failed if event.detail and "problem" in event.detail), "")
 
 
 def _source_fields(told: RecordingDetails) -> list[tuple[str, str]]:
-    """What the source said beyond what the page shows anyway, as text."""
+    """List the source's fields that the page does not show elsewhere, as text."""
     given = (told.sidecar or {}).get("sourceFields")
     fields = given if isinstance(given, dict) else {}
     texts = (

@@ -40,7 +40,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a proposed policy would do beside the one in force; ``problem`` says why it cannot be told."""
+    """The forecast of a proposed policy beside the one in force; ``problem`` says why there is none."""
 
     problem: str | None = None
     told: Forecast | None = None
@@ -57,7 +57,7 @@ class Pasted(ApiDocument):
 def retention_page(
     request: Request, archive: ArchiveDep, policy: Annotated[str, Query(max_length=60_000)] = ""
 ) -> HTMLResponse:
-    """What goes when; with a policy in the address, what it would do instead."""
+    """Show what expires when; with a policy in the address, what it would do instead."""
     told, problem = _forecast(archive)
     plans, following = list_plans(archive, limit=PLANS)
     return page(

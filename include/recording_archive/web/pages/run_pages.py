@@ -90,7 +90,7 @@ def _report(request: Request, archive: Archive, run: RunDetails, number: int, *,
 
 
 def _damage(archive: Archive, report: StoredReport) -> str | None:
-    """What is wrong with the stored report's bytes: a person signs off what this page shows."""
+    """Describe damage of the stored report's bytes: a person signs off what this page shows."""
     try:
         check_bytes(archive.store, report.key)
     except ArchiveError as error:
@@ -99,7 +99,7 @@ def _damage(archive: Archive, report: StoredReport) -> str | None:
 
 
 def _table(request: Request, archive: Archive, report: StoredReport, number: int) -> dict[str, Any]:
-    """What the page shows below the head of the report."""
+    """Collect what the page shows below the head of the report."""
     address = Address.of([(name, value) for name, value in request.query_params.items() if name != "page"])
     asked = dict(address.pairs)
     status, order = asked.get("status", ""), asked.get("sort", "")

@@ -1,1 +1,1 @@
-"""What the API and the pages show: queries, and the documents made of them. Nothing here writes."""
+"""The data of API and pages: queries, and the documents made of them. Nothing here writes."""

@@ -33,7 +33,7 @@ _GRACE = timedelta(hours=12)  # a day's own run comes after its end, and takes a
 
 
 class DayState(StrEnum):
-    """How a day stands in the books; ``nothing`` is before the archive began or not over yet."""
+    """The state of a day; ``nothing`` is before the archive began or not over yet."""
 
     COMPLETE = "complete"
     GAP = "gap"

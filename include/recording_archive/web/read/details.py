@@ -86,7 +86,7 @@ def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
 
 
 def why_absent(archive: Archive, interaction_id: str) -> Absence:
-    """What is known of an interaction that a search did not find."""
+    """Describe an interaction that a search did not find."""
     return _absence(read_timeline(archive.catalog, interaction_id))
 
 
@@ -105,7 +105,7 @@ def _read_sidecar(archive: Archive, row: Mapping[str, Any]) -> tuple[dict[str, A
 def _read_retention(
     archive: Archive, row: Mapping[str, Any], held: Holding | None
 ) -> tuple[Retention | None, str | None]:
-    """What the policy in force says of a stored part now; where no policy can be read, why."""
+    """Judge a stored part by the policy in force now; where no policy can be read, why."""
     if row["state"] not in STORED:
         return None, None
     try:

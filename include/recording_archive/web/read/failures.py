@@ -16,7 +16,7 @@ from recording_archive.model import PartId, State
 
 
 def needs_decision(row: Mapping[str, Any], archive: Archive) -> bool:
-    """Whether a person must say what becomes of a failure: its days of retries are over."""
+    """Match failures that need a person's decision: their days of retries are over."""
     failed = row["state"] == State.DISCOVERED and row["failed_since"] is not None and row["acknowledged_at"] is None
     return bool(failed and row["failed_since"] < decided_before(archive))
 
@@ -31,7 +31,7 @@ _KEY = (_c.failed_since, _c.interaction_id, _c.recording_id, _c.part)
 
 
 class Failing(StrEnum):
-    """How a failure stands."""
+    """The state of a failure."""
 
     DECISION = "decision"
     RETRYING = "retrying"
@@ -55,7 +55,7 @@ def list_failures(archive: Archive, kind: Failing, *, limit: int = 50, after: Po
 
 
 def count_failures(archive: Archive, kind: Failing) -> int:
-    """How many failures stand so."""
+    """Count the failures in a state."""
     query = select(func.count()).select_from(recordings).where(*_conditions(archive, kind))
     with archive.catalog.read() as connection:
         return connection.execute(query).scalar_one()

@@ -24,7 +24,7 @@ from recording_archive.web.problem import Problem
 
 
 class VerifiedFilter(StrEnum):
-    """What the last reading of a recording said; ``never`` is what was never archived, so never read back."""
+    """The result of a recording's last reading; ``never`` is what was never archived, so never read back."""
 
     OK = "ok"
     FAILED = "failed"

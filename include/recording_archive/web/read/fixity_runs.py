@@ -45,7 +45,7 @@ class FixityPage(ApiDocument):
 
 
 class Reading(ApiDocument):
-    """What a run found of one part or file that was not simply sound; ``why`` it was not repaired.
+    """The finding of a run about one part or file that was not simply sound; ``why`` it was not repaired.
 
     A file that is none of ours has a ``key`` and no recording.
     """
@@ -76,7 +76,7 @@ def read_fixity_run(archive: Archive, run_id: str) -> FixityRun | None:
 
 
 def list_readings(archive: Archive, run_id: str, *, after: int = 0) -> tuple[list[Reading], int | None]:
-    """What a run found beside sound recordings, after the reading numbered ``after``."""
+    """List what a run found beside sound recordings, after the reading numbered ``after``."""
     told = (_c.run_id == run_id, _c.id > after, _c.outcome.is_not(None), _c.outcome != SOUND)
     query = select(readings).where(*told).order_by(_c.id).limit(PAGE + 1)
     with archive.catalog.read() as connection:

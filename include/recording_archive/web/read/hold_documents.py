@@ -25,7 +25,7 @@ _Moment = Annotated[str, StringConstraints(max_length=40), Storable]
 
 
 class HoldRequest(ApiDocument):
-    """What a hold is to cover: any value of a field, and all fields that are given; at least one.
+    """The scope of a new hold: any value of a field, and all fields that are given; at least one.
 
     ``from`` and ``to``: a date is the whole day in the archive's zone, the last one included; a date-time is exact, its
     end left out.
@@ -83,7 +83,7 @@ class Part(ApiDocument):
 
 
 class HoldEffect(ApiDocument):
-    """What a hold holds now, what it may hold because the source did not say enough, and what was deleted before.
+    """Counts of what a hold holds now, may hold because the source did not say enough, and of what was deleted before.
 
     ``examples`` are some of the first two.
     """
@@ -101,7 +101,7 @@ class HoldDetails(HoldRow):
 
 
 def read_criteria(archive: Archive, wanted: HoldRequest) -> Criteria:
-    """What ``wanted`` asks for; raise Problem (400) where no hold can be of it."""
+    """Read the criteria of ``wanted``; raise Problem (400) when they cannot make a hold."""
     lists = {name: tuple(getattr(wanted, name)) for name in _LISTS}
     try:
         start, end = _moment(archive, "from", wanted.start), _moment(archive, "to", wanted.end, end=True)
@@ -127,7 +127,7 @@ def to_details(hold: Hold, effect: Effect) -> HoldDetails:
 
 
 def to_effect(effect: Effect) -> HoldEffect:
-    """What a hold does, as API and pages show it."""
+    """Return the effect of a hold, as API and pages show it."""
     return HoldEffect(
         held=effect.held,
         possibly_held=effect.possibly_held,

@@ -1,4 +1,4 @@
-"""What a hold would hold before it is made, and which of its values look mistyped.
+"""The preview of a hold: what it would hold before it is made, and which of its values look mistyped.
 
 A hold that covers nothing is allowed, because it also covers what is still to come; so a wrong letter in a name would
 go unnoticed. Values that no recording has so far are named, with the names that are like them.
@@ -44,7 +44,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a hold would do; ``problem`` says why it cannot be made. ``wanted`` is what a request to make it holds."""
+    """The preview; ``problem`` says why the hold cannot be made. ``wanted`` is the body of a request to make it."""
 
     problem: str | None = None
     wanted: Mapping[str, Any] | None = None
@@ -54,7 +54,7 @@ class Preview:
 
 
 def preview(archive: Archive, given: Mapping[str, str]) -> Preview:
-    """What a hold with these fields would do; each is a text as it was typed, with a value in each line."""
+    """Preview a hold with these fields; each is a text as it was typed, with a value in each line."""
     try:
         wanted = _read(given)
         criteria = read_criteria(archive, wanted)

@@ -29,7 +29,7 @@ class ListFormat(StrEnum):
 LIST_TYPES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {}}}
 }
-"""What a route that takes a `ListFormat` may answer with beside its page."""
+"""The answers of a route that takes a `ListFormat`, beside its page."""
 
 
 def send_list(kind: type[ApiDocument], rows: Iterable[ApiDocument], format: ListFormat, name: str) -> StreamingResponse:
@@ -58,7 +58,7 @@ def as_json_lines(rows: Iterable[ApiDocument]) -> Iterator[str]:
 
 
 def begun(items: Iterator[_T]) -> Iterator[_T]:
-    """The same with its first item fetched: what cannot be read fails before an answer has begun."""
+    """Fetch the first item before an answer begins: what cannot be read fails before an answer has begun."""
     first = list(zip(range(1), items, strict=False))
     return chain((item for _, item in first), items)
 

@@ -64,7 +64,7 @@ class RecordingRow(ApiDocument):
 
     @property
     def playable(self) -> bool:
-        """Whether its bytes may be heard."""
+        """Tell if the recording may be heard."""
         return self.state is State.ARCHIVED
 
 
@@ -87,7 +87,7 @@ class Happening(ApiDocument):
 
 
 class Retention(ApiDocument):
-    """What the policy in force says of one part now: it is to be quarantined or purged (``action``), or ``kept``.
+    """The judgement of the policy on one part now: it is to be quarantined or purged (``action``), or ``kept``.
 
     ``expires_at`` is when its days end by ``rule``, whatever keeps it; None where the policy lets it never go.
     """
@@ -122,7 +122,7 @@ class RecordingDetails(RecordingRow):
 
 
 class Decided(ApiDocument):
-    """What became of one part of an acknowledged interaction; ``refused`` says why nothing was to acknowledge."""
+    """The answer for one part of an acknowledged interaction; ``refused`` says why nothing was to acknowledge."""
 
     interaction_id: str
     recording_id: str

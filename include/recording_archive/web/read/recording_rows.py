@@ -36,7 +36,7 @@ def to_fields(row: Mapping[str, Any], archive: Archive, holding: Holding | None 
 
 
 def purge_from(row: Mapping[str, Any], archive: Archive) -> datetime | None:
-    """When a quarantined part has waited long enough; None for any other."""
+    """Return the end of a part's quarantine; None for any other."""
     if row["state"] != State.QUARANTINED or row["quarantined_at"] is None:
         return None
     return later(row["quarantined_at"], archive.settings.quarantine_days)
@@ -55,7 +55,7 @@ def to_rows(archive: Archive, rows: Sequence[Mapping[str, Any]]) -> list[Recordi
 
 
 def holdings(archive: Archive, rows: Sequence[Mapping[str, Any]]) -> dict[PartId, Holding]:
-    """Who holds each of the rows whose bytes lie in the archive; what is not there cannot be held."""
+    """Find the holds of each row whose bytes are in the archive; what is not there cannot be held."""
     stored = [SimpleNamespace(**row) for row in rows if row["state"] in STORED]
     if not stored:
         return {}

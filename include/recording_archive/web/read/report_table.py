@@ -90,7 +90,7 @@ def read_entries(
 
 
 def _rank(number: int, row: dict[str, str], sort: str, *, descending: bool) -> tuple[Any, ...]:
-    """What a row is sorted by: rows without the value come last either way, and equal ones stay in their order."""
+    """Return the sort key of a row: rows without the value come last either way, and equal ones stay in their order."""
     order = -number if descending else number
     if not sort:
         return _URGENCY.get(row["status"], 9), order

@@ -19,7 +19,7 @@ PAGE = 100
 
 
 class Outcomes(ApiDocument):
-    """What became of the recordings of one action; the sum of the outcomes is all that the plan had.
+    """The outcomes of the recordings of one action; the sum of the outcomes is all that the plan had.
 
     ``open`` are still to be done; ``bytes`` are stored bytes of all.
     """
@@ -72,7 +72,7 @@ class PlanPage(ApiDocument):
 
 
 class DispositionRow(ApiDocument):
-    """What a plan does with one part, by which rule, and what became of it."""
+    """The action of a plan on one part, its rule and its outcome."""
 
     id: int
     interaction_id: str

@@ -14,14 +14,14 @@ from recording_archive.web.read.document import ApiDocument
 
 
 class VerificationAge(ApiDocument):
-    """How many recordings were last verified within ``days`` (None: longer ago than the other groups)."""
+    """The number of recordings last verified within ``days`` (None: longer ago than the other groups)."""
 
     days: int | None
     recordings: int
 
 
 class Verification(ApiDocument):
-    """When sound recordings were last read, by age, and how many were ``failed`` at their last reading.
+    """Sound recordings by the age of their last reading, and the number that ``failed`` theirs.
 
     ``fresh`` were read within the days in which the whole archive is to be read.
     """
@@ -38,7 +38,7 @@ AGES_DAYS = (1, 7, 30, 90, 365)
 
 
 def read_verification(archive: Archive) -> Verification:
-    """When the recordings whose bytes lie in the archive were last read through."""
+    """Count recordings in the archive by the age of their last reading."""
     now = archive.clock()
     with archive.catalog.read() as connection:
         stored = sum(map(int, connection.execute(select(func.count()).where(_c.state.in_(STORED))).scalars()))

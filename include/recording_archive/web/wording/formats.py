@@ -67,7 +67,7 @@ def iso(value: datetime | str | None) -> str:
 
 
 def ago(value: datetime | str | None, now: datetime) -> str:
-    """How long ago, in one unit: ``3 days ago``; a moment ahead, by a clock that differs, is ``just now``."""
+    """Say how long ago, in one unit: ``3 days ago``; a moment ahead, by a clock that differs, is ``just now``."""
     known = moment(value)
     if known is None:
         return "never"

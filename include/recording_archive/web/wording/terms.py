@@ -81,7 +81,7 @@ _FINDINGS = {
 
 
 def outcome(name: str | None) -> str:
-    """What a run did with a part."""
+    """Say what a run did with a part."""
     return _OUTCOMES.get(name or "", (name or "open").replace("_", " "))
 
 
@@ -91,17 +91,17 @@ def kept(why: str | None) -> str:
 
 
 def fixity_kind(kind: str) -> str:
-    """What a run of verify_archive read."""
+    """Say what a run of verify_archive read."""
     return _FIXITY_KINDS.get(kind, kind)
 
 
 def finding(outcome: str | None) -> str:
-    """What a run of verify_archive found of one recording or file."""
+    """Say what a run of verify_archive found about one recording or file."""
     return _FINDINGS.get(outcome or "", outcome or "to be read")
 
 
 def happening(event: Happening) -> str:
-    """What an event says in one line, without who and when."""
+    """Describe an event in one line, without who and when."""
     kind, detail = event.kind, event.detail or {}
     if kind == "verified" and detail.get("ok") is False:
         return "Verification failed"
@@ -109,7 +109,7 @@ def happening(event: Happening) -> str:
 
 
 def run_link(event: Happening) -> str:
-    """Where the run of an event is told of, below the app; the three DAGs have their runs apart."""
+    """Link to the page of an event's run, below the app; the three DAGs have their runs apart."""
     folder = {
         "verified": "fixity/runs",
         "repaired": "fixity/runs",
@@ -128,7 +128,7 @@ def remark(event: Happening) -> str:
 
 
 def tone(event: Happening) -> str:
-    """How an event is coloured: ``good``, ``bad`` or ``plain``."""
+    """Return the tone of an event: ``good``, ``bad`` or ``plain``."""
     kind, detail = event.kind, event.detail or {}
     if kind in _BAD or detail.get("ok") is False:
         return "bad"

@@ -1,4 +1,4 @@
-"""How many requests to the source's API a run has made."""
+"""The number of requests to the source's API that a run has made."""
 
 import sqlalchemy as sa
 from alembic import op
