@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import (
     Asset,
     CronDataIntervalTimetable,
-    ExceptionRetryPolicy,
-    Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     task,
@@ -19,39 +14,28 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from recording_archive.errors import PermanentError
 from recording_archive.settings import read_settings
+from recording_archive.tasks import dag_parts
 
 SETTINGS = read_settings()
 REPORTS = Asset(name="compliance_report", uri="recording-archive://compliance_report")
 
-_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 _DATES = (
     "A date such as 2026-01-31 (the whole day in {zone}{last}) or a date-time such as 2026-01-31T08:00:00+01:00 "
     "(exact{exact}). Give both dates or neither; without ids and dates the run's own day is archived."
 )
 PARAMS = {
-    "interactionId": Param(
-        None,
-        type=["null", "string", "array"],
-        pattern=rf"^\s*{_ID}(\s*,\s*{_ID})*\s*$",
-        items={"type": "string", "pattern": f"^{_ID}$"},
+    "interactionId": dag_parts.list_param(
+        dag_parts.ID,
         title="Interactions",
         description="Ids of the interactions to archive: one id, a comma list, or a JSON array. Letters, digits, dots, "
         "dashes and underscores. With dates as well, only those of that range.",
     ),
-    "startDate": Param(
-        None,
-        type=["null", "string"],
-        pattern=_MOMENT,
+    "startDate": dag_parts.moment_param(
         title="From",
         description=_DATES.format(zone=SETTINGS.timezone, last="", exact=""),
     ),
-    "endDate": Param(
-        None,
-        type=["null", "string"],
-        pattern=_MOMENT,
+    "endDate": dag_parts.moment_param(
         title="To",
         description=_DATES.format(zone=SETTINGS.timezone, last=", this one included", exact=", not included"),
     ),
@@ -64,13 +48,7 @@ PARAMS = {
     max_active_runs=SETTINGS.max_active_runs,
     params=PARAMS,
     tags=["recordings"],
-    default_args={
-        "retries": 3,
-        "retry_delay": timedelta(seconds=SETTINGS.task_retry_delay_s),
-        "retry_policy": ExceptionRetryPolicy(
-            [RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help")]
-        ),
-    },
+    default_args=dag_parts.default_args(SETTINGS),
     doc_md=__doc__,
 )
 def archive_recordings() -> None:

@@ -13,7 +13,6 @@ from airflow.sdk import (
     Asset,
     Context,
     CronDataIntervalTimetable,
-    ExceptionRetryPolicy,
     Param,
     RetryAction,
     RetryRule,
@@ -24,36 +23,21 @@ from airflow.sdk import (
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from recording_archive.errors import PermanentError
 from recording_archive.settings import read_settings
+from recording_archive.tasks import dag_parts
 
 SETTINGS = read_settings()
 REPORTS = Asset(name="retention_report", uri="recording-archive://retention_report")
-POLICY = ExceptionRetryPolicy(
-    [
-        RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help"),
-        RetryRule(HITLTimeoutError, action=RetryAction.FAIL, reason="no answer is no"),
-    ]
-)
+RULES = [RetryRule(HITLTimeoutError, action=RetryAction.FAIL, reason="no answer is no")]
 
 _ERASURE = "Erase recordings of a person instead"  # a section of the form, folded at first
-_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _TEXT = r"[^,\s][^,\x00-\x1f]{0,199}"
-_MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
-def _many(pattern: str, title: str, description: str) -> Param:
-    """A field of the trigger form that takes a text, a comma list or a JSON array."""
-    return Param(
-        None,
-        type=["null", "string", "array"],
-        pattern=rf"^\s*{pattern}(\s*,\s*{pattern})*\s*$",
-        items={"type": "string", "pattern": f"^{pattern}$"},
-        title=title,
-        section=_ERASURE,
-        description=f"{description} One, a comma list, or a JSON array. A person who did not start the run must "
-        "approve it.",
-    )
+def _erased(pattern: str, title: str, description: str) -> Param:
+    """Make a field of the form's section on erasure."""
+    approved = f"{description} One, a comma list, or a JSON array. A person who did not start the run must approve it."
+    return dag_parts.list_param(pattern, title=title, description=approved, section=_ERASURE)
 
 
 PARAMS = {
@@ -63,10 +47,7 @@ PARAMS = {
         title="Only plan",
         description="Write the plan and its report; change nothing and ask nobody.",
     ),
-    "as_of": Param(
-        None,
-        type=["null", "string"],
-        pattern=_MOMENT,
+    "as_of": dag_parts.moment_param(
         title="As of",
         description="Decide as if it were this time: a date-time such as 2026-01-31T08:00:00+01:00, or a date "
         f"(its midnight); without a zone in {SETTINGS.timezone}. Default: the end of the run's day. A time to come "
@@ -88,14 +69,14 @@ PARAMS = {
         description="The same in stored bytes. It only lowers RECORDING_ARCHIVE_MAX_DELETE_BYTES "
         f"({SETTINGS.max_delete_bytes or '1 % of the archive'}).",
     ),
-    "eraseNumbers": _many(
+    "eraseNumbers": _erased(
         _TEXT,
         "Numbers",
         "Telephone numbers, in any spelling, whose recordings are erased now, whatever their age. They stay in "
         "Airflow's record of this run: delete the run afterwards, or give ids.",
     ),
-    "eraseContacts": _many(_TEXT, "Contacts", "External contact ids whose recordings are erased now."),
-    "eraseIds": _many(_ID, "Interactions", "Ids of the interactions or recordings that are erased now."),
+    "eraseContacts": _erased(_TEXT, "Contacts", "External contact ids whose recordings are erased now."),
+    "eraseIds": _erased(dag_parts.ID, "Interactions", "Ids of the interactions or recordings that are erased now."),
     "eraseReason": Param(
         None,
         type=["null", "string"],
@@ -154,11 +135,7 @@ class PlanApproval(ApprovalOperator):
     max_active_runs=1,
     params=PARAMS,
     tags=["recordings"],
-    default_args={
-        "retries": 3,
-        "retry_delay": timedelta(seconds=SETTINGS.task_retry_delay_s),
-        "retry_policy": POLICY,
-    },
+    default_args=dag_parts.default_args(SETTINGS, *RULES),
     doc_md=__doc__,
 )
 def enforce_retention() -> None:
@@ -200,14 +177,14 @@ def enforce_retention() -> None:
         """Take what is due out of sight, and back what may stay; return how many it took."""
         from recording_archive import hooks
 
-        return hooks.quarantine_planned(_run_id())
+        return hooks.quarantine_planned(dag_parts.run_id())
 
     @task(task_display_name="Purge")
     def purge() -> int:
         """Delete what was in quarantine long enough, or what is to be erased; return how many are gone."""
         from recording_archive import hooks
 
-        return hooks.purge_planned(_run_id())
+        return hooks.purge_planned(dag_parts.run_id())
 
     @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS])
     def write_report() -> dict[str, Any]:
@@ -215,7 +192,7 @@ def enforce_retention() -> None:
         from recording_archive import hooks
 
         context = get_current_context()
-        summary = hooks.write_retention_report(_run_id(), failed_tasks=_failed_tasks())
+        summary = hooks.write_retention_report(dag_parts.run_id(), failed_tasks=_failed_tasks())
         if summary.failed:
             raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
         totals = {"report": summary.report_key, "ledgerHead": summary.ledger_head, **summary.counts}
@@ -225,10 +202,6 @@ def enforce_retention() -> None:
     chosen, gone, report = choose(plan_retention()), purge(), write_report()
     chosen >> [approve_plan, within_caps] >> quarantine() >> gone >> report
     chosen >> report
-
-
-def _run_id() -> str:
-    return str(get_current_context()["dag_run"].run_id)
 
 
 def _failed_tasks() -> list[str]:

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import (
     Asset,
     CronDataIntervalTimetable,
-    ExceptionRetryPolicy,
     Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     task,
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from recording_archive.errors import PermanentError
 from recording_archive.settings import read_settings
+from recording_archive.tasks import dag_parts
 
 SETTINGS = read_settings()
 REPORTS = Asset(name="fixity_report", uri="recording-archive://fixity_report")
 
-_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 PARAMS = {
-    "interactionIds": Param(
-        None,
-        type=["null", "string", "array"],
-        pattern=rf"^\s*{_ID}(\s*,\s*{_ID})*\s*$",
-        items={"type": "string", "pattern": f"^{_ID}$"},
+    "interactionIds": dag_parts.list_param(
+        dag_parts.ID,
         title="Interactions",
         description="Ids of the interactions to read, and nothing else: one id, a comma list, or a JSON array. Without "
         f"ids the run reads what is due: all of the archive within {SETTINGS.verify_days} days, what was bad always.",
@@ -63,13 +55,7 @@ PARAMS = {
     max_active_runs=1,
     params=PARAMS,
     tags=["recordings"],
-    default_args={
-        "retries": 3,
-        "retry_delay": timedelta(seconds=SETTINGS.task_retry_delay_s),
-        "retry_policy": ExceptionRetryPolicy(
-            [RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help")]
-        ),
-    },
+    default_args=dag_parts.default_args(SETTINGS),
     doc_md=__doc__,
 )
 def verify_archive() -> None:
@@ -106,28 +92,28 @@ def verify_archive() -> None:
         """Make bad recordings whole again, from the source while it has them."""
         from recording_archive import hooks
 
-        hooks.repair_recordings(_run_id())
+        hooks.repair_recordings(dag_parts.run_id())
 
     @task(task_display_name="Look for stray files")
     def look_for_strays() -> int | None:
         """Look for files that the catalog does not know; return how many there are."""
         from recording_archive import hooks
 
-        return hooks.look_for_strays(_run_id())
+        return hooks.look_for_strays(dag_parts.run_id())
 
     @task(task_display_name="Sweep left-overs")
     def sweep_left_overs() -> dict[str, int] | None:
         """Remove what killed tasks left behind in archive and staging."""
         from recording_archive import hooks
 
-        return hooks.sweep_left_overs(_run_id())
+        return hooks.sweep_left_overs(dag_parts.run_id())
 
     @task(task_display_name="Verify the ledger", trigger_rule="all_done")
     def verify_ledger() -> int | None:
         """Check the chain of events, and that it vouches for every document; return how many flaws it has."""
         from recording_archive import hooks
 
-        return hooks.verify_ledger(_run_id())
+        return hooks.verify_ledger(dag_parts.run_id())
 
     @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS])
     def write_fixity_report() -> dict[str, Any]:
@@ -145,10 +131,6 @@ def verify_archive() -> None:
     planned, report = plan_fixity(reindex_archive()), write_fixity_report()
     verify_batch.expand(batch=planned) >> repair_recordings() >> verify_ledger() >> report
     planned >> [look_for_strays(), sweep_left_overs()] >> report
-
-
-def _run_id() -> str:
-    return str(get_current_context()["dag_run"].run_id)
 
 
 verify_archive()

@@ -1,0 +1,50 @@
+"""Parts that the DAG files share: retries, fields of the trigger form, the id of the run.
+
+Loaded whenever Airflow reads a DAG file, so nothing slow is imported here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
+
+from recording_archive.errors import PermanentError
+from recording_archive.settings import Settings
+
+ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+
+
+def default_args(settings: Settings, *rules: RetryRule) -> dict[str, Any]:
+    """Return the retries of every task: none for what a retry cannot help, nor by the further ``rules``."""
+    permanent = RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help")
+    return {
+        "retries": 3,
+        "retry_delay": timedelta(seconds=settings.task_retry_delay_s),
+        "retry_policy": ExceptionRetryPolicy([permanent, *rules]),
+    }
+
+
+def list_param(pattern: str, *, title: str, description: str, **more: Any) -> Param:
+    """Make a field of the trigger form that takes one text, a comma list or a JSON array."""
+    return Param(
+        None,
+        type=["null", "string", "array"],
+        pattern=rf"^\s*{pattern}(\s*,\s*{pattern})*\s*$",
+        items={"type": "string", "pattern": f"^{pattern}$"},
+        title=title,
+        description=description,
+        **more,
+    )
+
+
+def moment_param(*, title: str, description: str) -> Param:
+    """Make a field of the trigger form that takes a date or a date-time."""
+    return Param(None, type=["null", "string"], pattern=_MOMENT, title=title, description=description)
+
+
+def run_id() -> str:
+    """Return the id of the DAG run that the current task belongs to."""
+    return str(get_current_context()["dag_run"].run_id)
