@@ -22,7 +22,7 @@ from genesys_sandbox import Fault, Sandbox, SandboxOptions
 from recording_archive.archive import Archive
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import events, recordings
-from recording_archive.cli import app
+from recording_archive.cli import app, basics
 from recording_archive.cli.check import Connected, ProbeResult, ProbeStatus, check, connect_by_airflow
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources.connection import Facts, read_facts
@@ -251,7 +251,7 @@ class TestAcknowledge:
             row = connection.execute(select(recordings).where(recordings.c.interaction_id == failed)).one()
         assert event.detail["reason"] == "damaged at the source"
         assert event.detail["error"] == row.last_error
-        assert event.actor == app.user() != ""
+        assert event.actor == basics.user() != ""
         assert row.acknowledged_at == event.at
         ended = command("acknowledge", failed, "--reason", "again", "--json")
         assert ended.code == 1

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from recording_archive.archive import Archive
-from recording_archive.cli import app
+from recording_archive.cli import app, basics
 from recording_archive.holds import Criteria, create, find, read, release
 from recording_archive.settings import Settings
 from support.commands import Command, Output, run_command
@@ -49,7 +49,7 @@ class TestCommands:
         (made,) = find(archived)
         start = datetime(2026, 11, 19, 23, tzinfo=UTC)
         assert made.criteria == Criteria(("a", "b"), ("Bo",), ("Q",), ("1", "2"), start, start + timedelta(days=1))
-        assert (made.matter, made.reason, made.owner) == ("Case 4711", "the judge said so", app.user())
+        assert (made.matter, made.reason, made.owner) == ("Case 4711", "the judge said so", basics.user())
         assert json.loads(ended.out) == {
             "id": made.id,
             "matter": "Case 4711",
@@ -110,7 +110,7 @@ class TestCommands:
         """The second time, and for an unknown one, exit code 2 and why."""
         made = hold(archive)
         assert command("release", made.id, "--reason", "settled") == Output(0, f"released: {made.id} (Case 4711)\n", "")
-        assert read(archive, made.id).released_by == app.user()
+        assert read(archive, made.id).released_by == basics.user()
         again = command("release", made.id, "--reason", "settled")
         assert again.code == 2
         assert "was released already" in again.err

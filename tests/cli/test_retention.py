@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events
-from recording_archive.cli import app
+from recording_archive.cli import app, basics
 from recording_archive.retention.policy_in_force import in_force
 from recording_archive.settings import Settings
 from support.catalog_rows import archived_row, fill
@@ -76,7 +76,7 @@ class TestCommands:
             "  rule\tdays\t\trecordings with",
             "  trading\t2555\tmaximum\tqueues: Trading; agentId: a, b",
         ]
-        assert told(archive)[0].actor == app.user()
+        assert told(archive)[0].actor == basics.user()
 
     def test_json(self, command: Command, archive: Archive, tmp_path: Path) -> None:
         """The same for programs."""

@@ -1,0 +1,145 @@
+"""`recording-archive report`, `show`, `acknowledge` and `reconcile`: read and complete the record of runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recording_archive.cli import terminal
+from recording_archive.cli.basics import BAD, Json, exit_bad_if, opened_archive, user
+from recording_archive.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from recording_archive.archive import Archive
+
+# ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
+
+
+def report(
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Run id; the newest report without it.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the stored report as it is.")] = False,
+) -> None:
+    """Print the compliance report of a run.
+
+    Its counts, its problems, the first failures, and where it lies.
+    """
+    from recording_archive.cli.printing import print_report
+    from recording_archive.reports.reading import read_report
+
+    with opened_archive() as archive:
+        stored = read_report(archive.store, _report_key(archive, run))
+        if json:
+            with archive.store.open(stored.key) as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+        else:
+            print_report(archive, stored)
+    exit_bad_if(bool(stored.problems))
+
+
+def show(interaction: Annotated[str, typer.Argument(metavar="ID", help="Interaction id.")], json: Json = False) -> None:
+    """Print everything known of an interaction.
+
+    Its parts, what happened to them in order, and what each run did; for one never seen, what that means.
+    """
+    from recording_archive.catalog.timeline import read_timeline
+    from recording_archive.cli.printing import print_timeline
+
+    with opened_archive() as archive:
+        found = read_timeline(archive.catalog, interaction)
+    if json:
+        terminal.document(found.to_json())
+    else:
+        print_timeline(found)
+    exit_bad_if(not found.known)
+
+
+def acknowledge(
+    interaction: Annotated[str, typer.Argument(metavar="ID", help="Interaction id.")],
+    reason: Annotated[str, typer.Option(help="Why the failure is accepted; kept for good.")],
+    recording: Annotated[str | None, typer.Option(help="Only this recording of the interaction.")] = None,
+    part: Annotated[int | None, typer.Option(help="Only this part, counted from 0.")] = None,
+    json: Json = False,
+) -> None:
+    """Accept that a failed recording is not archived.
+
+    No run takes it up again unless the source lists it anew. Name and reason are kept with the decision.
+    """
+    from recording_archive.archiving.acknowledge import acknowledge as decide
+
+    with opened_archive() as archive:
+        decisions = decide(archive, interaction, reason=reason, actor=user(), recording=recording, part=part)
+    done = [str(decision.part) for decision in decisions if not decision.refused]
+    refused = [{"part": str(decision.part), "problem": decision.refused} for decision in decisions if decision.refused]
+    if not decisions:
+        refused = [
+            {"part": interaction, "problem": "no such recording is in the catalog; see `recording-archive show`"}
+        ]
+    if json:
+        terminal.document({"acknowledged": done, "refused": refused})
+    else:
+        for name in done:
+            terminal.say(f"acknowledged: {name}")
+        for each in refused:
+            terminal.say(f"nothing to acknowledge: {each['part']}: {each['problem']}")
+    exit_bad_if(not done)
+
+
+def reconcile(
+    days: Annotated[
+        int, typer.Option(min=0, help="Warn of recordings that the source deletes within so many days.")
+    ] = 30,
+    json: Json = False,
+) -> None:
+    """Compare the archive with the source's own inventory.
+
+    Names recordings that are not archived, and those that the source deletes soon. Needs the conversations API.
+    """
+    from datetime import timedelta
+
+    from recording_archive.archiving.reconcile import reconcile as compare
+    from recording_archive.cli.check import connect_by_airflow
+    from recording_archive.settings import read_settings
+
+    source: Any = connect_by_airflow(read_settings()).source
+    if not hasattr(source, "inventory"):
+        raise ConfigurationError(
+            "The interactions API has no inventory: reconcile needs the connection's api conversations"
+        )
+    counts: Counter[str] = Counter()
+    bad = []
+    with opened_archive() as archive:
+        for found in compare(archive, source.inventory(), within=timedelta(days=days)):
+            counts[found.standing] += 1
+            counts["atRisk"] += found.at_risk
+            if not found.is_well:
+                bad.append(found.to_json())
+                if not json:
+                    terminal.say(found.told())
+    if json:
+        terminal.document({"counts": counts, "recordings": bad})
+    else:
+        terminal.say(
+            ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "the source keeps nothing"
+        )
+    exit_bad_if(bool(bad))
+
+
+def _report_key(archive: Archive, run: str | None) -> str:
+    from sqlalchemy import select
+
+    from recording_archive.catalog.tables import runs
+
+    closed = select(runs.c.report_key).where(runs.c.report_key.is_not(None)).order_by(runs.c.closed_at.desc())
+    with archive.catalog.read() as connection:
+        key = connection.execute((closed.where(runs.c.run_id == run) if run else closed).limit(1)).scalar()
+    if key is None:
+        which = f"of run {run}" if run else "yet"
+        terminal.say(
+            f"There is no report {which}: archive_recordings writes one at the end of each run", to_stderr=True
+        )
+        raise typer.Exit(BAD)
+    return str(key)
