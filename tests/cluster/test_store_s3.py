@@ -11,8 +11,8 @@ import pytest
 from recording_archive.errors import StoreError, TransientError
 from recording_archive.store.s3 import SINGLE_PUT_BYTES, S3Store
 from recording_archive.store.staging import BucketStaging, LocalStaging
-from store.test_store import CREATED, KEY, TestContract  # noqa: F401 - the suite runs here too
 from support.services import Bucket
+from support.store_contract import CREATED, KEY, StoreContract
 
 pytestmark = pytest.mark.cluster
 
@@ -29,6 +29,10 @@ def store(bucket: Bucket, versioned: str) -> S3Store:
     made = S3Store(bucket.client(), versioned, uuid.uuid4().hex)
     made.found("0" * 32, CREATED)
     return made
+
+
+class TestContract(StoreContract):
+    """The contract of every store, held by a bucket."""
 
 
 def test_large_objects_go_up_in_parts(store: S3Store) -> None:
