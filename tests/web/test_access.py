@@ -22,8 +22,9 @@ from sqlalchemy import Row, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events
 from recording_archive.web.headers import SECURITY_HEADERS
+from support.contents import events_of
 from support.site import FAB_ROLES, ROOT, SIMPLE_ROLES, Site
-from web.test_retrieve import events_of, first_row
+from support.web_pages import first_row
 
 Sites = Callable[[str], Site]
 MANAGERS = ("simple", "fab")
@@ -339,27 +340,15 @@ def test_a_listener_sees_the_entry_in_airflows_navigation(sites: Sites) -> None:
     assert {view["destination"] for view in plugin["external_views"]} == {"nav", "dag_run"}
 
 
-_WITHOUT = """
-import sys
-sys.modules[{module!r}] = None
-from fastapi.testclient import TestClient
-from recording_archive.web.app import create_app
-app = create_app()
-client = TestClient(app, raise_server_exceptions=False)
-for path in ("", "retrieve?interactionId=a", "api/recordings", "api/recordings/a/b/media", "overview"):
-    reply = client.get(path, headers={{"Authorization": "Bearer x"}})
-    print(reply.status_code, reply.json()["title"])
-"""
-
-
 @pytest.mark.parametrize(
     "module", ["airflow.api_fastapi.core_api.security", "airflow.api_fastapi.app", "airflow.configuration"]
 )
 def test_an_unknown_airflow_refuses_everything(module: str, tmp_path: Any) -> None:
     """Where Airflow's modules have moved, every route says so with 503, and none opens."""
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "include")}
-    script = _WITHOUT.format(module=module)
-    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    program = ROOT / "tests" / "programs" / "app_without_a_module.py"
+    command = [sys.executable, program, module]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     told = [line for line in ran.stdout.splitlines() if line[:3].isdigit() and line[3] == " "]  # not the log's lines
     assert told == ["503 Cannot check permissions with this Airflow version"] * 5, ran.stderr[-2000:]
 

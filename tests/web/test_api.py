@@ -375,3 +375,20 @@ def test_it_answers_inside_airflow(sites: Any, manager: str) -> None:
     assert len(page.json()["items"]) == 2
     assert viewer.get("api/openapi.json").status_code == 200
     assert site.client_for(None).get("api/openapi.json").status_code == 401
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u001c", "\u2003\u001f"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("api/failures/acknowledge", {"interactionId": "a"}),
+        ("api/recordings/a/b/restore", {}),
+        ("api/holds", {"matter": "M-1", "interactionIds": ["a"]}),
+        ("api/holds/H-1/release", {}),
+    ],
+)
+def test_a_blank_reason_is_refused(app_client: TestClient, path: str, body: dict[str, Any], blank: str) -> None:
+    """Whatever is blank to the archive is a malformed request, and no failure of the archive."""
+    reply = app_client.post(path, json={**body, "reason": blank})
+    assert reply.status_code == 400, reply.text
+    assert [each["name"] for each in reply.json()["invalid"]] == ["reason"]

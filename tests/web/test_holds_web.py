@@ -16,19 +16,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import State
 from support.site import add_states
-from web.test_retrieve import first_row
-
-HTML = {"Accept": "text/html"}
-BAD = "\"'><img src=x onerror=hacked()><script>hacked()</script>{{7*7}}"
-MATTER = {"matter": "M-1", "reason": "letter of counsel"}
-
-
-def make(client: TestClient, **wanted: Any) -> dict[str, Any]:
-    """Make a hold."""
-    reply = client.post("api/holds", json={**MATTER, **wanted})
-    assert reply.status_code == 201, reply.text
-    told: dict[str, Any] = reply.json()
-    return told
+from support.web_pages import BAD, HTML, MATTER, first_row, make_hold
 
 
 def all_rows(archive: Archive) -> list[Row[Any]]:
@@ -40,7 +28,7 @@ def all_rows(archive: Archive) -> list[Row[Any]]:
 def test_a_hold_is_answered_when_its_document_lies_in_the_archive(app_client: TestClient, archived: Archive) -> None:
     """The answer has the hold and what it does; the document has the same; the event has who, and no reason."""
     row = first_row(archived)
-    told = make(app_client, interactionIds=[row.interaction_id, "to-come-1"], **{"from": "2026-11-20"})
+    told = make_hold(app_client, interactionIds=[row.interaction_id, "to-come-1"], **{"from": "2026-11-20"})
     assert told["effect"]["held"] == 1
     assert (told["effect"]["possiblyHeld"], told["effect"]["purged"]) == (0, 0)
     assert told["effect"]["examples"] == [
@@ -59,9 +47,9 @@ def test_a_hold_is_answered_when_its_document_lies_in_the_archive(app_client: Te
 def test_a_day_is_held_whole_and_a_moment_exactly(app_client: TestClient, archived: Archive) -> None:
     """``to`` as a date includes that day; as a date-time its end is left out."""
     rows = sorted(row.interaction_date for row in all_rows(archived))
-    day = make(app_client, **{"from": "2026-11-20", "to": "2026-11-20"})
+    day = make_hold(app_client, **{"from": "2026-11-20", "to": "2026-11-20"})
     assert (day["effect"]["held"], day["to"]) == (6, "2026-11-21T00:00:00Z")
-    exact = make(app_client, to=rows[2].isoformat())
+    exact = make_hold(app_client, to=rows[2].isoformat())
     assert exact["effect"]["held"] == 2
 
 
@@ -71,7 +59,7 @@ def test_it_says_what_is_possibly_held_and_what_is_gone(app_client: TestClient, 
     with archived.catalog.write() as connection:
         for row, facts in ((lacking, {"ani": None}), (gone, {"state": State.PURGED, "ani": sure.ani})):
             connection.execute(update(recordings).where(recordings.c.key == row.key).values(**facts))
-    effect = make(app_client, numbers=[sure.ani])["effect"]
+    effect = make_hold(app_client, numbers=[sure.ani])["effect"]
     with archived.catalog.read() as connection:
         same = (recordings.c.ani == sure.ani) | (recordings.c.dnis == sure.ani)
         matching = len(connection.execute(select(recordings.c.key).where(same)).all()) - 1
@@ -121,7 +109,7 @@ def test_no_document_no_answer(app_client: TestClient, archived: Archive) -> Non
 def test_a_hold_is_released_once_with_a_reason(app_client: TestClient, archived: Archive) -> None:
     """Released it holds nothing; a second release and an unknown hold are refused."""
     row = first_row(archived)
-    made = make(app_client, interactionIds=[row.interaction_id])
+    made = make_hold(app_client, interactionIds=[row.interaction_id])
     address = f"api/recordings/{row.interaction_id}/{row.recording_id}"
     assert app_client.get(address).json()["heldBy"] == [made["id"]]
     assert app_client.post(f"api/holds/{made['id']}/release", json={"reason": " "}).status_code == 400
@@ -139,7 +127,7 @@ def test_a_hold_is_released_once_with_a_reason(app_client: TestClient, archived:
 
 def test_holds_come_in_pages_and_as_files(app_client: TestClient, archived: Archive) -> None:
     """Newest first, none twice; active ones alone on demand; the whole list as CSV and JSON, which is an event."""
-    made = [make(app_client, agents=[f"Agent {number}", "=1+1"])["id"] for number in range(5)]
+    made = [make_hold(app_client, agents=[f"Agent {number}", "=1+1"])["id"] for number in range(5)]
     app_client.post(f"api/holds/{made[2]}/release", json={"reason": "settled"})
     found, after = [], None
     while True:
@@ -189,7 +177,7 @@ def test_possibly_held_is_told_apart(app_client: TestClient, archived: Archive) 
     with archived.catalog.write() as connection:
         same = recordings.c.key == row.key
         connection.execute(update(recordings).where(same).values(agent_id=None, agent_name=None))
-    made = make(app_client, agents=["Somebody Else"])
+    made = make_hold(app_client, agents=["Somebody Else"])
     told = app_client.get(f"api/recordings/{row.interaction_id}/{row.recording_id}").json()
     assert (told["heldBy"], told["possiblyHeldBy"]) == ([], [made["id"]])
     page = app_client.get(f"/recordings/{row.interaction_id}/{row.recording_id}", headers=HTML).text
@@ -207,7 +195,7 @@ def test_a_preview_says_what_a_hold_would_do_and_makes_none(app_client: TestClie
         assert f'title="{row.interaction_id}"' in page
         assert "<code>never-seen-1</code>" in page
     wanted = json.loads(by_script.partition("data-wanted='")[2].partition("'")[0])
-    assert make(app_client, **wanted)["effect"]["held"] == 1
+    assert make_hold(app_client, **wanted)["effect"]["held"] == 1
     assert len(holds.find(archived)) == 1
 
 
@@ -235,8 +223,8 @@ def test_a_preview_says_what_is_wrong(app_client: TestClient, fields: dict[str, 
 def test_pages_tell_what_a_hold_covers_does_and_why(app_client: TestClient) -> None:
     """The list has those in force, the other list all; the page of one has criteria in words and its reason."""
     assert "No legal hold yet" in app_client.get("/holds", headers=HTML).text
-    one = make(app_client, agents=["A", "B", "C"], queues=["Q"], **{"from": "2026-11-01", "to": "2026-11-30"})
-    two = make(app_client, numbers=["+1 202 555 0100"])
+    one = make_hold(app_client, agents=["A", "B", "C"], queues=["Q"], **{"from": "2026-11-01", "to": "2026-11-30"})
+    two = make_hold(app_client, numbers=["+1 202 555 0100"])
     app_client.post(f"api/holds/{two['id']}/release", json={"reason": "settled out of court"})
     active, every = (app_client.get(f"/holds?state={state}", headers=HTML).text for state in ("active", "all"))
     assert (one["id"] in active, two["id"] in active, two["id"] in every) == (True, False, True)
@@ -253,7 +241,7 @@ def test_pages_tell_what_a_hold_covers_does_and_why(app_client: TestClient) -> N
 
 def test_markup_in_a_hold_stays_text(app_client: TestClient) -> None:
     """Matter, reason, values and the reason of a release are shown as they are, on every page that shows them."""
-    made = make(app_client, agents=[BAD], queues=[BAD], matter=BAD, reason=BAD)
+    made = make_hold(app_client, agents=[BAD], queues=[BAD], matter=BAD, reason=BAD)
     app_client.post(f"api/holds/{made['id']}/release", json={"reason": BAD})
     texts = [app_client.get(path, headers=HTML).text for path in ("/holds?state=all", f"/holds/{made['id']}")]
     texts.append(app_client.get("/holds/new", params={"agents": BAD, "numbers": BAD}, headers=HTML).text)
@@ -270,7 +258,7 @@ def test_without_permission_to_decide_there_is_nothing_to_press(app_client: Test
     """Who may only see finds the holds, but no button that would be refused."""
     from recording_archive.web import access  # noqa: PLC0415 - after AIRFLOW_HOME was set
 
-    made = make(app_client, agents=["A"])
+    made = make_hold(app_client, agents=["A"])
     row = first_row(archived)
     app_client.app.dependency_overrides[access.may_decide] = lambda: False  # type: ignore[attr-defined]  # it is FastAPI
     for path in ("holds", f"holds/{made['id']}", f"recordings/{row.interaction_id}/{row.recording_id}"):

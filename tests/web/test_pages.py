@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -14,38 +13,12 @@ from starlette.routing import Mount
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import coverage, recordings
 from recording_archive.store import sidecar
+from support.web_pages import HTML, parse
 
 PAGES = (
     *("", "runs", "failures", "holds", "holds/new", "retention", "fixity", "overview"),
     *("why?id=unknown-1", "?q=unknown-1", "?agent=nobody", "?sort=oldest"),
 )
-HTML = {"Accept": "text/html"}
-
-
-class Reader(HTMLParser):
-    """Collects what a page links to, and what a strict content security policy would refuse."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.refused: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Every address and every inline thing."""
-        for name, value in attrs:
-            if name in {"href", "src", "data-media", "data-peaks", "data-download", "data-details"}:
-                self.links.append(value or "")
-            if name == "style" or name.startswith("on"):
-                self.refused.append(f"{tag} {name}={value}")
-        if tag == "style" or (tag == "script" and "src" not in dict(attrs)):
-            self.refused.append(tag)
-
-
-def parse(text: str) -> Reader:
-    """What a page holds."""
-    reader = Reader()
-    reader.feed(text)
-    return reader
 
 
 @pytest.mark.parametrize("mount", ["", "/below/another/app"])

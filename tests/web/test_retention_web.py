@@ -24,8 +24,7 @@ from recording_archive.web.pages import expiry_chart
 from support.contents import change, ids, row_of
 from support.fixity_run import Verifying
 from support.retention_run import EXPIRED, QUARANTINE, at, enforce, quarantined
-from web.test_holds_web import BAD, HTML, make
-from web.test_pages import parse
+from support.web_pages import BAD, HTML, make_hold, parse
 
 POLICY = """name: {name}
 defaultDays: {days}
@@ -150,7 +149,7 @@ def test_a_hold_on_what_is_in_quarantine_is_told_in_its_banner(app_client: TestC
     """It is not promised to be deleted then: the next run takes it out."""
     show(app_client, quarantined(archived))
     row = row_of(archived, ids(archived)[0])
-    make(app_client, interactionIds=[row.interaction_id])
+    make_hold(app_client, interactionIds=[row.interaction_id])
     page = page_of(app_client, f"recordings/{row.interaction_id}/{row.recording_id}")
     assert "would be deleted for good" in page
     assert "the next run takes it out of quarantine" in page
@@ -245,7 +244,7 @@ def test_a_plan_that_waits_leads_to_airflows_own_page(app_client: TestClient, ar
 def test_plans_tell_what_became_of_them_and_who_agreed(app_client: TestClient, archived: Archive) -> None:
     """List, page, report byte for byte; rows with the certificate; newest first in pages."""
     held = ids(archived)[0]
-    make(app_client, interactionIds=[held])
+    make_hold(app_client, interactionIds=[held])
     enforce(at(archived, EXPIRED, max_delete_count=2), "retention__1")
     later = at(archived, EXPIRED + QUARANTINE)
     ended = enforce(later, "retention__2")
@@ -330,7 +329,7 @@ def test_a_damaged_recording_colours_the_fixity_page(app_client: TestClient, arc
 def test_what_left_the_archive_is_no_proof_any_more(app_client: TestClient, archived: Archive) -> None:
     """Ages of readings count what is here: not the purged, though their last reading was good."""
     later = quarantined(archived)
-    make(app_client, interactionIds=[ids(archived)[0]])
+    make_hold(app_client, interactionIds=[ids(archived)[0]])
     enforce(later, "retention__2")
     show(app_client, at(archived, archived.clock()))
     told = app_client.get("api/statistics").json()

@@ -17,27 +17,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Row, func, select, text
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.tables import events, recordings
+from recording_archive.catalog.tables import events
+from support.contents import events_of
 from support.site import Client, Site, add_states
-
-
-def first_row(archive: Archive) -> Row[Any]:
-    """A recording that lies in the archive."""
-    made_up = recordings.c.interaction_id.like("%-1")
-    with archive.catalog.read() as connection:
-        return connection.execute(select(recordings).where(~made_up).order_by(recordings.c.key).limit(1)).one()
+from support.web_pages import first_row
 
 
 def stored(archive: Archive, row: Row[Any]) -> bytes:
     """The bytes of its object."""
     return Path(archive.settings.root, row.key).read_bytes()
-
-
-def events_of(archive: Archive, kind: str, interaction_id: str) -> list[Row[Any]]:
-    """What the access log has of one kind."""
-    wanted = (events.c.kind == kind, events.c.interaction_id == interaction_id)
-    with archive.catalog.read() as connection:
-        return list(connection.execute(select(events).where(*wanted).order_by(events.c.id)))
 
 
 def fetch(client: TestClient | Client, row: Row[Any], **headers: str) -> Any:

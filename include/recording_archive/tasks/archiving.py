@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,7 +41,7 @@ def list_recordings(
             now=datetime.now(UTC),
         )
         for summary in close_left_open(archive, lambda other: other != run_id and run_is_over(other)):
-            log.warning("closed the books that run %s left open: %s", summary.run_id, summary.report_key)
+            log.warning("closed run %s, which had ended without a report: %s", summary.run_id, summary.report_key)
         batches = discover(archive, GenesysCloudHook().source(settings), request, run_id)
     return [{"number": batch.number, "parts": batch.parts, "of": len(batches)} for batch in batches]
 
@@ -49,10 +50,9 @@ def download_batch(run_id: str, number: int) -> int:
     """Fetch a batch into staging; return how many parts were staged."""
     settings, hook = read_settings(), GenesysCloudHook()
     with task_archive(settings) as archive, noted(archive, run_id), stoppable() as (stop, on_stop):
-        media = hook.media(settings, stop)
-        on_stop(media.stop)
-        staged = download(archive, hook.source(settings, stop), media, run_id, number, stop=stop)
-        media.close()
+        with closing(hook.media(settings, stop)) as media:
+            on_stop(media.stop)
+            staged = download(archive, hook.source(settings, stop), media, run_id, number, stop=stop)
         raise_if_stopped(stop)
     return staged
 
@@ -65,10 +65,9 @@ def gzip_batch(run_id: str, number: int) -> int:
         lost = compress(archive, source, run_id, number, stop=stop)
         if lost and not stop.is_set():
             log.warning("%d staged files were lost or damaged: fetching them again", lost)
-            media = hook.media(settings, stop)
-            on_stop(media.stop)
-            download(archive, source, media, run_id, number, stop=stop)
-            media.close()
+            with closing(hook.media(settings, stop)) as media:
+                on_stop(media.stop)
+                download(archive, source, media, run_id, number, stop=stop)
             lost = compress(archive, source, run_id, number, stop=stop)
         raise_if_stopped(stop)
     return lost

@@ -7,7 +7,7 @@
     pages/                      HTML, by `render` with the words of `wording` and the links of `address`
     read/                       what both of them show
     media/                      bytes: retrieve, audio, waveform
-    problem, problems, openapi  errors (RFC 9457), and the description of the API
+    problem, openapi            errors (RFC 9457), and the description of the API
     headers, unlogged           around everything: security headers, and search text kept out of the access log
 
 Bytes reach a client only after the event that says who asked for them.

@@ -1,4 +1,4 @@
-"""An answer that is not the wanted one, as RFC 9457 has it; `problems` sends it."""
+"""The exception for an answer that is not the wanted one (RFC 9457); `error_responses` sends it."""
 
 from __future__ import annotations
 

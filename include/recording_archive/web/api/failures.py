@@ -14,7 +14,7 @@ from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.failures import Failing, list_failures
-from recording_archive.web.read.filters import After, Limit, Storable, write_cursor
+from recording_archive.web.read.filters import After, Limit, Said, Storable, write_cursor
 from recording_archive.web.read.recording_documents import Decided, RecordingPage
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.read.run_list import read_dated
@@ -30,7 +30,7 @@ class Acknowledgement(ApiDocument):
     interaction_id: Annotated[str, Storable] = Field(min_length=1, max_length=200)
     recording_id: Annotated[str, StringConstraints(max_length=200), Storable] | None = None
     part: int | None = Field(None, ge=0, lt=2**31)
-    reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000, description="Kept for good.")
+    reason: Annotated[str, Storable, Said] = Field(min_length=1, max_length=2000, description="Kept for good.")
 
 
 class Acknowledged(ApiDocument):

@@ -19,7 +19,7 @@ from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.filters import After, Limit, Storable, read_cursor, write_cursor
+from recording_archive.web.read.filters import After, Limit, Said, Storable, read_cursor, write_cursor
 from recording_archive.web.read.hold_documents import (
     HoldDetails,
     HoldPage,
@@ -52,7 +52,7 @@ class Release(ApiDocument):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000, description="Kept for good.")
+    reason: Annotated[str, Storable, Said] = Field(min_length=1, max_length=2000, description="Kept for good.")
 
 
 @router.get("", response_model=HoldPage, responses=LIST_TYPES)

@@ -19,7 +19,7 @@ from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.filters import Storable
+from recording_archive.web.read.filters import Said, Storable
 from recording_archive.web.read.recording_documents import Decided
 
 router = APIRouter()
@@ -45,7 +45,7 @@ class Restoring(ApiDocument):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000, description="Kept for good.")
+    reason: Annotated[str, Storable, Said] = Field(min_length=1, max_length=2000, description="Kept for good.")
     part: int | None = Field(None, ge=0, lt=2**31)
 
 

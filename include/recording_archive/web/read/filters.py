@@ -47,13 +47,22 @@ _Blank = BeforeValidator(_given)
 
 
 def _storable(text: str) -> str:
-    """A text without NUL, the one character that PostgreSQL has no place for."""
+    """Refuse NUL, the one character that PostgreSQL has no place for."""
     if "\0" in text:
         raise ValueError("NUL may not occur")
     return text
 
 
+def _said(text: str) -> str:
+    """Strip a text as the rest of the archive does; Pydantic leaves separators such as U+001C, which are blank too."""
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("it is blank")
+    return stripped
+
+
 Storable = AfterValidator(_storable)
+Said = AfterValidator(_said)
 
 # constraints stand inside the optional types: they must not meet the None that an empty field becomes
 _Line = Annotated[str, StringConstraints(max_length=200), Storable]

@@ -16,10 +16,10 @@ from recording_archive.model import PartId
 from recording_archive.params import read_moment
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.filters import Storable
+from recording_archive.web.read.filters import Said, Storable
 
 _LISTS = ("interaction_ids", "agents", "queues", "numbers")
-_Value = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]
+_Value = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable, Said]
 _Values = Annotated[list[_Value], Field(max_length=MOST_VALUES)]
 _Moment = Annotated[str, StringConstraints(max_length=40), Storable]
 
@@ -44,8 +44,8 @@ class HoldRequest(ApiDocument):
 class NewHold(HoldRequest):
     """A hold that is to be made. Matter and reason are kept for good."""
 
-    matter: Annotated[str, Storable] = Field(min_length=1, max_length=200, description="Such as a case number.")
-    reason: Annotated[str, Storable] = Field(min_length=1, max_length=2000)
+    matter: Annotated[str, Storable, Said] = Field(min_length=1, max_length=200, description="Such as a case number.")
+    reason: Annotated[str, Storable, Said] = Field(min_length=1, max_length=2000)
 
 
 class HoldRow(ApiDocument):

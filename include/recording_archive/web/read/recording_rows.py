@@ -16,7 +16,7 @@ from recording_archive.web.read.recording_documents import RecordingRow
 
 
 def to_row(row: Mapping[str, Any], archive: Archive, holding: Holding | None = None) -> RecordingRow:
-    """A row of `recordings` as API and pages show it; `standing.to_rows` finds who holds it."""
+    """A row of `recordings` as API and pages show it; `to_rows` finds who holds it."""
     return RecordingRow.model_validate(to_fields(row, archive, holding))
 
 

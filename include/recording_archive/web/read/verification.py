@@ -41,7 +41,7 @@ def read_verification(archive: Archive) -> Verification:
     """Count recordings in the archive by the age of their last reading."""
     now = archive.clock()
     with archive.catalog.read() as connection:
-        stored = sum(map(int, connection.execute(select(func.count()).where(_c.state.in_(STORED))).scalars()))
+        stored = connection.execute(select(func.count()).where(_c.state.in_(STORED))).scalar_one()
         ages, failed = list(count_by_age(connection, now)), count_failed(connection)
         fresh = _verified(connection, now - timedelta(days=archive.settings.verify_days), None)
     never = max(stored - failed - sum(age.recordings for age in ages), 0)
