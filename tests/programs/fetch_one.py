@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from recording_archive.transfer.allowed_hosts import MediaHosts
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.limits import TransferLimits
-from recording_archive.transfer.transfer import MediaRequest
+from recording_archive.transfer.transfer import MediaRequest, Transfer
 
 base, target = sys.argv[1], Path(sys.argv[2])
 hosts = MediaHosts([urlsplit(base).netloc], True)
 client = MediaClient(hosts, TransferLimits(free_space_reserve_bytes=int(sys.argv[3])), stop=threading.Event())
-client.transfer(MediaRequest("i~r~0", base + "/m", target, None, lambda: base + "/m")).run()
+Transfer(client, MediaRequest("i~r~0", base + "/m", target, None, lambda: base + "/m")).run()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
 import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,6 @@ PROGRAMS = Path(__file__).parents[1] / "programs"
 def store(local: LocalStore) -> Store:
     """The store that the contract is held by."""
     return local
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> LocalStore:
-    """A founded archive on the local disk."""
-    made = LocalStore(tmp_path / "archive")
-    made.found("0" * 32, CREATED)
-    return made
 
 
 class TestContract(StoreContract):
@@ -212,40 +203,6 @@ def test_write_that_does_not_fit_is_a_store_error(local: LocalStore, writes: int
     assert list((local.root / "d").iterdir()) == []
 
 
-@pytest.fixture
-def small_volume(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one MiB."""
-    path = tmp_path / "volume"
-    path.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("mounting needs root")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def test_full_disk_is_a_store_error(small_volume: Path) -> None:
-    """A full disk stops the run with the remedy, leaves nothing half done, and the store works again with space."""
-    store = LocalStore(small_volume / "archive")
-    store.found("0" * 32, CREATED)
-    with pytest.raises(StoreError, match=r"x\.gz.*free space"), store.begin("x.gz") as draft:
-        draft.file.write(b"x" * 2_000_000)
-    assert list(store.list("")) == ["archive.json"]
-    assert store.put("x.gz", b"x" * 500_000)
-
-
-def test_read_only_disk_is_a_store_error(small_volume: Path) -> None:
-    """A volume that is mounted read-only is named as such, and stays readable."""
-    store = LocalStore(small_volume / "archive")
-    store.found("0" * 32, CREATED)
-    subprocess.run(["mount", "-o", "remount,ro", str(small_volume)], check=True)
-    with pytest.raises(StoreError, match="mount the volume writable"):
-        store.put("x.json", b"x")
-    assert store.identity() == "0" * 32
-
-
 class Recorder:
     """Records the system calls that make things durable or visible, in order, with the place each one concerns."""
 
@@ -377,18 +334,3 @@ def test_handles_are_not_leaked(local: LocalStore) -> None:
     use_everything()
     after = os.listdir("/proc/self/fd") if before else []  # noqa: PTH208  # see above
     assert len(after) == len(before)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.ENXIO])
-def test_every_error_of_the_disk_names_path_and_remedy(
-    local: LocalStore, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever the operating system refuses becomes a StoreError with the path and something to do."""
-
-    def refuse(_descriptor: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(StoreError, match=rf"{local.root}/d/x: {os.strerror(number)}: \w+"):
-        local.put("d/x", b"")
-    assert list((local.root / "d").iterdir()) == []

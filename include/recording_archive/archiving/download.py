@@ -22,7 +22,7 @@ from recording_archive.model import Fetched, Listing, Outcome
 from recording_archive.sources import Orderable, Source
 from recording_archive.store.staging import Staging
 from recording_archive.transfer.client import MediaClient
-from recording_archive.transfer.transfer import MediaRequest
+from recording_archive.transfer.transfer import MediaRequest, Transfer
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ def _fetch_one(source: Source, media: MediaClient, job: Work, listing: Listing, 
         expected_sha256=listing.expected_sha256,
         renew=lambda: source.renew(job.part_id),
     )
-    transfer = media.transfer(order)
+    transfer = Transfer(media, order)
     try:
         fetched = transfer.run()
         staging.share(job.run_id, job.id)

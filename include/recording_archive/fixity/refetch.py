@@ -9,7 +9,7 @@ from recording_archive.errors import ConfigurationError, RunError, StoreError
 from recording_archive.model import PartId
 from recording_archive.sources import Source
 from recording_archive.transfer.client import MediaClient
-from recording_archive.transfer.transfer import MediaRequest
+from recording_archive.transfer.transfer import MediaRequest, Transfer
 
 
 class Origin:
@@ -40,7 +40,7 @@ class Origin:
             name=str(part), url="", target=target, expected_sha256=sha256, renew=lambda: source.renew(part)
         )
         try:
-            media.transfer(order).run()
+            Transfer(media, order).run()
         except StoreError:  # of the staging area, not of the source
             raise
         except RunError as error:

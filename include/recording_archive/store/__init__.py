@@ -2,6 +2,7 @@
 
     base, keys                  the contract of every store, and the keys that all of them take
     local, local_files          objects as files below a folder
+    disk                        what a local disk refuses, as an error with its remedy
     s3                          objects in a bucket: `s3_draft` uploads, `s3_reading` reads by ranges, `s3_errors` sorts
                                 the answers, `airflow_s3` takes the credentials from Airflow
     locate, staging             which store the settings ask for; the place where raw bytes wait

@@ -16,8 +16,9 @@ from typing import BinaryIO
 
 from recording_archive.errors import StoreError
 from recording_archive.store.base import AbsentError, Draft, Store
+from recording_archive.store.disk import sync_folder
 from recording_archive.store.keys import segments_of
-from recording_archive.store.local_files import buffered, explained, names_in, require_regular, sync_path
+from recording_archive.store.local_files import buffered, explained, names_in, require_regular
 
 __all__ = ["LocalStore"]
 
@@ -127,7 +128,7 @@ class LocalStore(Store):
             self.root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
             for path in missing or [self.root]:
                 with suppress(PermissionError):  # of a mount point's parent, which is not ours to sync
-                    sync_path(path.parent)
+                    sync_folder(path.parent)
         super().found(archive_id, created)
 
     def keep(self, folder: int, name: str, kept: str) -> bool:

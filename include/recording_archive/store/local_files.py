@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from recording_archive.errors import StoreError
 from recording_archive.store.base import AbsentError
+from recording_archive.store.disk import disk_errors
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -37,13 +37,15 @@ _REMEDIES = {
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Translate the operating system's errors: absent, or a failure of the place with its remedy."""
+
+    def message(reason: str, error: OSError) -> str:
+        return f"{path}: {reason}: {_REMEDIES.get(error.errno or 0, 'check the volume and its mount options')}"
+
     try:
-        yield
+        with disk_errors(message, absent=True):
+            yield
     except FileNotFoundError as error:
         raise AbsentError(f"{path} is not there: restore it from a copy or the source") from error
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "check the volume and its mount options")
-        raise StoreError(f"{path}: {error.strerror or error}: {remedy}") from error
 
 
 class _File(io.FileIO):
@@ -88,12 +90,3 @@ def names_in(folder: int) -> Iterator[str]:
                 yield entry.name + "/"
             elif entry.is_file(follow_symlinks=False):
                 yield entry.name
-
-
-def sync_path(folder: Path) -> None:
-    """Sync a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

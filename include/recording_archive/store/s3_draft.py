@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Protocol
 
-from recording_archive.errors import PermanentError, StoreError
+from recording_archive.errors import PermanentError
+from recording_archive.store.disk import disk_errors
 
 
 class Uploading(Protocol):
@@ -56,11 +57,8 @@ class S3Draft:
             self.file.close()
 
 
-@contextmanager
-def _local(key: str) -> Iterator[None]:
-    """Errors of the local disk that a draft waits on."""
-    try:
-        yield
-    except OSError as error:
-        place = tempfile.gettempdir()
-        raise StoreError(f"{key} cannot be written to {place} ({error.strerror}): free space, or set TMPDIR") from error
+def _local(key: str) -> AbstractContextManager[None]:
+    """Turn what the disk of temporary files refuses into a StoreError."""
+    return disk_errors(
+        lambda reason, _: f"{key} cannot be written to {tempfile.gettempdir()} ({reason}): free space, or set TMPDIR"
+    )

@@ -6,7 +6,6 @@ moves the finished file into a bucket of its own, without versions or locks, for
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,8 +13,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from recording_archive.errors import ArchiveError, StoreError
+from recording_archive.errors import ArchiveError
 from recording_archive.store.base import AbsentError, Store
+from recording_archive.store.disk import disk_errors, sync_folder
 
 _COPY_BYTES = 2**20
 
@@ -95,7 +95,7 @@ class LocalStaging(Staging):
         with _explained(path):
             for place in (path, path.parent, path.parent.parent):
                 with suppress(PermissionError):  # of a mount point's parent, which is not ours to sync
-                    _sync(place)
+                    sync_folder(place)
 
     def opened(self, run_id: str, number: int) -> AbstractContextManager[BinaryIO]:
         """Open the file."""
@@ -181,23 +181,7 @@ class BucketStaging(Staging):
         return f"{safe_name(run_id)}/{number}"
 
 
-def _sync(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path) -> AbstractContextManager[None]:
     """Turn what the disk refuses into a StoreError with its remedy; a file that is gone stays FileNotFoundError."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise StoreError(
-            f"Staging {path} cannot be used ({error.strerror or error}): check space, permissions and the disk behind "
-            "RECORDING_ARCHIVE_STAGING_URL"
-        ) from error
+    remedy = "check space, permissions and the disk behind RECORDING_ARCHIVE_STAGING_URL"
+    return disk_errors(lambda reason, _: f"Staging {path} cannot be used ({reason}): {remedy}", absent=True)

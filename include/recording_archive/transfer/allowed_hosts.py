@@ -1,7 +1,7 @@
 """The media hosts that may be contacted, and their addresses: the guard against server-side request forgery.
 
-A media URL is what somebody else wrote. `MediaHosts.check` turns it into a `Place` or refuses it before any socket
-is opened. A `connections.PinnedConnection` connects to the addresses of that place and resolves nothing again, so that
+A media URL was written by somebody else. `MediaHosts.check` turns it into a `CheckedHost` or refuses it before any
+socket is opened. A `pinned.PinnedConnection` connects to the addresses of that host and resolves nothing again, so that
 a name cannot point elsewhere between check and use. TLS still names and verifies the host.
 """
 
@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
-
-__all__ = ["CheckedHost", "MediaHosts", "refusal", "resolve"]
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
@@ -83,7 +81,7 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 
 def refusal(address: IpAddress, *, allow_private: bool) -> str | None:
-    """Say why no media may come from ``address``, or None when it may.
+    """Return why no media may come from ``address``, or None when it may.
 
     Everything that is not plainly public is refused; private and loopback networks only on request, metadata
     services and link-local always. Addresses that wrap an IPv4 one (mapped, 6to4, NAT64) are judged by what they wrap.

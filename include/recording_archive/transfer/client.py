@@ -13,9 +13,6 @@ from recording_archive.errors import Stopped
 from recording_archive.transfer.allowed_hosts import CheckedHost, MediaHosts
 from recording_archive.transfer.limits import TransferLimits
 from recording_archive.transfer.pinned import PinnedConnection, Proxy
-from recording_archive.transfer.transfer import MediaRequest, Transfer
-
-__all__ = ["BUFFER_BYTES", "MediaClient"]
 
 CONNECTIONS_PER_THREAD = 4
 BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
@@ -55,10 +52,6 @@ class MediaClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def transfer(self, order: MediaRequest) -> Transfer:
-        """A transfer of ``order``, to be run in any thread."""
-        return Transfer(self, order)
-
     def stop(self) -> None:
         """End every transfer within a second or so, by shutting down the sockets they wait for."""
         self._stopping.set()
@@ -68,14 +61,14 @@ class MediaClient:
             connection.interrupt()
 
     def close(self) -> None:
-        """Close all connections; to be called when no transfer runs any more."""
+        """Close all connections, when no transfer runs any more."""
         with self._lock:
             connections, self._connections = self._connections, set()
         for connection in connections:
             connection.close()
 
     def check_stop(self) -> None:
-        """Raise Stopped once the stop was called for."""
+        """Raise Stopped after a stop was requested."""
         if self._stopping.is_set():
             raise Stopped("stopped")
 

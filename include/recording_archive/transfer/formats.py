@@ -10,8 +10,6 @@ import re
 
 from recording_archive.model import MediaFormat
 
-__all__ = ["HEAD_BYTES", "UNKNOWN", "error_page_kind", "sniff"]
-
 HEAD_BYTES = 4096
 """Bytes of a file's beginning that are worth keeping: two frames of the largest MP3 that occurs in practice."""
 
@@ -81,9 +79,9 @@ _MARKUP = re.compile(rb"<(?:\?xml|[A-Za-z_!])")
 
 
 def sniff(head: bytes, content_type: str | None) -> MediaFormat:
-    """Name the format of the media that begins with ``head``; UNKNOWN when neither bytes nor server tell.
+    """Name the format of the media that begins with ``head``; UNKNOWN when neither bytes nor server identify it.
 
-    The server's word counts only for what the bytes leave open, and only from an allow-list: no content type can
+    The content type counts only for what the bytes leave open, and only from an allow-list: no content type can
     make an archived file something that a browser would run.
     """
     declared = (content_type or "").partition(";")[0].strip().lower()

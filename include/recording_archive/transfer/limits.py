@@ -19,6 +19,8 @@ class TransferLimits:
     max_media_bytes: int = 20 * 2**30
     free_space_reserve_bytes: int = 256 * 2**20
     backoff_base_s: float = 1
+    refills: int = 100  # times the attempts that a transfer gets in all, however steadily it advances
+    room_check_bytes: int = 64 * 2**20  # written between two looks at the free space
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -9,18 +9,16 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from recording_archive.errors import FixityError, PermanentError, StoreError
+from recording_archive.store.disk import disk_errors
 from recording_archive.transfer.formats import HEAD_BYTES
-
-__all__ = ["STRONG_ETAG", "Partial"]
+from recording_archive.transfer.limits import TransferLimits
 
 RESUMABLE_BYTES = 8 * 2**20  # smaller media is fetched again after a crash
-ROOM_CHECK_BYTES = 64 * 2**20
-
 STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')  # RFC 9110, 8.8.3, without W/
 
 _FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -30,35 +28,35 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 class Partial:
     """The growing file beside its target, locked, with the running hash of all its bytes.
 
-    ``{target}.part`` is taken up again only under an exclusive lock and only when ``{target}.resume`` tells the strong
+    ``{target}.part`` is taken up again only under an exclusive lock and only when ``{target}.resume`` names the strong
     ETag and the length it belongs to; without the lock the attempt gets a name of its own. Every refusal of the disk
     is a StoreError.
     """
 
-    def __init__(self, target: Path, path: Path, descriptor: int, *, shared: bool) -> None:
+    def __init__(self, target: Path, path: Path, descriptor: int, *, limits: TransferLimits, shared: bool) -> None:
         self.etag: str | None = None
         self.total: int | None = None
         self.size = 0
         self.head = b""
-        self._target, self._path, self._descriptor = target, path, descriptor
+        self._target, self._path, self._descriptor, self._limits = target, path, descriptor, limits
         self._shared = shared  # the name that the next attempt looks for
         self._hash = hashlib.sha256()
         self._checked = 0
         self._done = False
 
     @classmethod
-    def take(cls, target: Path, check_stop: Callable[[], None]) -> Self:
-        """Open and lock the partial of ``target``; what an earlier attempt left is hashed again from byte 0."""
+    def take(cls, target: Path, limits: TransferLimits, check_stop: Callable[[], None]) -> Self:
+        """Open and lock the partial of ``target``; bytes of an earlier attempt are hashed again from byte 0."""
         path = target.with_name(target.name + ".part")
-        with _disk(path):
+        with _staging_errors(path):
             descriptor = _locked(path)
             if descriptor is None:
                 path = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
                 descriptor = os.open(path, _FLAGS | os.O_EXCL, 0o600)
                 with contextlib.suppress(OSError):  # a file system without locks is no reason to fail
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return cls(target, path, descriptor, shared=False)
-            partial = cls(target, path, descriptor, shared=True)
+                return cls(target, path, descriptor, limits=limits, shared=False)
+            partial = cls(target, path, descriptor, limits=limits, shared=True)
         try:
             partial._adopt(check_stop)
         except BaseException:
@@ -94,13 +92,13 @@ class Partial:
         self.etag, self.total = etag, total
         if self._resumable:
             note = self._resume.with_name(f"{self._resume.name}.{uuid.uuid4().hex}.tmp")
-            with _disk(note):
+            with _staging_errors(note):
                 note.write_text(json.dumps({"etag": etag, "total": total, "boot": _boot()}))
                 note.replace(self._resume)
 
     def restart(self) -> None:
-        """Throw away what lies there."""
-        with _disk(self._path):
+        """Throw away all bytes so far."""
+        with _staging_errors(self._path):
             self._forget()
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -108,19 +106,19 @@ class Partial:
         self.size, self.head, self._checked = 0, b"", 0
         self._hash = hashlib.sha256()
 
-    def append(self, chunk: memoryview, reserve_bytes: int) -> None:
-        """Hash and write ``chunk``; every 64 MiB the free space is looked at again."""
+    def append(self, chunk: memoryview) -> None:
+        """Hash and write ``chunk``; the free space is checked again after every so many bytes."""
         self._count(chunk)
-        with _disk(self._path):
+        with _staging_errors(self._path):
             while chunk:
                 chunk = chunk[os.write(self._descriptor, chunk) :]
-        if self.size - self._checked >= ROOM_CHECK_BYTES:
-            self.check_room(0, reserve_bytes)
+        if self.size - self._checked >= self._limits.room_check_bytes:
+            self.check_room(0)
 
-    def check_room(self, due_bytes: int, reserve_bytes: int) -> None:
+    def check_room(self, due_bytes: int) -> None:
         """Raise StoreError when ``due_bytes`` more would leave less than the reserve free."""
-        self._checked = self.size
-        with _disk(self._path):
+        self._checked, reserve_bytes = self.size, self._limits.free_space_reserve_bytes
+        with _staging_errors(self._path):
             room = os.fstatvfs(self._descriptor)
         free = room.f_bavail * room.f_frsize
         if free - due_bytes < reserve_bytes:
@@ -131,7 +129,7 @@ class Partial:
 
     def complete(self) -> None:
         """Make the bytes durable, then give them their final name; the folder is the caller's to sync."""
-        with _disk(self._path):
+        with _staging_errors(self._path):
             os.fsync(self._descriptor)
             self._forget()
             self._path.rename(self._target)
@@ -157,15 +155,15 @@ class Partial:
             self.head += bytes(chunk[: HEAD_BYTES - len(self.head)])
 
     def _adopt(self, check_stop: Callable[[], None]) -> None:
-        """Read a left-over through, or begin again when nothing tells what it is part of."""
-        with _disk(self._path):
+        """Read a left-over through, or begin again when no note identifies what it is part of."""
+        with _staging_errors(self._path):
             note = _read_note(self._resume)
             size = os.fstat(self._descriptor).st_size
         if note is None or not 0 < size <= note[1]:
             self.restart()
             return
         self.etag, self.total = note
-        with _disk(self._path):
+        with _staging_errors(self._path):
             while block := os.read(self._descriptor, 2**20):
                 self._count(block)
                 check_stop()
@@ -197,7 +195,7 @@ def _is_still(path: Path, descriptor: int) -> bool:
 def _read_note(path: Path) -> tuple[str, int] | None:
     """Read a ``.resume`` file, if it was written since this machine started.
 
-    After a power loss a file can have its length but not its bytes, and without a checksum nothing would tell.
+    After a power loss a file can have its length but not its bytes, which nothing would show without a checksum.
     """
     try:
         note = json.loads(path.read_text())
@@ -215,14 +213,7 @@ def _boot() -> str:
         return ""
 
 
-@contextlib.contextmanager
-def _disk(path: Path) -> Iterator[None]:
+def _staging_errors(path: Path) -> contextlib.AbstractContextManager[None]:
     """Turn what the disk refuses (ENOSPC, EDQUOT, EROFS, EACCES, EIO …) into a StoreError with its remedy."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StoreError(
-            f"Staging file {path} cannot be written ({reason}): check space, permissions and the disk behind "
-            "RECORDING_ARCHIVE_STAGING_URL"
-        ) from error
+    remedy = "check space, permissions and the disk behind RECORDING_ARCHIVE_STAGING_URL"
+    return disk_errors(lambda reason, _: f"Staging file {path} cannot be written ({reason}): {remedy}")

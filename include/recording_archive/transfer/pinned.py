@@ -16,8 +16,6 @@ from urllib.parse import unquote, urlsplit
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
 from recording_archive.transfer.allowed_hosts import CheckedHost, resolve
 
-__all__ = ["PinnedConnection", "Proxy"]
-
 
 @dataclass(frozen=True, slots=True)
 class Proxy:

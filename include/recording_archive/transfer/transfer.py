@@ -1,47 +1,36 @@
 """One media file from its host into staging: stream, resume, hash.
 
 * Bytes are raw (``Accept-Encoding: identity``), hashed from byte 0 in every case, and written under a temporary name
-  that is locked while an attempt lives (`partial`). The final name appears by rename, after fsync.
+  that is locked while an attempt lives (`partial_file`). The final name appears by rename, after fsync.
 * Resume never guesses: ``Range`` goes with ``If-Range`` and a strong ETag (RFC 9110, 13.1.5), and only a 206 that
   starts exactly at our offset is appended. Anything else begins again at byte 0.
 * No credential is sent, and no message holds a path or a query string of a URL: only its host.
-
-Connections are those of a `media_client.MediaClient`, which makes the transfers.
 """
 
 from __future__ import annotations
 
 import http.client
-import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urljoin
 
-from recording_archive.errors import ArchiveError, FixityError, PermanentError, TransientError
+from recording_archive.errors import FixityError, PermanentError, TransientError
 from recording_archive.model import Fetched
+from recording_archive.transfer import replies
 from recording_archive.transfer.allowed_hosts import CheckedHost
+from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.formats import error_page_kind, sniff
-from recording_archive.transfer.limits import TransferLimits
-from recording_archive.transfer.partial_file import STRONG_ETAG, Partial
+from recording_archive.transfer.partial_file import Partial
 from recording_archive.transfer.pinned import PinnedConnection
-
-__all__ = ["MediaRequest", "Transfer"]
+from recording_archive.transfer.retries import DiffersError, ExpiredError, Retries, UnusableError
 
 MAX_REDIRECTS = 3
-MAX_RENEWALS = 3  # without progress in between; a 404 gets one
-MAX_UNUSABLE = 3  # an error page or an empty body under 200 may be passing, but not three times
-BACKOFF_MAX_S = 60.0
-REFILLS = 100  # times the attempts that a transfer gets in all, however steadily it advances
 READ_AHEAD_BYTES = 8192  # no more than http.client has buffered behind the headers
 
 _AGENT = {"User-Agent": "recording-archive (media client)"}
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-_UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,55 +47,14 @@ class MediaRequest:
     renew: Callable[[], str] = field(repr=False)
 
 
-class Shared(Protocol):
-    """The part of a client that a transfer uses: connections, buffers, limits, and the stop."""
-
-    limits: TransferLimits
-    clock: Callable[[], datetime]
-    jitter: Callable[[], float]
-
-    def check_stop(self) -> None:
-        """Raise Stopped when the task is to end."""
-
-    def pause(self, seconds: float) -> None:
-        """Wait, unless told to stop."""
-
-    def check(self, url: str) -> CheckedHost:
-        """Return the checked host of a URL; raise when it may not be followed."""
-
-    def buffer(self) -> memoryview:
-        """Return the buffer of the calling thread."""
-
-    def connection(self, place: CheckedHost) -> PinnedConnection:
-        """Return the connection of the calling thread to a place."""
-
-
-class _ExpiredError(TransientError):
-    """The host no longer honours the URL: 401, 403, 404 or 410, which ``status`` holds."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _UnusableError(TransientError):
-    """A complete answer under 200 that is no media."""
-
-
-class _DiffersError(TransientError):
-    """A complete file with the wrong checksum, for the first time."""
-
-
 class Transfer:
     """One file on its way; ``requests`` and ``wire_bytes`` count on while it runs and stay readable after a failure."""
 
-    def __init__(self, client: Shared, order: MediaRequest) -> None:
+    def __init__(self, client: MediaClient, order: MediaRequest) -> None:
         self.requests = 0
         self.wire_bytes = 0
         self._client, self._order = client, order
         self._url: str | None = order.url or None
-        self._failures = self._failures_in_all = self._renewals = self._unusable = 0
-        self._reached = 0  # most bytes of the file that ever lay in staging: more is progress
         self._differed = False
         self._content_type: str | None = None
         self._source_date: datetime | None = None
@@ -114,17 +62,23 @@ class Transfer:
     def run(self) -> Fetched:
         """Fetch until the file is complete and verified under its final name.
 
-        Raises TransientError when the attempts are used up, PermanentError (StoreError for the disk's refusals),
+        Raise TransientError when the attempts are used up, PermanentError (StoreError for the disk's refusals),
         FixityError, or Stopped.
         """
-        self._client.check_stop()
-        with Partial.take(self._order.target, self._client.check_stop) as partial:
-            self._reached = partial.size
+        client = self._client
+        client.check_stop()
+        with Partial.take(self._order.target, client.limits, client.check_stop) as partial:
+            retries = Retries(client.limits, client.jitter, partial.size)
             while True:
                 try:
                     return self._attempt(partial)
                 except TransientError as error:
-                    self._recover(error, partial)
+                    client.check_stop()
+                    wait_s = retries.wait_after(error, partial.size)
+                    if isinstance(error, ExpiredError):
+                        self._url = None
+                    if wait_s is not None:
+                        client.pause(wait_s)
 
     def _attempt(self, partial: Partial) -> Fetched:
         self._client.check_stop()
@@ -133,7 +87,7 @@ class Transfer:
         reply, place, connection = self._ask(self._url, _range_headers(partial))
         try:
             with reply:
-                if self._admit(reply, place, partial):
+                if self._admit(reply, place.host, partial):
                     self._stream(reply, place, partial)
                 else:
                     self._drain(reply, connection)
@@ -172,10 +126,10 @@ class Transfer:
                 connection.close()
                 self._client.check_stop()
                 if not (reused and isinstance(error, ConnectionError | ssl.SSLError)):
-                    raise self._translated(error, place) from _quotable(error)
+                    raise replies.broken(error, self._order.name, place.host) from replies.quotable(error)
 
     def _drain(self, reply: http.client.HTTPResponse, connection: PinnedConnection) -> None:
-        """Read a short body that is of no interest, so that the connection can be kept; drop a long one."""
+        """Read a short body that is not needed, so that the connection can be kept; close it for a long one."""
         if reply.length is None or reply.length > 65536:
             connection.close()
             return
@@ -184,107 +138,53 @@ class Transfer:
         except (OSError, http.client.HTTPException):
             connection.close()
 
-    # Judging the answer
+    # Judging the reply
 
-    def _admit(self, reply: http.client.HTTPResponse, place: CheckedHost, partial: Partial) -> bool:
-        """Prepare the partial for the body that follows; False when all bytes are here already."""
-        self._source_date = _http_date(reply.headers["Date"]) or self._source_date
+    def _admit(self, reply: http.client.HTTPResponse, host: str, partial: Partial) -> bool:
+        """Prepare the partial for the body that follows; return False when all bytes are here already."""
+        name, has_checksum = self._order.name, self._order.expected_sha256 is not None
+        self._source_date = replies.http_date(reply.headers["Date"]) or self._source_date
         if reply.status == 200:
-            self._check_body(reply, place)
-            partial.begin(_strong_etag(reply), _length(reply))
+            replies.check_body(reply, name, host, has_checksum=has_checksum)
+            partial.begin(replies.strong_etag(reply), replies.length_of(reply))
         elif reply.status == 206 and partial.can_resume:
-            self._check_body(reply, place)
-            self._check_range(reply, partial)
+            replies.check_body(reply, name, host, has_checksum=has_checksum)
+            self._go_on(partial, replies.total_of_range(reply, partial), "the answer to a range request does not fit")
         elif reply.status == 416 and partial.can_resume:
-            self._check_unsatisfied(reply, partial)
+            self._go_on(partial, replies.total_of_unsatisfied(reply, partial), "the range was refused (416)")
             return False
         else:
-            raise self._refused(reply, place)
+            raise replies.refused(reply, name, host, now=self._client.clock())
         self._content_type = reply.headers["Content-Type"] or self._content_type
-        due = _length(reply) or 0
+        due = replies.length_of(reply) or 0
         if partial.size + due > self._client.limits.max_media_bytes:
             raise self._too_large()
-        partial.check_room(due, self._client.limits.free_space_reserve_bytes)
+        partial.check_room(due)
         return True
 
-    def _check_body(self, reply: http.client.HTTPResponse, place: CheckedHost) -> None:
-        """Refuse what is not raw and what has no end that could be trusted."""
-        name, coding = self._order.name, reply.headers["Content-Encoding"]
-        if (coding or "identity").strip().lower() != "identity":
-            raise PermanentError(
-                f"{name}: {place.host} sends encoded media though raw bytes were asked for; have it send identity"
-            )
-        transfer_coding = reply.headers["Transfer-Encoding"]
-        if transfer_coding and not reply.chunked:
-            raise PermanentError(f"{name}: {place.host} sends an unknown transfer coding; only chunked is read")
-        lengths = set(reply.headers.get_all("Content-Length", []))
-        if not reply.chunked and lengths and _length(reply) is None:
-            raise TransientError(f"{name}: {place.host} sends an unusable Content-Length")
-        if not reply.chunked and not lengths and self._order.expected_sha256 is None:
-            raise PermanentError(
-                f"{name}: the end cannot be trusted: {place.host} sends neither Content-Length nor chunks, "
-                "and the source gave no checksum"
-            )
-
-    def _check_range(self, reply: http.client.HTTPResponse, partial: Partial) -> None:
-        """Accept a 206 only for our representation, from our offset, with the total we know; else start again."""
-        found = _CONTENT_RANGE.fullmatch((reply.headers["Content-Range"] or "").strip())
-        if found is not None and _strong_etag(reply) == partial.etag:
-            first, last, total = map(int, found.groups())
-            fits = first == partial.size <= last < total and partial.total in (None, total)
-            if fits and _length(reply) in (None, last - first + 1):
-                partial.total = total
-                return
-        partial.restart()
-        raise TransientError(f"{self._order.name}: the answer to a range request does not fit; starting again")
-
-    def _check_unsatisfied(self, reply: http.client.HTTPResponse, partial: Partial) -> None:
-        """A 416 is the end of the story when all bytes are here (RFC 9110, 15.5.17), else a reason to start again."""
-        found = _UNSATISFIED.fullmatch((reply.headers["Content-Range"] or "").strip())
-        if found is not None and int(found[1]) == partial.size and partial.total in (None, partial.size):
-            partial.total = partial.size
-            return
-        partial.restart()
-        raise TransientError(f"{self._order.name}: the range was refused (416); starting again")
-
-    def _refused(self, reply: http.client.HTTPResponse, place: CheckedHost) -> ArchiveError:
-        """Sort a status without media by what may help."""
-        message = f"{self._order.name}: media host {place.host} answered {reply.status}"
-        if reply.status in (401, 403, 404, 410):
-            return _ExpiredError(message, reply.status)
-        if reply.status in (429, 503):
-            return TransientError(message, retry_after_s=self._retry_after(reply))
-        if reply.status >= 500 or reply.status < 300 or reply.status in (408, 425):
-            return TransientError(message)
-        return PermanentError(f"{message}, which no retry changes; look the recording up in Genesys Cloud")
-
-    def _retry_after(self, reply: http.client.HTTPResponse) -> float | None:
-        """Seconds to wait (RFC 9110, 10.2.3); a date counts from the host's own clock, for ours may be wrong."""
-        text = (reply.headers["Retry-After"] or "").strip()
-        if text.isascii() and text.isdigit():
-            return float(text[:9])
-        moment = _http_date(text)
-        if moment is None:
-            return None
-        now = _http_date(reply.headers["Date"]) or self._client.clock()
-        return max(0.0, (moment - now).total_seconds())
+    def _go_on(self, partial: Partial, total: int | None, problem: str) -> None:
+        """Take over the length of the file; without one begin again at byte 0."""
+        if total is None:
+            partial.restart()
+            raise TransientError(f"{self._order.name}: {problem}; starting again")
+        partial.total = total
 
     # Receiving
 
     def _stream(self, reply: http.client.HTTPResponse, place: CheckedHost, partial: Partial) -> None:
-        """Append the body; what arrived before a cut is kept, for the resume goes on from there."""
-        due, begun = _length(reply), partial.size
+        """Append the body; bytes that arrived before a cut are kept, and the next attempt goes on from there."""
+        due, begun = replies.length_of(reply), partial.size
         try:
             for chunk in self._chunks(reply, due):
                 if partial.size + len(chunk) > self._client.limits.max_media_bytes:
                     raise self._too_large()
-                partial.append(chunk, self._client.limits.free_space_reserve_bytes)
+                partial.append(chunk)
                 if partial.size <= len(self._client.buffer()):  # seen early, a page costs one buffer
                     self._check_page(place, partial)
                 self._client.check_stop()
         except (OSError, http.client.HTTPException) as error:
             self._client.check_stop()
-            raise self._translated(error, place) from _quotable(error)
+            raise replies.broken(error, self._order.name, place.host) from replies.quotable(error)
         self._client.check_stop()  # a stop looks like the end of the stream
         if partial.size - begun < (due or 0):
             raise TransientError(f"{self._order.name}: {place.host} ended the body after {partial.size} bytes")
@@ -318,15 +218,15 @@ class Transfer:
         kind = error_page_kind(partial.head)
         if kind is not None:
             partial.restart()
-            raise _UnusableError(
+            raise UnusableError(
                 f"{self._order.name}: {place.host} sent what looks like an error page ({kind}), not media"
             )
 
     def _finish(self, place: CheckedHost, partial: Partial) -> Fetched:
-        """Verify what lies there and give it its final name."""
+        """Verify the file and give it its final name."""
         name, expected = self._order.name, self._order.expected_sha256
         if not partial.size:
-            raise _UnusableError(f"{name}: {place.host} sent an empty body")
+            raise UnusableError(f"{name}: {place.host} sent an empty body")
         if partial.total not in (None, partial.size):
             raise TransientError(f"{name}: {partial.size} of {partial.total} bytes so far")
         self._check_page(place, partial)
@@ -335,8 +235,8 @@ class Transfer:
             partial.restart()
             if self._differed:
                 raise FixityError(name, expected=expected.lower(), found=found)
-            self._differed, self._reached = True, 0
-            raise _DiffersError(f"{name}: wrong checksum; fetching once more")
+            self._differed = True
+            raise DiffersError(f"{name}: wrong checksum; fetching once more")
         head, size = partial.head, partial.size
         partial.complete()
         return Fetched(
@@ -350,60 +250,13 @@ class Transfer:
             fetched_at=self._client.clock(),
         )
 
-    # Failing
-
-    def _recover(self, error: TransientError, partial: Partial) -> None:
-        """Decide whether to go on after ``error``, and wait as long as it takes; else raise."""
-        self._client.check_stop()
-        if partial.size > self._reached:
-            self._reached = partial.size
-            self._failures = self._renewals = 0
-        self._failures_in_all += 1
-        if self._failures_in_all >= self._client.limits.attempts * REFILLS:
-            raise error
-        if isinstance(error, _ExpiredError):
-            self._expire(error)
-        elif not isinstance(error, _DiffersError):
-            self._count(error)
-            self._client.pause(self._delay(error))
-
-    def _expire(self, error: _ExpiredError) -> None:
-        self._renewals += 1
-        if self._renewals > (1 if error.status == 404 else MAX_RENEWALS):
-            raise PermanentError(f"{error} even with a fresh URL; look the recording up in Genesys Cloud") from error
-        self._url = None
-
-    def _count(self, error: TransientError) -> None:
-        self._failures += 1
-        self._unusable += isinstance(error, _UnusableError)
-        used_up = self._failures >= self._client.limits.attempts
-        if isinstance(error, _UnusableError) and (used_up or self._unusable >= MAX_UNUSABLE):
-            raise PermanentError(f"{error}, {self._unusable} times; look the recording up in Genesys Cloud") from error
-        if used_up:
-            raise error
-
-    def _delay(self, error: TransientError) -> float:
-        """Seconds to wait: what the host asked for, else exponential with full jitter."""
-        limits = self._client.limits
-        if error.retry_after_s is not None:
-            return min(error.retry_after_s, limits.retry_after_max_s)
-        return self._client.jitter() * min(BACKOFF_MAX_S, limits.backoff_base_s * 2.0 ** (self._failures - 1))
-
-    def _translated(self, error: Exception, place: CheckedHost) -> ArchiveError:
-        what = f"{self._order.name}: media host {place.host}"
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return PermanentError(f"{what}: its certificate does not verify ({error.verify_message}); trust its issuer")
-        if isinstance(error, TimeoutError):
-            return TransientError(f"{what}: no byte in time")
-        return TransientError(f"{what}: {type(error).__name__}")
-
     def _too_large(self) -> PermanentError:
         limit = self._client.limits.max_media_bytes
         return PermanentError(f"{self._order.name}: larger than {limit} bytes; raise RECORDING_ARCHIVE_MAX_MEDIA_BYTES")
 
 
 def _range_headers(partial: Partial) -> dict[str, str]:
-    """Ask for the rest when it is known of what; otherwise begin again."""
+    """Ask for the rest when the file is identified; otherwise for all of it."""
     if partial.can_resume and partial.etag is not None:
         return {"Range": f"bytes={partial.size}-", "If-Range": partial.etag}
     return {}
@@ -415,28 +268,3 @@ def _joined(url: str, location: str | None) -> str:
         return urljoin(url, location) if location else ""
     except ValueError:
         return ""
-
-
-def _strong_etag(reply: http.client.HTTPResponse) -> str | None:
-    etag = (reply.headers["ETag"] or "").strip()
-    return etag if STRONG_ETAG.fullmatch(etag) else None
-
-
-def _length(reply: http.client.HTTPResponse) -> int | None:
-    """The Content-Length that frames the body; None when chunks or the end of the connection do, or it is nonsense."""
-    lengths = set(reply.headers.get_all("Content-Length", []))
-    text = lengths.pop().strip() if len(lengths) == 1 and not reply.chunked else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _http_date(text: str | None) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _quotable(error: Exception) -> Exception | None:
-    """The cause to chain; none of http.client's, for BadStatusLine quotes the host, which may echo the signed URL."""
-    return None if isinstance(error, http.client.HTTPException) else error
