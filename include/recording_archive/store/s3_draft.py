@@ -59,6 +59,5 @@ class S3Draft:
 
 def _local(key: str) -> AbstractContextManager[None]:
     """Turn what the disk of temporary files refuses into a StoreError."""
-    return disk_errors(
-        lambda reason, _: f"{key} cannot be written to {tempfile.gettempdir()} ({reason}): free space, or set TMPDIR"
-    )
+    remedy = "free space, or set TMPDIR"
+    return disk_errors(lambda reason, _: f"{key} cannot be written to {tempfile.gettempdir()} ({reason}): {remedy}")

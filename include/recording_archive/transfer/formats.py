@@ -36,17 +36,12 @@ _PREFIXES = (
 )
 
 _DECLARED = {
-    "audio/wav": _WAV,
-    "audio/x-wav": _WAV,
-    "audio/wave": _WAV,
-    "audio/vnd.wave": _WAV,
-    "audio/mpeg": _MP3,
-    "audio/mp3": _MP3,
+    **dict.fromkeys(("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"), _WAV),
+    **dict.fromkeys(("audio/mpeg", "audio/mp3"), _MP3),
     "audio/ogg": _OGG,
     "audio/opus": _OPUS,
     "audio/webm": MediaFormat("webm", "audio/webm"),
-    "audio/mp4": _M4A,
-    "audio/x-m4a": _M4A,
+    **dict.fromkeys(("audio/mp4", "audio/x-m4a"), _M4A),
     "audio/aac": _AAC,
     "audio/flac": MediaFormat("flac", "audio/flac"),
     "audio/amr": MediaFormat("amr", "audio/amr"),
