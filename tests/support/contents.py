@@ -79,3 +79,9 @@ def damage(path: Path, change: Callable[[bytes], bytes]) -> None:
 def flip(place: int, bit: int = 0) -> Callable[[bytes], bytes]:
     """Turn one bit of the byte at ``place``."""
     return lambda content: content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :]
+
+
+def first_id(archive: Archive) -> str:
+    """Return the id of some interaction of the archive."""
+    with archive.catalog.read() as connection:
+        return str(connection.execute(select(recordings.c.interaction_id).limit(1)).scalar_one())

@@ -1,0 +1,109 @@
+"""The command line as a whole: help, tables, signals, and that docs/commands.md has all of it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from genesys_sandbox import SandboxOptions
+from recording_archive.cli import app
+from recording_archive.settings import Settings
+from support.commands import Command
+
+COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
+
+
+MAIN = [sys.executable, "-c", "from recording_archive.cli import main; main()"]
+
+
+class TestSandbox:
+    """`sandbox` hands its options on."""
+
+    def test_it_serves_until_a_signal(self) -> None:
+        """Its first lines say where it is and how Airflow connects."""
+        arguments = ["sandbox", "--days", "1", "--per-day", "1", "--min-bytes", "1000", "--max-bytes", "2000"]
+        with subprocess.Popen([*MAIN, *arguments], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdout.readline().startswith("Sandbox: API http://127.0.0.1:")
+            assert process.stdout.readline().startswith("AIRFLOW_CONN_GENESYS_CLOUD_DEFAULT='{")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+
+    def test_wrong_options_end_with_2(self, command: Command) -> None:
+        """Help and usage errors are those of the sandbox."""
+        assert command("sandbox", "--days", "0").code == 2
+        ended = command("sandbox", "--help")
+        assert ended.code == 0
+        assert "--per-day" in ended.out
+
+
+class TestWhole:
+    """What holds for every command."""
+
+    @pytest.mark.parametrize(
+        "arguments", [["verify", "--all"], ["report"], ["show", "x"], ["acknowledge", "x", "--reason", "r"]]
+    )
+    def test_a_missing_archive_ends_with_2(self, command: Command, configured: Settings, arguments: list[str]) -> None:
+        """No command but a run founds an archive: a mistyped root is an error, and leaves nothing behind."""
+        ended = command(*arguments)
+        assert ended.code == 2
+        assert ended.err.startswith(f"recording-archive: {configured.root} holds no archive")
+        assert ended.err.count("\n") == 1
+        assert list(configured.root.parent.iterdir()) == []
+
+    def test_help_starts_fast(self) -> None:
+        """Nothing slow is imported before a command needs it."""
+        code = "import sys; from recording_archive.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+        shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        slow = {"airflow", "sqlalchemy", "alembic", "pydantic", "requests", "rich", "isal"}
+        assert not slow & set(shown.stdout.split())
+
+    def test_a_terminal_gets_tables(self) -> None:
+        """Where a person looks, rows have borders, and text of the source is neither markup nor control."""
+        code = (
+            r"from recording_archive.cli import terminal; terminal.table('Title', ('a', 'b'), [('[red]', '\x1b[2J')])"
+        )
+        master, slave = pty.openpty()
+        with subprocess.Popen([sys.executable, "-c", code], stdout=slave) as process:
+            os.close(slave)
+            shown = b""
+            while piece := _read_all(master):
+                shown += piece
+            assert process.wait(10) == 0
+        os.close(master)
+        assert "┃" in shown.decode()
+        assert "[red]" in shown.decode()
+        assert b"\x1b[2J" not in shown
+
+    def test_every_command_and_option_is_documented(self) -> None:
+        """docs/commands.md has a section per command with its options, and every exit code and probe."""
+        sections = dict(
+            re.findall(r"^## `(\S+?)[` ].*?\n(.*?)(?=^## |\Z)", COMMANDS.read_text(), re.MULTILINE | re.DOTALL)
+        )
+        whole: Any = typer.main.get_command(app.app)
+        commands = whole.commands
+        assert set(sections) == set(commands)
+        for name, one in commands.items():
+            for parameter in one.params:
+                shown = parameter.opts[0] if parameter.opts[0].startswith("--") else parameter.metavar
+                assert f"`{shown}" in sections[name], f"{name}: {shown}"
+        for option in SandboxOptions.described():
+            assert f"`--{option.name.replace('_', '-')}`" in sections["sandbox"], option.name
+        for probe in ("settings", "storage", "staging", "catalog", "archive id", "connection", "token", "media hosts"):
+            assert f"| {probe} " in sections["check"]
+
+
+def _read_all(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # how Linux ends a pseudo-terminal
+        return b""
