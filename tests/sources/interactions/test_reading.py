@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,6 +12,8 @@ from recording_archive.errors import PermanentError
 from recording_archive.model import Attributes
 from recording_archive.sources.interactions import InteractionsSource
 from support.query_server import DAY, SHA256, QueryServer, entry, ids_of, one, page
+
+BASE64 = base64.b64encode(bytes.fromhex(SHA256)).decode()
 
 
 @pytest.mark.parametrize(
@@ -27,17 +30,23 @@ def test_an_unreadable_date_is_undated_and_kept_as_given(
 
 
 @pytest.mark.parametrize(
-    ("checksum", "expected"), [(None, None), (..., None), (SHA256, SHA256), (SHA256.upper(), SHA256)]
+    ("checksum", "expected"),
+    [
+        *((none, None) for none in (None, ..., "", "  ")),
+        *((text, SHA256) for text in (SHA256, SHA256.upper(), f"sha256:{SHA256}", BASE64)),
+    ],
 )
-def test_a_checksum_is_sha_256_in_any_case_or_none(
+def test_a_checksum_is_sha_256_in_any_spelling_or_none(
     server: QueryServer, source: InteractionsSource, checksum: Any, expected: str | None
 ) -> None:
-    """Null and absent mean that none was given, which is no defect."""
+    """Null, absent and empty mean that none was given, which is no defect."""
     listing = one(server, source, checksum=checksum)
     assert (listing.expected_sha256, listing.defect) == (expected, None)
 
 
-@pytest.mark.parametrize("checksum", ["", "ab", "g" * 64, SHA256 + "\n", "٣" * 64, 7, False, {"sha256": SHA256}])
+@pytest.mark.parametrize(
+    "checksum", ["ab", "g" * 64, SHA256 + "\n", "٣" * 64, 7, False, {"sha256": SHA256}, "md5:" + SHA256]
+)
 def test_any_other_checksum_is_a_defect(server: QueryServer, source: InteractionsSource, checksum: Any) -> None:
     """Neither trusted nor taken as absent."""
     listing = one(server, source, checksum=checksum)

@@ -7,13 +7,13 @@ An entry that cannot be named makes the page malformed; one that can be named bu
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from recording_archive.model import Attributes, Listing, PartId, is_safe_id
+from recording_archive.sources.checksums import is_given, read_sha256
 from recording_archive.sources.replies import MalformedReplyError, as_object
 from recording_archive.sources.texts import harmless, plain
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 DURATION_MAX_MS = 2**63 - 1  # what a database column holds
 
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _TEXT_ATTRIBUTES = {
     "agent_id": "agentId",
     "agent_name": "agentName",
@@ -70,7 +69,7 @@ def read_entry(entry: Any, where: str, asked: str | None = None) -> Listing:
         raise MalformedReplyError(f"{where}.id is missing, no text, or not the one asked for")
     name = plain(name)
     fields = harmless({key: value for key, value in entry.items() if key != "mediaUrl"})
-    media_url, sha256 = _media_url(entry), _sha256(fields)
+    media_url, sha256 = _media_url(entry), read_sha256(fields.get("checksum"))
     return Listing(
         part_id=PartId(name, name),
         interaction_date=_date(name, fields.get("interactionDate")),
@@ -88,7 +87,7 @@ def _defect(name: str, media_url: str | None, sha256: str | None, checksum: obje
         found.append(f"id {name!r:.120} cannot be part of a file name")
     if media_url is None:
         found.append("mediaUrl is missing or no text")
-    if sha256 is None and checksum is not None:
+    if sha256 is None and is_given(checksum):
         found.append(f"checksum {checksum!r:.80} is not a SHA-256")
     return "; ".join(found) or None
 
@@ -96,11 +95,6 @@ def _defect(name: str, media_url: str | None, sha256: str | None, checksum: obje
 def _media_url(entry: Mapping[str, Any]) -> str | None:
     url = entry.get("mediaUrl")
     return url if isinstance(url, str) and url and url == plain(url) else None
-
-
-def _sha256(fields: Mapping[str, Any]) -> str | None:
-    text = fields.get("checksum")
-    return text.lower() if isinstance(text, str) and _SHA256.fullmatch(text) else None
 
 
 def _date(name: str, text: object) -> datetime | None:
