@@ -14,7 +14,7 @@ import pytest
 from recording_archive.archive import Archive
 from recording_archive.model import State
 from support.commands import Command, Output
-from support.contents import change, events_of, files_of, ids, row_of
+from support.contents import amend, events_of, files_of, ids, row_of
 from support.retention_run import hold, quarantined
 
 MAIN = [sys.executable, "-c", "from recording_archive.cli import main; main()"]
@@ -83,8 +83,8 @@ class TestErase:
     def test_by_number_and_contact(self, command: Command, archived: Archive) -> None:
         """Any of what is given is enough."""
         first, second = ids(archived)[:2]
-        change(archived, first, ani="tel:+49301234567")
-        change(archived, second, contact_id="contact-1")
+        amend(archived, first, ani="tel:+49301234567")
+        amend(archived, second, contact_id="contact-1")
         given = ("--number", "+49 30 1234567", "--contact", "contact-1", "--reason", "request 7", "--yes", "--json")
         assert json.loads(command("erase", *given).out)["erased"] == 2
 

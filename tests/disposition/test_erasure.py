@@ -20,7 +20,7 @@ from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.model import Attributes, State
 from recording_archive.store.local import LocalStore
-from support.contents import change, documents, events_of, files_of, ids, row_of, rows
+from support.contents import amend, change, documents, events_of, files_of, ids, row_of, rows
 from support.retention_run import EXPIRED, at, check_gone, enforce, hold, planned, quarantined
 
 STOP = threading.Event()
@@ -37,7 +37,7 @@ class TestErased:
     def test_bytes_go_and_the_catalog_forgets(self, archived: Archive) -> None:
         """Ids, hashes and the day stay; agent, queue, numbers, contact and the source's listing do not."""
         victim = ids(archived)[0]
-        change(archived, victim, ani=NUMBER, contact_id="contact-1")
+        amend(archived, victim, ani=NUMBER, contact_id="contact-1")
         before = row_of(archived, victim)
         done = erased(archived, Subject(numbers=(NUMBER,)))
         assert (done.erased, done.refused) == (1, ())
@@ -55,7 +55,7 @@ class TestErased:
     def test_nothing_personal_is_written(self, archived: Archive) -> None:
         """Not in tombstone, certificate, report, events or ledger, nor in the catalog's file of plans."""
         victim, number = ids(archived)[0], "+491700000042"
-        change(archived, victim, ani=number, contact_id="contact-unmistakable", agent_name="Unmistakable Name")
+        amend(archived, victim, ani=number, contact_id="contact-unmistakable", agent_name="Unmistakable Name")
         erased(archived, Subject(numbers=(number,)))
         folders = ("tombstones", "certificates", "reports", "ledger")
         files = [path for folder in folders for path in (archived.settings.root / folder).rglob("*.*")]
@@ -70,7 +70,7 @@ class TestErased:
     def test_it_needs_no_age_no_quarantine_and_no_good_reading(self, archived: Archive) -> None:
         """Young, undated, unverified, quarantined and never archived recordings go alike."""
         names = ids(archived)
-        change(archived, names[0], interaction_date=None)
+        amend(archived, names[0], interaction_date=None)
         change(archived, names[1], verified_ok=False)
         change(archived, names[2], state=State.QUARANTINED, quarantined_at=EXPIRED)
         (archived.settings.root / row_of(archived, names[3]).key).unlink()

@@ -14,7 +14,7 @@ from recording_archive.disposition.quarantine import quarantine
 from recording_archive.disposition.report import close
 from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.retention import policy_in_force
-from support.contents import change, events_of, ids
+from support.contents import amend, change, events_of, ids
 from support.retention_run import EXPIRED, QUARANTINE, at, enforce, planned
 
 STOP = threading.Event()
@@ -52,7 +52,7 @@ class TestContents:
     def test_pages_miss_nothing(self, archived: Archive) -> None:
         """Recordings of one moment that fall on two pages are all planned, each once."""
         for name in ids(archived)[:5]:
-            change(archived, name, interaction_date=datetime(2026, 11, 20, tzinfo=UTC))
+            amend(archived, name, interaction_date=datetime(2026, 11, 20, tzinfo=UTC))
         assert make_plan(at(archived, EXPIRED), "retention__1", page_size=2).counts["quarantine"] == 6
         assert enforce(at(archived, EXPIRED), "retention__2", page_size=2).quarantined == 6
         assert enforce(at(archived, EXPIRED + QUARANTINE), "retention__3", page_size=2).purged == 6

@@ -13,7 +13,7 @@ from recording_archive.disposition import subject_hashes
 from recording_archive.disposition.erasure import erase
 from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.errors import ConfigurationError, StoreError
-from support.contents import change, documents, files_of, ids
+from support.contents import amend, documents, files_of, ids
 
 NUMBER = "+49 (30) 123-4567"
 
@@ -25,7 +25,7 @@ def erased(archive: Archive, subject: Subject) -> Any:
 def test_the_tombstone_answers_who_has_the_key_and_the_number(archived: Archive) -> None:
     """Keyed hashes of both numbers and the contact, in whatever spelling they are asked for."""
     victim = ids(archived)[0]
-    change(archived, victim, ani="tel:+49301234567", dnis="+1 202 555 0100", contact_id="contact-1")
+    amend(archived, victim, ani="tel:+49301234567", dnis="+1 202 555 0100", contact_id="contact-1")
     erased(archived, Subject(ids=(victim,)))
     (tombstone,) = documents(archived, "tombstones").values()
     key = subject_hashes.read_key(archived.settings)
@@ -59,7 +59,7 @@ class TestKey:
         path = archived.settings.root.parent / "erasure.key"
         path.write_text(content)
         victim = ids(archived)[0]
-        change(archived, victim, ani=NUMBER)
+        amend(archived, victim, ani=NUMBER)
         with pytest.raises(ConfigurationError, match="64 hex digits"):
             erased(archived, Subject(ids=(victim,)))
         assert path.read_text() == content

@@ -24,7 +24,7 @@ from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.ledger.proof import Proof
 from recording_archive.model import State
 from recording_archive.settings import Settings
-from support.contents import change, documents, events_of, files_of, ids, row_of, rows
+from support.contents import amend, documents, events_of, files_of, ids, row_of, rows
 from support.crash_run import freezes
 from support.crasher import EFFECTS, Crasher, Ended
 from support.retention_run import EXPIRED, QUARANTINE, at, check_gone, enforce, hold
@@ -50,7 +50,7 @@ def due(archived_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(archived_once, folder, dirs_exist_ok=True)
     archive = open_archive(settings_below(folder))
     for name in ids(archive)[DUE:]:
-        change(archive, name, interaction_date=MOMENT)
+        amend(archive, name, interaction_date=MOMENT)
     assert enforce(at(archive, EXPIRED), "retention__1").quarantined == DUE
     archive.catalog.close()
     return folder

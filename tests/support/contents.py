@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from pydantic.alias_generators import to_camel
 from sqlalchemy import Row, select, update
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import part_key
+from recording_archive.catalog.events import record
+from recording_archive.catalog.rows import part_key, part_of
 from recording_archive.catalog.tables import events, recordings
+from recording_archive.model import Attributes
+from recording_archive.store import sidecar
 
 
 def all_rows(archive: Archive) -> list[Row[Any]]:
@@ -40,6 +45,27 @@ def change(archive: Archive, interaction_id: str, **values: Any) -> None:
     with archive.catalog.write() as connection:
         mine = recordings.c.interaction_id == interaction_id
         connection.execute(update(recordings).where(mine).values(**values))
+
+
+def amend(archive: Archive, interaction_id: str, **values: Any) -> None:
+    """Set columns of an interaction's row, and make sidecar and event agree, as if it had been archived so."""
+    change(archive, interaction_id, **values)
+    row = row_of(archive, interaction_id)
+    key = sidecar.beside(row.key)
+    document = json.loads(archive.store.read(key))
+    document["interactionDate"] = row.interaction_date and row.interaction_date.isoformat()
+    document["attributes"] |= {to_camel(name): getattr(row, name) for name in Attributes.__dataclass_fields__}
+    content = json.dumps(document).encode()
+    overwrite(archive.settings.root / key, content)
+    digest = sha256(content).hexdigest()
+    change(archive, interaction_id, sidecar_sha256=digest)
+    detail = {
+        **events_of(archive, "archived", interaction_id)[-1].detail,
+        "sidecar_sha256": digest,
+        "files": {key: digest},
+    }
+    with archive.catalog.write() as connection:
+        record(connection, "repaired", part_of(row), at=archive.clock(), detail=detail)
 
 
 def events_of(archive: Archive, kind: str, interaction_id: str | None = None) -> list[Row[Any]]:

@@ -1,6 +1,6 @@
 """Delete parts for good, in an order that survives a crash at any point.
 
-intent written, in the transaction that checks hold, policy and hash (`recheck`)
+intent written, in the transaction that checks hold, policy and hash (`recheck`), and the `evidence`
 → object removed, in a transaction that checks the same once more
 → rejected copies, waveform and sidecar removed → tombstone published
 → for up to 1,000 parts: certificate published → rows, plan and events in one transaction (`certificate`)
@@ -164,7 +164,7 @@ def _intend(archive: Archive, order: Deletion, number: str, recheck: Recheck) ->
         if row.deleting_at is not None:
             other = row.deletion["action"] != order.facts["action"]
             return f"{row.deletion['action']} of it was begun by run {row.deletion['run']}" if other else None
-        if why := recheck(connection, row, order.facts):
+        if why := recheck(connection, row, order.facts) or recheck.evidence.contradiction(connection, row):
             return why
         before = {"state": row.state, "deletion": row.deletion}
         # The state keeps it from being heard, and from being archived where there is nothing to remove.

@@ -6,7 +6,7 @@ A plan may be a day old, and a hold a second. The questions are those of the pla
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import recordings, work
+from recording_archive.disposition.evidence import Evidence
 from recording_archive.model import PartId, State
 from recording_archive.retention.rules import Action, HoldIds, Kept, Policy, judge
 
@@ -27,6 +28,10 @@ class Recheck:
     archive: Archive
     policy: Policy | None
     as_of: datetime
+    evidence: Evidence = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "evidence", Evidence(self.archive))
 
     def __call__(self, connection: Connection, row: Row[Any], facts: Mapping[str, Any]) -> str | None:
         """Say why ``row`` stays, or None when it may go; ``facts`` are those of its deletion."""

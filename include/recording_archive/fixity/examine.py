@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,7 +16,6 @@ from recording_archive.errors import ArchiveError, TransientError
 from recording_archive.store import bgzf, sidecar
 from recording_archive.store.stoppable import Stoppable
 
-_CHANGES = frozenset({"state", "verified_at", "verified_ok"})  # columns that go on after the sidecar was written
 _NEVER = threading.Event()
 
 
@@ -58,7 +56,7 @@ def _sidecar_flaws(archive: Archive, row: Row[Any]) -> tuple[str, str]:
         content = archive.store.read(key)
         if (found := sha256(content).hexdigest()) != row.sidecar_sha256:
             return "", f"sidecar {key}: SHA-256 is {found}, the catalog has {row.sidecar_sha256}"
-        names = differing(row._asdict(), sidecar.to_recording(content, key))
+        names = sidecar.differing(row._asdict(), sidecar.to_recording(content, key))
     except TransientError:
         raise
     except ArchiveError as error:
@@ -80,11 +78,6 @@ def _object_flaw(archive: Archive, row: Row[Any], stop: threading.Event) -> str:
         if getattr(found, name) != getattr(row, name):
             return f"object {row.key}: {name} is {getattr(found, name)}, the catalog has {getattr(row, name)}"
     return ""
-
-
-def differing(row: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
-    """List columns in which a catalog row differs from a sidecar's; those that change later are left out."""
-    return [name for name, value in recorded.items() if name not in _CHANGES and row[name] != value]
 
 
 def _forget_cached(file: BinaryIO) -> None:

@@ -13,7 +13,6 @@ from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.rows import NO_FAILURE, among, chunked, is_part, part_of
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.errors import ArchiveError, PermanentError, RunError
-from recording_archive.fixity.examine import differing
 from recording_archive.model import STORED, Attributes, PartId, SourceChecksum, State, is_safe_id
 from recording_archive.recovery.documents import is_hash, part_in
 from recording_archive.recovery.event_history import Life, lives
@@ -128,7 +127,7 @@ def _compare(connection: Connection, key: str, row: Mapping[str, Any], known: Ma
         behind = {name: value for name, value in newest.items() if known[name] != value}
         if behind:
             connection.execute(update(recordings).where(is_part(recordings, part)).values(**behind))
-    names = differing(known, row)
+    names = sidecar.differing(known, row)
     problem = f"the catalog has another {', '.join(names)}; it was left as it is" if names else None
     return Indexed("recordings", key, IndexResult.BAD if problem else IndexResult.KNOWN, problem)
 

@@ -30,6 +30,7 @@ _CAMEL = {
     "division": "division",
     "contact_id": "contactId",
 }
+_CHANGES = frozenset({"state", "verified_at", "verified_ok"})  # columns that go on after the sidecar was written
 assert set(_CAMEL) == set(Attributes.__dataclass_fields__)  # noqa: S101 - a field without a name here would be lost
 
 
@@ -129,6 +130,11 @@ def to_recording(content: bytes, key: str) -> dict[str, Any]:
         raise PermanentError(
             f"The sidecar {key} is damaged ({type(error).__name__}: {error}): restore it from a copy of the archive"
         ) from error
+
+
+def differing(row: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
+    """List columns in which a catalog row differs from a sidecar's; those that change later are left out."""
+    return [name for name, value in recorded.items() if name not in _CHANGES and row[name] != value]
 
 
 def _text(moment: datetime | None) -> str | None:
