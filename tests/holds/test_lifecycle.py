@@ -30,6 +30,7 @@ from support.contents import all_rows, events_of
 from support.hold_files import DAY, NOON, hold
 from support.rebuilding import dump
 from support.runner import settings_below
+from support.spellings import GUID, PASTED
 
 Run = Callable[..., Summary]
 
@@ -162,6 +163,11 @@ class TestCreate:
         assert made.criteria == Criteria(("a",), ("Bo", "bo"), numbers=("+49 30 1", "tel:+49301"))
         terms = {(row["field"], row["value"]) for row in dump(archive.catalog, hold_terms)}
         assert terms == {("interactionIds", "a"), ("agents", "bo"), ("numbers", "49301")}
+
+    @pytest.mark.parametrize("pasted", PASTED)
+    def test_ids_are_kept_clean(self, archive: Archive, pasted: str) -> None:
+        """In whichever spelling an id was pasted, the document has the one by which it is found."""
+        assert hold(archive, Criteria((pasted, GUID))).criteria.interaction_ids == (GUID,)
 
     def test_without_the_document_there_is_no_hold(self, archive: Archive) -> None:
         """Where the archive cannot take it, the catalog does not get it either."""

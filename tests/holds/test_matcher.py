@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from hypothesis import example, given
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.tables import hold_terms, holds
 from recording_archive.holds import Criteria, Effect, Holding, Matcher, effect, holding
 from recording_archive.holds.date_index import MOST_NAMED
-from recording_archive.holds.rows import enter
+from recording_archive.holds.rows import enter, respell
 from recording_archive.model import PartId
 from support.hold_scenes import (
     GUID,
@@ -20,6 +25,7 @@ from support.hold_scenes import (
     made_hold,
     rows_of,
 )
+from support.rebuilding import dump
 
 CALLED = {**STORED, "agent_id": "1", "agent_name": "Bo", "queue_id": "2", "queue_name": "Support"}
 
@@ -77,6 +83,24 @@ def test_a_matcher_outlives_its_connection_and_sees_no_later_hold(refilled: Arch
     with refilled.catalog.read() as connection:
         assert [*holding(connection, rows).values()] == [Holding(held=("H-1",))]
         assert holding(connection, []) == {}
+
+
+def test_a_hold_of_an_earlier_version_holds_before_and_after_it_is_spelled_anew(refilled: Archive) -> None:
+    """The migration forgets what texts were compared by; criteria stay, and the next plan enters them again."""
+    row = STORED | {"interaction_id": GUID, "agent_id": "1", "agent_name": "Anna Mu\u0308ller"}
+    wanted = {"H-1": (Criteria((GUID.lower(),)), False), "H-2": (Criteria(agents=("ANNA MÜLLER",)), False)}
+    fill(refilled.catalog, Scene((row,), wanted | {"H-3": (Criteria(start=START), False)}))
+    rows = rows_of(refilled.catalog)
+    entered = dump(refilled.catalog, holds), dump(refilled.catalog, hold_terms)
+    with refilled.catalog.write() as connection:
+        migration = import_module("recording_archive.catalog.migrations.versions.0005_spellings")
+        with Operations.context(MigrationContext.configure(connection)):
+            migration.upgrade()
+        assert [*holding(connection, rows).values()] == [Holding(held=("H-1", "H-2", "H-3"))]
+        assert (respell(connection), respell(connection)) == (2, 0)
+    assert (dump(refilled.catalog, holds), dump(refilled.catalog, hold_terms)) == entered
+    with refilled.catalog.read() as connection:
+        assert [*holding(connection, rows).values()] == [Holding(held=("H-1", "H-2", "H-3"))]
 
 
 def test_a_hold_of_many_ids_is_looked_up(refilled: Archive) -> None:

@@ -209,10 +209,11 @@ def test_a_maximum_beats_longer_rules_but_not_a_hold() -> None:
 
 
 def test_a_rule_asks_for_any_value_of_every_field() -> None:
-    """Queues match by id or name; what a recording lacks it does not match."""
+    """Queues match by id or name, in any spelling of `spelling.names`; what a recording lacks it does not match."""
     rule = Rule("r", 1, queues=("QUEUE-1", "other"), attributes={"agentName": ("anna MÜLLER",)})
     assert rule.matches(Recording())
     assert rule.matches(Recording(queue_id=None, queue_name="Other"))
+    assert rule.matches(Recording(agent_name=" “Anna\u00a0 Mu\u0308ller”\u200b"))
     assert not rule.matches(Recording(queue_id="x"))
     assert not rule.matches(Recording(agent_name=None))
     assert rule.columns == {"queue_id", "queue_name", "agent_name"}

@@ -31,9 +31,12 @@ AGENTS = {
     "ÄNNE STRASSE": "a",
     normalize("NFD", "änne straße"): "a",
     "Bo": "b",
+    "“ＢＯ”\u200b": "b",
+    "\u00a0bo\u202c": "b",
     "b0": "c",
     GUID: "d",
     GUID.lower(): "d",
+    f"\u201e{GUID}\u201c": "d",
     OTHER_GUID: "e",
 }
 
@@ -52,7 +55,10 @@ NUMBERS = {
 }
 
 
-IDS = {name: name for name in ("call-1", "call-2", "CALL-1", "rec-1")}
+LISTED_IDS = {name: name for name in ("call-1", "call-2", "CALL-1", "rec-1")} | {GUID: "g", GUID.lower(): "g"}
+
+
+IDS = LISTED_IDS | {'"call-1"': "call-1", f"\u201c{GUID}\u00a0\u201d,": "g", f"{GUID[:9]}\u200b{GUID[9:]}": "g"}
 
 
 FIELDS: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
@@ -68,7 +74,7 @@ def verdict(hold: Criteria, row: dict[str, Any]) -> str:
     unsure = False
     for name, (_, same, columns) in FIELDS.items():
         wanted = {same.get(value, value) for value in getattr(hold, name)}
-        by_id = name in {"agents", "queues"} and all(len(value) == len(GUID) for value in getattr(hold, name))
+        by_id = name in {"agents", "queues"} and all(value.count("-") == 4 for value in getattr(hold, name))
         has = [same.get(row[column], row[column]) if row[column] else None for column in columns[: 1 if by_id else 2]]
         if wanted and wanted.isdisjoint(has):
             if None not in has:
@@ -108,8 +114,8 @@ HOURS = st.integers(0, 6).map(lambda hours: START + timedelta(hours=hours))
 
 ROWS = st.fixed_dictionaries(
     {
-        "interaction_id": st.sampled_from([*IDS]),
-        "recording_id": st.sampled_from([*IDS]),
+        "interaction_id": st.sampled_from([*LISTED_IDS]),
+        "recording_id": st.sampled_from([*LISTED_IDS]),
         "interaction_date": st.none() | HOURS,
         "agent_id": one_of(AGENTS),
         "agent_name": one_of(AGENTS, ""),

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Row, update
 
+from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import part_of
@@ -59,6 +60,7 @@ def make_plan(
     policy = policy_in_force.in_force(archive)
     policy_in_force.keep(archive, policy, run_id=run_id)
     with archive.catalog.write() as connection:
+        holds.rows.respell(connection)
         limits = read_limits(connection, archive.settings, max_count, max_bytes)
         facts = {"dry_run": dry_run, "policy": policy.version, "triggered_by": triggered_by}
         plan_table.begin_plan(connection, run_id, plan_table.RETENTION, at=at, as_of=as_of, **facts)

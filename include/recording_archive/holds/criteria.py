@@ -11,8 +11,6 @@ All fields match: held. None fails, some may match: possibly held. A recording w
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +20,8 @@ from typing import Any
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import is_safe_id
 from recording_archive.phone_numbers import canonical
+from recording_archive.spelling.ids import clean_id, is_guid
+from recording_archive.spelling.names import folded
 
 MOST_VALUES = 10_000
 """Values of one field: a longer list is several holds of one matter, and its document too large for some readers."""
@@ -37,7 +37,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """The columns of `recordings` that each field is compared with; fields of which a value is rare come first."""
 
 _LONGEST_VALUE = 200
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class Criteria:
 
 
 def checked(criteria: Criteria) -> Criteria:
-    """Strip and deduplicate the values; raise ConfigurationError when they cannot make a hold."""
+    """Clean and deduplicate the values; raise ConfigurationError when they cannot make a hold."""
     found = Criteria(
         _checked_values("id", criteria.interaction_ids),
         _checked_values("agent", criteria.agents),
@@ -113,13 +112,7 @@ def spelling_of(field: str) -> Callable[[str], str]:
     return _SPELLINGS.get(field, folded)
 
 
-@lru_cache(maxsize=65536)  # a contact centre has thousands of names in millions of rows
-def folded(text: str) -> str:
-    """A name or id whatever its case and composition (Unicode, canonical caseless matching, D145)."""
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text.strip()).casefold())
-
-
-_SPELLINGS: Mapping[str, Callable[[str], str]] = {"interactionIds": str, "numbers": lru_cache(65536)(canonical)}
+_SPELLINGS: Mapping[str, Callable[[str], str]] = {"interactionIds": clean_id, "numbers": lru_cache(65536)(canonical)}
 
 
 def is_storable(text: str) -> bool:
@@ -128,11 +121,12 @@ def is_storable(text: str) -> bool:
 
 
 def _kind(what: str, values: tuple[str, ...]) -> str:
-    return f"{what}Ids" if values and all(_GUID.fullmatch(value.strip()) for value in values) else f"{what}s"
+    return f"{what}Ids" if values and all(is_guid(clean_id(value)) for value in values) else f"{what}s"
 
 
 def _checked_values(name: str, given: tuple[str, ...]) -> tuple[str, ...]:
-    values = tuple(dict.fromkeys(value.strip() for value in given))
+    clean = clean_id if name == "id" else str.strip
+    values = tuple(dict.fromkeys(map(clean, given)))
     if len(values) > MOST_VALUES:
         raise ConfigurationError(f"{name}: {len(values)} values are more than {MOST_VALUES}: make several holds")
     for value in values:

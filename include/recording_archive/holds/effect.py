@@ -10,11 +10,13 @@ from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, 
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
 from recording_archive.catalog.tables import recordings
-from recording_archive.holds.criteria import COLUMNS, Criteria, folded
+from recording_archive.holds.criteria import COLUMNS, Criteria
 from recording_archive.holds.documents import Hold
 from recording_archive.holds.rows import listed
 from recording_archive.model import PartId, State
 from recording_archive.phone_numbers import spellings
+from recording_archive.spelling.ids import all_forms
+from recording_archive.spelling.names import folded
 
 _EXAMPLES = 10
 _c = recordings.c
@@ -75,7 +77,7 @@ class _Wanted:
 
 def _matches(connection: Connection, criteria: Criteria, field: str) -> ColumnElement[bool]:
     if field == "interactionIds":
-        return _is_one_of(connection, field, criteria.interaction_ids)
+        return _is_one_of(connection, field, all_forms(criteria.interaction_ids))
     if field == "numbers":
         return _is_one_of(connection, field, (each for number in criteria.numbers for each in spellings(number)))
     wanted = frozenset(criteria.terms()[field])

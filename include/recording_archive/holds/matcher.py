@@ -25,6 +25,7 @@ from recording_archive.holds.criteria import COLUMNS, Criteria, spelling_of
 from recording_archive.holds.date_index import MOST_NAMED, Covering, DateSpan, Spans
 from recording_archive.holds.rows import ACTIVE, listed
 from recording_archive.model import PartId
+from recording_archive.spelling.ids import clean_id
 
 _STREAMED = 1000  # holds read at once
 _MOST_KEYS = 16  # combinations of values, for each value, that a hold is entered under
@@ -86,7 +87,7 @@ class Matcher:
         shared = self._shared.get(key) or self._share(key, row)
         sure, perhaps = shared.sure, shared.perhaps
         if not shared.lookup.first.isdisjoint(
-            (interaction_id, recording_id, ani and _canonical(ani), dnis and _canonical(dnis))
+            (clean_id(interaction_id), clean_id(recording_id), ani and _canonical(ani), dnis and _canonical(dnis))
         ):
             values, _ = traits(row)
             sure = [*sure, *shared.lookup.meet(values, own=True, whole=True)]

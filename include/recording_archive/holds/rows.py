@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from recording_archive.catalog.events import record
+from recording_archive.catalog.rows import pages
 from recording_archive.catalog.tables import hold_terms, holds
 from recording_archive.holds.criteria import Criteria
 from recording_archive.holds.documents import Hold, key_of, release_key_of
@@ -70,6 +71,21 @@ def to_terms(hold: Hold) -> list[dict[str, str]]:
     """The columns of each value that a hold asks for."""
     terms = hold.criteria.terms()
     return [{"field": field, "value": value, "hold_id": hold.id} for field in terms for value in terms[field]]
+
+
+def respell(connection: Connection) -> int:
+    """Enter the values of holds again that a migration forgot, because texts are compared differently now.
+
+    Such a hold holds meanwhile, but each look-up must read it. Return how many were entered.
+    """
+    count = 0
+    for page in pages(connection, select(holds).where(holds.c.fields == ""), holds.c.id):
+        forgotten = [hold for hold in map(to_hold, page) if hold.criteria.terms()]
+        for hold in forgotten:
+            connection.execute(insert(hold_terms), to_terms(hold))
+            connection.execute(update(holds).where(holds.c.id == hold.id).values(fields=to_row(hold)["fields"]))
+        count += len(forgotten)
+    return count
 
 
 def to_hold(row: Row[Any]) -> Hold:

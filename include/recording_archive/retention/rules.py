@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from recording_archive.model import State
+from recording_archive.spelling.names import folded
 
 DEFAULT = "default"  # what a verdict calls the days that apply where no rule matches
 ATTRIBUTES = {  # what a rule may ask for, by the name in a policy document, and its column
@@ -32,8 +33,8 @@ ATTRIBUTES = {  # what a rule may ask for, by the name in a policy document, and
 class Rule:
     """Days for the recordings that match: any of the values of a field, and every field that has values.
 
-    Text is compared without regard to case; a recording that lacks a field does not match it. ``attributes`` has the
-    names of `ATTRIBUTES`. Raise ValueError for a rule that asks for nothing, which would match everything.
+    Text is compared as names are (`spelling.names`); a recording that lacks a field does not match it. ``attributes``
+    has the names of `ATTRIBUTES`. Raise ValueError for a rule that asks for nothing, which would match everything.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Rule:
             (("direction",), self.directions),
             *(((ATTRIBUTES[name],), values) for name, values in self.attributes.items()),
         ]
-        asked = tuple((columns, frozenset(map(str.casefold, values))) for columns, values in fields if values)
+        asked = tuple((columns, frozenset(map(folded, values))) for columns, values in fields if values)
         object.__setattr__(self, "_asked", asked)
         if not asked or any("" in wanted for _, wanted in asked):
             raise ValueError(f"rule {self.name!r} must ask for something, and not for empty text")
@@ -80,8 +81,7 @@ class Rule:
     def matches(self, row: Any) -> bool:
         """Say if ``row`` has what the rule asks for."""
         return all(
-            any((getattr(row, column) or "").casefold() in wanted for column in columns)
-            for columns, wanted in self._asked
+            any(folded(getattr(row, column) or "") in wanted for column in columns) for columns, wanted in self._asked
         )
 
 
