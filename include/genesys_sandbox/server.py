@@ -22,6 +22,7 @@ from genesys_sandbox.recorder import Recorder
 from genesys_sandbox.recordings.library import Library
 from genesys_sandbox.recordings.make import Progress, open_library
 from genesys_sandbox.recordings.world import World, make_world
+from genesys_sandbox.settings.fault import read_faults
 from genesys_sandbox.settings.options import SandboxOptions
 
 
@@ -42,13 +43,16 @@ class Sandbox:
             self._media = Listener((self.options.host, self.options.media_port), MediaExchange)
             undo.callback(self._media.close)
             library = open_library(self.options, folder, progress)
+            world = make_world(self.options, library, folder)
+            faults = Faults([each.id for each in world.conversations], seed=self.options.seed)
+            faults.add(*read_faults(self.options.faults))
             self._cloud = Cloud(
                 options=self.options,
                 library=library,
-                world=make_world(self.options, library, folder),
+                world=world,
                 urls=SignedUrls(self.media_base, self.options.url_life_s),
                 tokens=Tokens(self.options),
-                faults=Faults(seed=self.options.seed, preset=self.options.faults),
+                faults=faults,
             )
             self._undo = undo.pop_all()
 

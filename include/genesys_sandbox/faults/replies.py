@@ -12,7 +12,7 @@ from functools import lru_cache
 from http.client import responses
 
 from genesys_sandbox.media import wav_header
-from genesys_sandbox.reply import Framing, Reply, api_error, xml_error
+from genesys_sandbox.reply import Framing, Reply, api_error, json_reply, xml_error
 from genesys_sandbox.settings.fault import Fault
 
 BOMB_BYTES = 50 * 2**20
@@ -99,6 +99,7 @@ _CHANGES: Mapping[str, Callable[[Reply, Fault], Reply]] = {
     "html_200": _page("text/html", b"<!DOCTYPE html>\n<html><title>Error</title>Please sign in.</html>\n"),
     "xml_200": _page("application/xml", b'<?xml version="1.0"?>\n<Error><Code>InternalError</Code></Error>'),
     "json_200": _page("application/json", b'{"message": "Internal error", "code": "internal.server.error"}'),
+    "accepted": lambda _, __: json_reply({"estimatedTranscodeTimeMs": 5000}, 202),
     "wrong_length": lambda reply, fault: replace(reply, length_error=1000 if fault.size is None else fault.size),
     "no_length": lambda reply, _: replace(reply, framing=Framing.CLOSE),
     "chunked": lambda reply, _: replace(reply, framing=Framing.CHUNKED),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from genesys_sandbox.access import WINDOW_S
+from genesys_sandbox.faults.concerns import listed_by, named_by
 from genesys_sandbox.faults.fields import spoil
 from genesys_sandbox.faults.replies import disturb
 from genesys_sandbox.hosts.control import CONTROL_PREFIX, control
@@ -83,9 +84,17 @@ class ApiExchange(Exchange):
         if count > allowed:
             message = f"Rate limit exceeded the maximum [{allowed}] requests within [{WINDOW_S}] seconds"
             return api_error(429, "too.many.requests", message).with_headers(Retry_After=str(reset_s), **limits)
-        faults = self.cloud.faults.due(route.kind)
-        reply = route.refusal(self.cloud) or route.reply(self.cloud, found, self.path, body)
+        named = named_by(self.cloud.world, found, self.query.get("id", "").split(","), body)
+        reply = None if named else self._carried_out(route, found, body)
+        concerns = listed_by(self.cloud.world, reply) if reply else named
+        faults = self.cloud.faults.due(route.kind, route=f"{self.command} {self.route}", concerns=concerns)
+        if reply is None:
+            refused = any(_refuses(fault) for fault in faults)
+            reply = json_reply({}) if refused else self._carried_out(route, found, body)
         return self._disturbed(reply, faults).with_headers(**limits)
+
+    def _carried_out(self, route: Route, found: dict[str, str], body: bytes) -> Reply:
+        return route.refusal(self.cloud) or route.reply(self.cloud, found, self.path, body)
 
     def _query(self, body: bytes) -> Reply:
         faults = self.cloud.faults.due("query")
@@ -133,3 +142,9 @@ class ApiExchange(Exchange):
         if not missing:
             return None
         return api_error(403, "missing.permissions", f"The token lacks the scope {', '.join(sorted(missing))}.")
+
+
+def _refuses(fault: Fault) -> bool:
+    """Tell if a fault stands for a request that was not carried out: nothing has changed after it."""
+    refused = fault.kind == "status" and (fault.status or 503) < 500
+    return refused or fault.kind in {"unauthorized", "token_expired", "forbidden", "not_found"}

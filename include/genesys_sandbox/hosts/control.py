@@ -2,7 +2,7 @@
 
     GET    /sandbox/statistics   counters: token, query, renew, media, media_bytes; hits by kind of fault
     GET    /sandbox/recordings   the truth: id, date, sha256, size_bytes of every recording
-    POST   /sandbox/faults       one fault, or a list of them, as JSON with the fields of `Fault`
+    POST   /sandbox/faults       one fault, or a list of them, as JSON with the fields of `Fault`; or a preset's name
     DELETE /sandbox/faults       all faults off
 
 No credentials, so it answers to this machine alone; it is not counted, limited or disturbed itself.
@@ -10,13 +10,12 @@ No credentials, so it answers to this machine alone; it is not counted, limited 
 
 from __future__ import annotations
 
-import json
 from ipaddress import ip_address
 from typing import Any
 
 from genesys_sandbox.cloud import Cloud, iso_utc
 from genesys_sandbox.reply import Reply, api_error, json_reply
-from genesys_sandbox.settings.fault import Fault
+from genesys_sandbox.settings.fault import read_faults
 
 CONTROL_PREFIX = "/sandbox/"
 
@@ -40,11 +39,10 @@ def control(cloud: Cloud, method: str, route: str, body: bytes, *, caller: str) 
 
 def _add(cloud: Cloud, body: bytes) -> Reply:
     try:
-        given = json.loads(body)
-        faults = [Fault(**fault) for fault in (given if isinstance(given, list) else [given])]
-    except (TypeError, ValueError) as error:
+        faults = read_faults(body.decode())
+        cloud.faults.add(*faults)
+    except ValueError as error:
         return api_error(400, "bad.request", str(error))
-    cloud.faults.add(*faults)
     return json_reply({"added": len(faults)}, 201)
 
 

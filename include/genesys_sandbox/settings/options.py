@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from genesys_sandbox.media import WAV_HEADER_BYTES
-from genesys_sandbox.settings.fault import PRESETS
+from genesys_sandbox.settings.fault import PRESETS, read_faults
 from genesys_sandbox.settings.traps import TRAPS, read_traps
 
 _PERMISSIONS = (
@@ -61,13 +61,17 @@ class SandboxOptions:
     batch_polls: Annotated[int, "polls for which a batch request is in progress"] = 1
     batch_s: Annotated[float, "seconds for which it is in progress, however often it is polled"] = 0.0
     data_lag_hours: Annotated[int, "hours by which details jobs lag behind"] = 24
-    faults: Annotated[str, f"what goes wrong from the start: {' or '.join(PRESETS)}"] = "none"
+    faults: Annotated[
+        str, f"what goes wrong from the start: {' or '.join(PRESETS)}, or JSON as POST /sandbox/faults takes it"
+    ] = "none"
 
     def __post_init__(self) -> None:
         if not WAV_HEADER_BYTES < self.min_bytes <= self.max_bytes:
             raise ValueError(f"min_bytes must be over {WAV_HEADER_BYTES} and at most max_bytes")
-        if self.faults not in PRESETS:
-            raise ValueError(f"faults={self.faults!r}: known presets are {', '.join(PRESETS)}")
+        try:
+            read_faults(self.faults)
+        except ValueError as error:
+            raise ValueError(f"faults={self.faults!r}: {error}") from error
         read_traps(self.traps)
         if self.api not in ("interactions", "conversations"):
             raise ValueError(f"api={self.api!r}: known are interactions and conversations")
