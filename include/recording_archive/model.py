@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -27,6 +27,22 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
     PURGED = "purged"
     ERASED = "erased"
+
+
+def known_date(state: str, date: datetime | date | None) -> datetime | date | None:
+    """Return an interaction's date as far as it is known: of an erased recording only the day in UTC.
+
+    The catalog keeps a day as its midnight. A purged recording may have been erased later: at midnight it is a day too.
+    """
+    if not isinstance(date, datetime) or state not in (State.ERASED, State.PURGED):
+        return date
+    moment = date.astimezone(UTC)
+    return moment.date() if moment.time() == time() else date
+
+
+def moment_of(text: str) -> datetime:
+    """Read what `known_date` told in ISO 8601: a moment, or a day as its midnight in UTC."""
+    return datetime.fromisoformat(f"{text}T00:00:00+00:00" if len(text) == len("2026-11-20") else text)
 
 
 class Outcome(StrEnum):

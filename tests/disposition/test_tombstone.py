@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import work
 from recording_archive.disposition.erasure import erase
 from recording_archive.disposition.erasure_subject import Subject
+from recording_archive.disposition.tombstone import to_recording
 from support.contents import documents, ids, rows
 from support.retention_run import check_gone, enforce, quarantined
 from support.runner import DAY
@@ -34,6 +36,16 @@ def test_tombstones_hold_nothing_personal(archived: Archive) -> None:
     for row in before.values():
         for value in (row.agent_name, row.agent_id, row.ani, row.dnis, row.contact_id):
             assert value is None or value not in written
+
+
+def test_the_tombstone_of_an_erased_one_has_its_day(archived: Archive) -> None:
+    """Not a time of day that nobody knows; one of an older version has the midnight of that day, and is read alike."""
+    erased(archived, Subject(ids=(ids(archived)[0],)))
+    ((key, document),) = documents(archived, "tombstones").items()
+    assert document["interactionDate"] == "2026-11-20"
+    for date in ("2026-11-20", "2026-11-20T00:00:00+00:00"):
+        columns = to_recording(json.dumps(document | {"interactionDate": date}).encode(), key)
+        assert columns["interaction_date"] == datetime(2026, 11, 20, tzinfo=UTC)
 
 
 class TestNeverBack:

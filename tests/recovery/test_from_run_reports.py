@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from sqlalchemy import Table, select
 from genesys_sandbox import Fault, Sandbox
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import dispositions, fixity_runs, plans, readings
+from recording_archive.disposition.erasure import erase
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.ledger import sealing
 from recording_archive.ledger.proof import Proof
 from recording_archive.recovery.reindex import reindex
@@ -38,19 +41,31 @@ def tampered(archive: Archive) -> list[str]:
     return [flaw.place for flaw in Proof(archive.store, now=datetime.now(UTC)).flaws() if flaw.tampered]
 
 
+@pytest.fixture
+def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in New York."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("new_york")
 def test_plans_and_what_they_did_are_known_again(archived: Archive) -> None:
-    """A dry run, a quarantine, and a purge that a person approved, equal in every column."""
+    """A dry run, a quarantine, an approved purge and an erasure, equal in every column, wherever the machine is."""
     enforce(at(archived, EXPIRED), "manual__0", dry_run=True)
     later = quarantined(archived)
     hold(later, ids(archived)[0])
     enforce(at(later, later.clock(), max_delete_count=0), "retention__2", triggered_by="bob")
+    erase(later, Subject(ids=(ids(archived)[0],)), reason="request 7", actor="ann", run_id="erasure__1")
     told = [dump(archived, table) for table in (plans, dispositions)]
-    assert [row["approved_by"] for row in told[0]] == [None, None, "carol"]
+    assert [row["approved_by"] for row in told[0]] == [None, None, None, "carol"]
     assert {row["certificate"] is not None for row in told[1]} == {True, False}
     archive, bad = rebuilt(archived)
     assert bad == []
     assert [dump(archive, table) for table in (plans, dispositions)] == told
-    assert [each.result for each in reindex(archive.settings) if each.what == "runs"] == [IndexResult.KNOWN] * 4
+    assert [each.result for each in reindex(archive.settings) if each.what == "runs"] == [IndexResult.KNOWN] * 5
     assert [dump(archive, table) for table in (plans, dispositions)] == told
     archive.catalog.close()
 

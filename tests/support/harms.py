@@ -63,7 +63,7 @@ def lose(archive: Archive, name: str) -> None:
 HARMS: list[tuple[Harm, str]] = [
     (hold, "held by H-"),
     (possibly_hold, "possibly_held by H-"),
-    (outdate_hash, "stored SHA-256"),
+    (outdate_hash, "its stored object has the SHA-256 "),
     (make_young, "too_young"),
     (undate, "undated"),
     (condemn, "unverified"),
@@ -74,7 +74,7 @@ AT_PURGE: list[tuple[Harm, str]] = [
     *HARMS,
     (begin_work, "run scheduled__again of archive_recordings is at work on it"),
     (shorten, "verify it"),
-    (lose, "its object has None bytes"),
+    (lose, "its object is gone"),
 ]
 MOMENTS = [
     [(moment, harm) for harm, _ in harms]

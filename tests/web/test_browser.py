@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 from playwright.sync_api import Browser, expect
+from sqlalchemy import insert
 
 from genesys_sandbox import Sandbox
+from recording_archive.catalog.tables import recordings
+from recording_archive.model import State
 from support.browser import CONTRAST, Visit, chromium, new_context, shoot, sign_in
 from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
 
@@ -219,6 +222,19 @@ def test_airflows_theme_and_zone_are_followed(visit: Visit, world: World) -> Non
     tokyo = (world.row(world.calm).interaction_date + timedelta(hours=9)).strftime("%Y-%m-%d %H:%M:%S")
     expect(visit.page.frame_locator("iframe").locator("tbody time").first).to_have_text(tokyo)
     shoot(visit.page, "framed-search-dark")
+
+
+def test_no_zone_moves_the_day_of_an_erased_call(browser: Browser, world: World, session: Any) -> None:
+    """Its time is forgotten and its day is one of UTC: in New York it is the same, in the list as on its page."""
+    day = {"state": State.ERASED, "interaction_date": datetime(2026, 3, 1, tzinfo=UTC)}
+    with world.archive.catalog.write() as connection:
+        connection.execute(insert(recordings).values(interaction_id="erased-1", recording_id="erased-1", part=0, **day))
+    context = new_context(browser, session, zone="America/New_York")
+    page = Visit(context.new_page(), world.site.url).go("recordings/erased-1/erased-1")
+    expect(page.locator("h1")).to_have_text("2026-03-01")
+    page.goto(f"{world.site.url}/archive/?id=erased-1")
+    expect(page.locator(".results tbody tr time").first).to_have_text("2026-03-01")
+    context.close()
 
 
 def test_everything_can_be_done_from_the_keyboard(visit: Visit, world: World) -> None:

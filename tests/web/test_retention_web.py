@@ -19,6 +19,7 @@ from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.fixity.request import Scope
 from recording_archive.retention import policy_in_force
+from recording_archive.store import sidecar
 from recording_archive.web.deps import get_archive
 from recording_archive.web.pages import expiry_chart
 from support.contents import change, ids, row_of
@@ -221,6 +222,36 @@ def test_an_erased_recording_tells_nothing_of_a_person(app_client: TestClient, a
         assert not [each for each in personal if each in text]
         assert row.interaction_date.strftime("%H:%M:%S") not in text
     assert "was erased" in texts[0]
+    assert app_client.get(f"api/{address}").json()["interactionDate"] == "2026-11-20"
+    assert ",erased,2026-11-20," in texts[-1]
+    for page in (texts[0], page_of(app_client, f"?id={row.interaction_id}")):
+        assert '<time datetime="2026-11-20">2026-11-20</time>' in page
+
+
+def test_what_a_hold_kept_from_an_erasure_is_told_apart(app_client: TestClient, archived: Archive) -> None:
+    """In list, page and REST the erased are counted, and the held beside them; the run did not fail."""
+    first, second, third, *_ = ids(archived)
+    make_hold(app_client, interactionIds=[third])
+    erasure.erase(archived, Subject(ids=(first, second, third)), reason="r", actor="carol", run_id="erasure__1")
+    (item,) = app_client.get("api/retention/runs").json()["items"]
+    assert (item["status"], item["actions"]["erase"]["done"], item["actions"]["erase"]["kept"]) == ("success", 2, 1)
+    assert item["actions"]["erase"]["bytesDone"] < item["actions"]["erase"]["bytes"]
+    assert '<td class="number">2<span class="second">1 kept</span></td>' in page_of(app_client, "retention")
+    assert "<strong>2 of 3</strong>" in page_of(app_client, "retention/runs/erasure__1")
+
+
+def test_a_certificate_says_what_was_never_stored(app_client: TestClient, archived: Archive) -> None:
+    """A part that could not be archived has no SHA-256; its certificate says so in words."""
+    victim = ids(archived)[0]
+    row = row_of(archived, victim)
+    for key in (row.key, sidecar.beside(row.key)):
+        (archived.settings.root / key).unlink()
+    blank = ("key", "sha256", "size_bytes", "stored_sha256", "stored_bytes", "sidecar_sha256", "archived_at")
+    change(archived, victim, state="discovered", **dict.fromkeys(blank))
+    erasure.erase(archived, Subject(ids=(victim,)), reason="r", actor="carol")
+    page = page_of(app_client, f"certificates/{row_of(archived, victim).certificate}")
+    assert '<td><span class="muted">not stored</span></td>' in page
+    assert "None" not in page
 
 
 def test_a_plan_that_waits_leads_to_airflows_own_page(app_client: TestClient, archived: Archive) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.tables import coverage, events, recordings, work
-from recording_archive.model import Window
+from recording_archive.model import Window, known_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Rows as mappings by column name: ``parts`` by id, ``events`` by time, ``work`` by run.
+    """Rows as mappings by column name: ``parts`` by id, ``events`` by time, ``work`` by run; of the erased only days.
 
     ``covered`` says what the absence of an interaction means: one of these stretches would have shown it.
     """
@@ -55,20 +55,34 @@ def read_timeline(catalog: Catalog, interaction_id: str) -> Timeline:
     """Read all of it in one consistent state; an interaction never seen has empty rows."""
     part = (recordings.c.recording_id, recordings.c.part)
     with catalog.read() as connection:
+        listed = select(recordings).where(recordings.c.interaction_id == interaction_id).order_by(*part)
+        done = select(work).where(work.c.interaction_id == interaction_id).order_by(work.c.id)
+        parts = _rows(connection, listed)
+        states = {(row["recording_id"], row["part"]): row["state"] for row in parts}
         return Timeline(
             interaction_id,
-            _rows(connection, select(recordings).where(recordings.c.interaction_id == interaction_id).order_by(*part)),
+            _dated(parts, states),
             _rows(
                 connection,
                 select(events).where(events.c.interaction_id == interaction_id).order_by(events.c.at, events.c.id),
             ),
-            _rows(connection, select(work).where(work.c.interaction_id == interaction_id).order_by(work.c.id)),
+            _dated(_rows(connection, done), states),
             tuple(joined(connection.execute(select(coverage).order_by(coverage.c.source, coverage.c.start)))),
         )
 
 
 def _rows(connection: Connection, query: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def _dated(rows: Iterable[Mapping[str, Any]], states: Mapping[tuple[str, int], str]) -> tuple[Mapping[str, Any], ...]:
+    """Give rows of erased parts a day, as nothing knows their time any more."""
+
+    def dated(row: Mapping[str, Any]) -> Mapping[str, Any]:
+        state = states.get((row["recording_id"], row["part"]), "")
+        return {**row, "interaction_date": known_date(state, row["interaction_date"])}
+
+    return tuple(map(dated, rows))
 
 
 def joined(rows: Iterable[Row[Any]]) -> Iterator[Covered]:
@@ -91,4 +105,4 @@ def _camel(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, date) else value

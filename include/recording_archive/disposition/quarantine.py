@@ -23,7 +23,7 @@ from recording_archive.disposition.approval import executable
 from recording_archive.disposition.deletion import CERTIFICATE_PARTS, carry_out, left_open, order_of
 from recording_archive.disposition.due import NO_LONGER
 from recording_archive.disposition.plan_table import DONE, KEPT, RESTORE, Plan, abandon, note_outcome, read_plan, to_do
-from recording_archive.disposition.recheck import Recheck, held_by
+from recording_archive.disposition.recheck import Recheck, held_by, other_bytes
 from recording_archive.errors import ConfigurationError
 from recording_archive.ledger import sealing
 from recording_archive.model import Decision, PartId, State
@@ -150,7 +150,7 @@ def _why_not(
         due = row.state == State.QUARANTINED and verdict.kept in NO_LONGER
         return None if due else f"it is {row.state}, and nothing takes it out of quarantine any more"
     if row.stored_sha256 != planned.stored_sha256:
-        return f"its stored SHA-256 is {row.stored_sha256}, the plan has {planned.stored_sha256}"
+        return other_bytes(row.stored_sha256, planned.stored_sha256)
     until = restored_until(row)
     if until is not None and until > plan.as_of:
         return f"it was restored, until {until.isoformat()}"

@@ -20,6 +20,9 @@ from recording_archive.disposition.evidence import Evidence
 from recording_archive.model import PartId, State
 from recording_archive.retention.rules import Action, HoldIds, Kept, Policy, judge
 
+HELD_BY = (f"{Kept.HELD} by ", f"{Kept.POSSIBLY_HELD} by ")
+"""The beginnings of what `held_by` says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
@@ -46,7 +49,7 @@ class Recheck:
         if row.state != State.QUARANTINED:
             return f"it is {row.state}, not quarantined"
         if row.stored_sha256 != facts["storedSha256"]:
-            return f"its stored SHA-256 is {row.stored_sha256}, the plan has {facts['storedSha256']}"
+            return other_bytes(row.stored_sha256, facts["storedSha256"])
         if self.policy is None:
             return "there is no policy to purge it by"
         days = self.archive.settings.quarantine_days
@@ -54,7 +57,8 @@ class Recheck:
         if verdict.action is not Action.PURGE:
             return str(verdict.kept or verdict.action)
         if (size := self.archive.store.size(row.key)) != row.stored_bytes:
-            return f"its object has {size} bytes, the catalog has {row.stored_bytes}: verify it"
+            has = "is gone" if size is None else f"has {size} bytes"
+            return f"its object {has}, the catalog has {row.stored_bytes} bytes: verify it"
         return None
 
 
@@ -62,8 +66,14 @@ def held_by(holding: HoldIds | None) -> str | None:
     """Name the holds that keep a recording; None when there is none."""
     if not holding or not (holding.held or holding.possibly):
         return None
-    sure = f"{Kept.HELD} by {', '.join(holding.held)}" if holding.held else ""
-    return sure or f"{Kept.POSSIBLY_HELD} by {', '.join(holding.possibly)}"
+    held, possibly = HELD_BY
+    return held + ", ".join(holding.held) if holding.held else possibly + ", ".join(holding.possibly)
+
+
+def other_bytes(now: str | None, planned: str | None) -> str:
+    """Say that a part has other bytes than the plan was made for."""
+    names = [f"has the SHA-256 {digest}" if digest else "is none" for digest in (now, planned)]
+    return f"its stored object {names[0]}, in the plan it {names[1]}"
 
 
 def lock_part(connection: Connection, part: PartId) -> Row[Any]:

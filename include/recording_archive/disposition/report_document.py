@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from pydantic.alias_generators import to_camel
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.tables import dispositions
+from recording_archive.catalog.rows import among, part_key, part_of
+from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition import plan_table
+from recording_archive.disposition.recheck import HELD_BY
+from recording_archive.model import PartId, State, known_date
 from recording_archive.retention.rules import Action
 
 NAME = "retention_report"
@@ -28,6 +31,11 @@ _DONE_AS = {
     plan_table.RESTORE: "restored",
 }
 
+_HELD = and_(
+    dispositions.c.outcome == plan_table.KEPT,
+    or_(*(dispositions.c.why.startswith(word, autoescape=True) for word in HELD_BY)),
+)
+
 
 def plan_totals(archive: Archive, run_id: str) -> tuple[dict[str, int], tuple[str, ...]]:
     """Count the rows of a plan by outcome, and what was done by action; list its certificates."""
@@ -38,6 +46,7 @@ def plan_totals(archive: Archive, run_id: str) -> tuple[dict[str, int], tuple[st
     with archive.catalog.read() as connection:
         rows = connection.execute(grouped.group_by(dispositions.c.action, dispositions.c.outcome)).all()
         certificates = sorted(connection.execute(numbers).scalars())
+        held = connection.execute(select(func.count()).select_from(dispositions).where(mine, _HELD)).scalar_one()
     outcomes, done, sizes = Counter[str](), Counter[str](), Counter[str]()
     for action, outcome, count, size_bytes in rows:
         outcomes[outcome] += count
@@ -47,6 +56,7 @@ def plan_totals(archive: Archive, run_id: str) -> tuple[dict[str, int], tuple[st
         "planned": outcomes.total(),
         **{name: done[action] for action, name in _DONE_AS.items()},
         "notDone": outcomes[plan_table.KEPT],
+        "held": held,
         "pending": outcomes[plan_table.PENDING],
         "failed": outcomes[plan_table.FAILED],
         "bytesQuarantined": sizes[Action.QUARANTINE],
@@ -67,8 +77,9 @@ def problems_of(plan: plan_table.Plan, counts: Mapping[str, int]) -> Iterator[st
         yield f"the plan was not approved: {'; '.join(plan.caps)}"
     if counts["failed"]:
         yield f"{counts['failed']} recordings could not be deleted"
-    if plan.kind == plan_table.ERASURE and not plan.dry_run and (left := counts["notDone"] + counts["pending"]):
-        yield f"{left} recordings were not erased"
+    left = counts["notDone"] + counts["pending"] - counts["held"]
+    if plan.kind == plan_table.ERASURE and not plan.dry_run and left:
+        yield f"{left} recordings were not erased, without a legal hold on them"
 
 
 def report_head(
@@ -106,10 +117,21 @@ def report_head(
 def report_entries(archive: Archive, run_id: str) -> Iterator[dict[str, Any]]:
     """Yield an entry for each row of the plan, in its order."""
     for page in plan_table.rows_of(archive, run_id):
-        yield from map(_entry, page)
+        states = _states(archive, page)
+        yield from (_entry(row, states[part_of(row)]) for row in page)
 
 
-def _entry(row: Row[Any]) -> dict[str, Any]:
-    values = (getattr(row, name) for name in _COLUMNS)
-    texts = (value.isoformat() if isinstance(value, datetime) else value for value in values)
+def _states(archive: Archive, page: Sequence[Row[Any]]) -> dict[PartId, str]:
+    query: Select[Any] = select(*part_key(recordings), recordings.c.state)
+    with archive.catalog.read() as connection:
+        found = connection.execute(query.where(among(recordings, [part_of(row) for row in page])))
+        return {part_of(row): row.state for row in found}
+
+
+def _entry(row: Row[Any], state: str) -> dict[str, Any]:
+    """Compose an entry; a planned erasure, as one that is done, leaves no more than the day of the interaction."""
+    known = State.ERASED if row.action == Action.ERASE else state
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    values["interaction_date"] = known_date(known, row.interaction_date)
+    texts = (value.isoformat() if isinstance(value, date) else value for value in values.values())
     return dict(zip(COLUMNS, texts, strict=True))

@@ -17,9 +17,8 @@ from sqlalchemy import Row
 from recording_archive.archive import Archive
 from recording_archive.catalog.rows import part_of
 from recording_archive.disposition import subject_hashes
-from recording_archive.disposition.personal import day_of
 from recording_archive.errors import PermanentError
-from recording_archive.model import PartId
+from recording_archive.model import PartId, moment_of
 from recording_archive.retention.rules import Action
 from recording_archive.store import documents
 
@@ -54,7 +53,8 @@ def publish_tombstone(archive: Archive, row: Row[Any]) -> tuple[str, str]:
         content = archive.store.read(key)
         existing = to_recording(content, key)
         if any(existing[name] != getattr(row, name) for name in (*PartId._fields, "stored_sha256")):
-            raise PermanentError(f"{key} is about other bytes than {row.stored_sha256}: find out who put it there")
+            stored = row.stored_sha256 or "none"
+            raise PermanentError(f"{key} is about other bytes than {stored}: find out who put it there")
     return key, sha256(content).hexdigest()
 
 
@@ -68,7 +68,7 @@ def _compose(archive: Archive, row: Row[Any]) -> bytes:
     facts, erased = row.deletion, row.deletion["action"] == Action.ERASE
     moments = {name: getattr(row, column) for name, column in _MOMENTS.items()}
     if erased:
-        moments["interactionDate"] = day_of(row.interaction_date)
+        moments["interactionDate"] = row.interaction_date and row.interaction_date.date()
     return documents.compose(
         {
             "formatVersion": FORMAT_VERSION,
@@ -95,7 +95,7 @@ def to_recording(content: bytes, key: str) -> dict[str, Any]:
             "recording_id": document["recordingId"],
             "part": document["part"],
             **{column: document[name] for name, column in _COLUMNS.items()},
-            **{column: document[name] and datetime.fromisoformat(document[name]) for name, column in _MOMENTS.items()},
+            **{column: document[name] and moment_of(document[name]) for name, column in _MOMENTS.items()},
             "deletion": {"action": str(Action(document["action"])), **facts},
         }
     except (ValueError, KeyError, TypeError) as error:

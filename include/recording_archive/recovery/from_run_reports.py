@@ -12,6 +12,7 @@ from recording_archive.catalog.rows import chunked
 from recording_archive.catalog.tables import dispositions, fixity_runs, plans, readings
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.fixity.report import ESCALATED, FACTS
+from recording_archive.model import moment_of
 from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.reports import run_state
 from recording_archive.reports.reading import damage_named, read_head, read_rows
@@ -112,4 +113,4 @@ def _named(row: Cells) -> dict[str, Any]:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return moment_of(text) if text else None

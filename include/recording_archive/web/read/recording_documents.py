@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import Field
@@ -16,14 +16,15 @@ class RecordingRow(ApiDocument):
 
     ``needs_decision`` is True for a failure that no run takes up again and nobody has acknowledged. ``held_by`` and
     ``possibly_held_by`` are ids of active holds, at most 10 of each. ``purge_from`` is the earliest moment at which a
-    quarantined recording may go, ``restored_until`` how long a restored one is left alone.
+    quarantined recording may go, ``restored_until`` how long a restored one is left alone. ``interaction_date`` of an
+    erased one is a day in UTC: its time is not known any more.
     """
 
     interaction_id: str
     recording_id: str
     part: int
     state: State
-    interaction_date: datetime | None
+    interaction_date: datetime | date | None
     agent_id: str | None
     agent_name: str | None
     queue_id: str | None

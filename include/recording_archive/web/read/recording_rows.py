@@ -9,7 +9,7 @@ from typing import Any
 
 from recording_archive.archive import Archive
 from recording_archive.holds import Holding, holding
-from recording_archive.model import STORED, PartId, State
+from recording_archive.model import STORED, PartId, State, known_date
 from recording_archive.retention.rules import later
 from recording_archive.web.read.failures import needs_decision
 from recording_archive.web.read.recording_documents import RecordingRow
@@ -24,6 +24,7 @@ def to_fields(row: Mapping[str, Any], archive: Archive, holding: Holding | None 
     """The values of a `RecordingRow`, and all other columns under their own names."""
     return {
         **row,
+        "interaction_date": known_date(row["state"], row["interaction_date"]),
         "file_path": row["key"],
         "bytes": row["size_bytes"],
         "run_id": row["archived_by"],

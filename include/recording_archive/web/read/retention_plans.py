@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import dispositions, plans
+from recording_archive.disposition.plan_table import DONE
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
 
@@ -21,7 +22,7 @@ PAGE = 100
 class Outcomes(ApiDocument):
     """The outcomes of the recordings of one action; the sum of the outcomes is all that the plan had.
 
-    ``open`` are still to be done; ``bytes`` are stored bytes of all.
+    ``open`` are still to be done; ``bytes`` are stored bytes of all, ``bytes_done`` of what was done.
     """
 
     done: int = 0
@@ -30,11 +31,18 @@ class Outcomes(ApiDocument):
     failed: int = 0
     open: int = 0
     bytes: int = 0
+    bytes_done: int = 0
 
     @property
     def all(self) -> int:
         """Every recording of the action."""
         return self.done + self.kept + self.pending + self.failed + self.open
+
+    @property
+    def left(self) -> list[tuple[str, int]]:
+        """Counts of the rest by word: to do, kept, pending, failed; nothing where all is done."""
+        counts = (("to do", self.open), ("kept", self.kept), ("pending", self.pending), ("failed", self.failed))
+        return [(word, count) for word, count in counts if count]
 
 
 class PlanRow(ApiDocument):
@@ -137,6 +145,8 @@ def _count(archive: Archive, run_ids: Sequence[str]) -> dict[str, dict[str, Outc
             figures = counted[run_id].setdefault(action, {"bytes": 0})
             figures[outcome or "open"] = count
             figures["bytes"] += int(total)
+            if outcome == DONE:
+                figures["bytes_done"] = int(total)
     return {run: {action: Outcomes(**told) for action, told in each.items()} for run, each in counted.items()}
 
 

@@ -29,6 +29,7 @@ function showTimes() {
   const format = new Intl.DateTimeFormat("en-CA", { timeZone, hourCycle: "h23", ...fields });
   const name = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "short" });
   for (const time of document.querySelectorAll("time[datetime]")) {
+    if (!time.dateTime.includes("T")) continue; // a day in UTC, whose time is not known: no zone may move it
     const date = new Date(time.dateTime);
     if (Number.isNaN(date.getTime())) continue;
     const { year, month, day, hour, minute, second } = parts(format, date);

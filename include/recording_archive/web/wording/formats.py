@@ -6,7 +6,7 @@ Pure functions, filters of the templates. Each takes None, where the catalog may
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 NONE = "–"
@@ -49,19 +49,27 @@ def duration(milliseconds: int | None) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def moment(value: datetime | str | None) -> datetime | None:
+def moment(value: datetime | date | str | None) -> datetime | None:
     """A point in time, from a datetime or from the text that the API has for it."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+    known = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return known if isinstance(known, datetime) else None
 
 
-def utc(value: datetime | str | None) -> str:
-    """A point in time as Airflow writes it, in UTC: what the page shows until a script knows the reader's zone."""
+def utc(value: datetime | date | str | None) -> str:
+    """A point in time as Airflow writes it, in UTC: what the page shows until a script knows the reader's zone.
+
+    A date alone is a day in UTC, which no zone moves.
+    """
+    if _is_day(value):
+        return str(value)
     known = moment(value)
     return f"{known.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if known else NONE
 
 
-def iso(value: datetime | str | None) -> str:
-    """A point in time for machines."""
+def iso(value: datetime | date | str | None) -> str:
+    """A point in time, or a day, for machines."""
+    if _is_day(value):
+        return str(value)
     known = moment(value)
     return known.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if known else ""
 
@@ -103,6 +111,10 @@ def plain(error: str | None) -> str:
 def label(name: str) -> str:
     """A camel-case field name as words: ``wrapUpCode`` is ``Wrap up code``."""
     return _CAMEL.sub(" ", name.replace("_", " ")).capitalize()
+
+
+def _is_day(value: object) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 FILTERS = (size, number, duration, utc, iso, ago, days, party, label, plain)
