@@ -221,7 +221,11 @@ MEDIA = [
     media("URL expired while resuming", Fault("cut", times=1), Fault("expired", times=1), cost=1.02),
     media("URL always expired", Fault("expired", recording="#0"), failed=lost(0, why="even with a fresh URL")),
     media("404 for good", Fault("status", recording="#0", status=404), failed=lost(0, why="404 even with a fresh URL")),
-    media("400", Fault("status", recording="#0", status=400), failed=lost(0, why="400, which no retry changes")),
+    media("400 for good", Fault("status", recording="#0", status=400), failed=lost(0, why="400 even with a fresh URL")),
+    media(
+        "400, 409 and 423 once",
+        *(Fault("status", recording=f"#{n}", times=1, status=status) for n, status in enumerate((400, 409, 423))),
+    ),
     media("429 with Retry-After", Fault("status", times=1, status=429, retry_after_s=7), waited_s=7),
     media("503 with Retry-After", Fault("status", times=1, status=503, retry_after_s=7), waited_s=7),
     media("500 for good", Fault("status", recording="#0", status=500), failed=lost(0, why="answered 500")),

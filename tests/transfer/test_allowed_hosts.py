@@ -57,6 +57,21 @@ def test_a_place_says_where_to_connect_and_what_to_ask() -> None:
     assert "SECRET" not in repr(place)
 
 
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://a.example.com/Grüße 1.wav?n=ü y", "/Gr%C3%BC%C3%9Fe%201.wav?n=%C3%BC%20y"),
+        ("https://a.example.com?n=%C3%BC+%20", "/?n=%C3%BC+%20"),
+        ("https://a.example.com/\udcfc", "/%FC"),
+        ("https://a.example.com/\u2028@evil.org/", "/%E2%80%A8@evil.org/"),
+    ],
+)
+def test_what_may_not_be_sent_is_percent_encoded(url: str, sent: str) -> None:
+    """The guard judges the URL as it is; blanks and letters beyond ASCII are encoded in path and query alone."""
+    place = hosts().check(url)
+    assert (place.host, place.path_and_query) == ("a.example.com", sent)
+
+
 REFUSED = [
     "",
     "//a.example.com/x",
@@ -76,7 +91,9 @@ REFUSED = [
     "https://evil.org\\.a.example.com/x",
     "https://evil.org#.a.example.com/x",
     "https://evil.org?.a.example.com",
-    "https://a.example.com/x y",
+    "https://a.example.com /x",
+    "https://a.example.com/x\x7f",
+    "https://a.example.com/\ud800",
     "https://a.example.com/x\r\nX: y",
     "https://a.example.com\t/x",
     " https://a.example.com/x",

@@ -46,6 +46,20 @@ class TestRanges:
         assert desk.fetch(host).sha256 == sha256(BODY)
         assert offsets(host) == [None, 30, None]
 
+    @pytest.mark.parametrize("length", ["64", None])
+    def test_a_206_with_every_byte_is_the_file(self, desk: Desk, length: str | None) -> None:
+        """Partial content whose range is the whole file is complete, when as many bytes came."""
+        head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-63/64\r\n"
+        framed = head + (b"Content-Length: 64\r\n\r\n" + BODY if length else chunked(BODY).split(b"\r\n", 2)[2])
+        fetched = desk.fetch(desk.host(raw(framed)))
+        assert (fetched.sha256, fetched.requests) == (sha256(BODY), 1)
+
+    @pytest.mark.parametrize("span", ["bytes 0-62/64", "bytes 1-64/65", "bytes 0-63/*", "bytes 0-64/65"])
+    def test_a_206_that_lacks_a_byte_is_not(self, desk: Desk, span: str) -> None:
+        """A range that is not the whole file, or not what came, proves nothing."""
+        host = desk.host(reply(206, BODY, Content_Range=span), reply(200, BODY))
+        assert desk.fetch(host).requests == 2
+
     @pytest.mark.parametrize("when", ["unasked", "without an etag"])
     def test_a_206_nobody_asked_for_is_no_file(self, desk: Desk, when: str) -> None:
         """Partial content as the answer to a plain request is not taken for the file, nor appended to one."""
@@ -78,7 +92,7 @@ class TestRanges:
 class TestBodies:
     """A body is read only when its bytes are raw and its end is known."""
 
-    @pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
+    @pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "aws-chunked,gzip"])
     def test_an_encoded_body_is_never_inflated(self, desk: Desk, coding: str) -> None:
         """Content-Encoding means that the bytes are not the raw ones: refused unread, bombs included."""
         host = desk.host(reply(200, b"\x1f\x8b" + bytes(50_000), Content_Encoding=coding))
@@ -86,6 +100,19 @@ class TestBodies:
             desk.fetch(host)
         assert desk.last is not None
         assert (desk.last.wire_bytes, desk.left()) == (0, [])
+
+    @pytest.mark.parametrize("checksum", [sha256(BODY), None])
+    def test_the_word_aws_chunked_alone_is_no_coding(self, desk: Desk, checksum: str | None) -> None:
+        """Stores keep the uploader's word for bytes that are raw, as the checksum or their beginning shows."""
+        host = desk.host(reply(200, BODY, Content_Encoding="aws-chunked"))
+        assert desk.fetch(host, checksum).sha256 == sha256(BODY)
+
+    @pytest.mark.parametrize("extension", [b"", b";chunk-signature=" + b"a" * 64])
+    def test_media_that_is_framed_as_aws_chunked_is_refused(self, desk: Desk, extension: bytes) -> None:
+        """Bytes with the framing of an upload in them are not the recording."""
+        framed = b"40" + extension + b"\r\n" + BODY + b"\r\n0\r\n\r\n"
+        with pytest.raises(PermanentError, match="encoded"):
+            desk.fetch(desk.host(reply(200, framed, Content_Encoding="aws-chunked")))
 
     def test_an_end_nobody_vouches_for_is_refused(self, desk: Desk) -> None:
         """Neither length nor chunks nor checksum: a cut could not be told from the end."""
@@ -99,11 +126,18 @@ class TestBodies:
         host = desk.host(*(raw(b"HTTP/1.1 200 OK\r\n\r\n" + BODY[:end]) for end in (40, 64)))
         assert desk.fetch(host, sha256(BODY)).requests == 2
 
-    @pytest.mark.parametrize("length", ["-1", "abc", "64, 64", "+64", "6_4"])
+    @pytest.mark.parametrize("length", ["-1", "abc", "64, 63", "+64", "6_4"])
     def test_a_length_that_is_none_is_a_failure(self, desk: Desk, length: str) -> None:
         """A Content-Length that is not a plain number frames nothing."""
         with pytest.raises(TransientError, match="Content-Length"):
             desk.fetch(desk.host(reply(200, BODY, Content_Length=length)))
+
+    def test_the_same_length_twice_is_one(self, desk: Desk) -> None:
+        """Proxies join equal headers; the bytes still have to be as many."""
+        host = desk.host(reply(200, BODY, Content_Length="64, 64"), reply(200, BODY, cut=10, Content_Length="64,64"))
+        assert desk.fetch(host).sha256 == sha256(BODY)
+        with pytest.raises(TransientError, match="after 10 bytes"):
+            desk.fetch(host)
 
     def test_two_lengths_are_a_failure(self, desk: Desk) -> None:
         """Contradicting lengths are not chosen from."""

@@ -8,6 +8,7 @@ import time
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from recording_archive.errors import ArchiveError, FixityError, PermanentError, 
 from recording_archive.transfer.transfer import Transfer
 from support.media_desk import BIG, BODY, LIMITS, NOW, Desk, chunked, head_of, offsets
 from support.scripted_host import Answer, Request, ScriptedHost, endless, ranged, raw, reply, sha256
+
+MEDIA = Path(__file__).parents[1] / "media"
 
 
 class TestPlain:
@@ -44,6 +47,14 @@ class TestPlain:
         """Chunking is an end that can be trusted, with no checksum given."""
         host = desk.host(raw(chunked(BODY)))
         assert desk.fetch(host).sha256 == sha256(BODY)
+
+    @pytest.mark.parametrize(
+        "date", ["Sat, 21 Nov 99999999999 11:59:00 GMT", "Fri, 31 Dec 9999 23:59:59 -0900", "Sat, 99 Nov 2026", "soon"]
+    )
+    def test_a_date_that_no_calendar_has_costs_nothing(self, desk: Desk, date: str) -> None:
+        """Good bytes are good whatever clock the host has."""
+        fetched = desk.fetch(desk.host(reply(200, BODY, Date=date)))
+        assert (fetched.sha256, fetched.source_date) == (sha256(BODY), None)
 
 
 class TestResume:
@@ -170,6 +181,39 @@ class TestUrls:
         assert host.requests[1].path == "/other"
 
     @pytest.mark.parametrize(
+        ("location", "path"),
+        [
+            ("/Grüße 1?n=ü".encode(), "/Gr%C3%BC%C3%9Fe%201?n=%C3%BC"),
+            ("/Grüße".encode("latin-1"), "/Gr%FC%DFe"),
+            (b"/a%20b%C3%BC", "/a%20b%C3%BC"),
+        ],
+    )
+    def test_a_redirect_is_followed_in_any_spelling(self, desk: Desk, location: bytes, path: str) -> None:
+        """Bytes that a URL should not have are sent percent-encoded."""
+        moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
+        host = desk.host(raw(moved), reply(200, BODY))
+        desk.fetch(host)
+        assert host.requests[1].path == path
+
+    def test_a_url_is_asked_for_in_any_spelling(self, desk: Desk) -> None:
+        """A media URL with letters and blanks leads to its file."""
+        host = desk.host(reply(200, BODY))
+        Transfer(desk.client(host), desk.order(host, url=f"{host.base}/ü 1")).run()
+        assert host.requests[0].path == "/%C3%BC%201"
+
+    @pytest.mark.parametrize("location", [None, "", "http://[::1/"])
+    def test_a_redirect_to_nowhere_says_which_recording(self, desk: Desk, location: str | None) -> None:
+        """The error names part, host and status."""
+        with pytest.raises(PermanentError, match=r"i~r~0: 127\.0\.0\.1 redirects \(301\)"):
+            desk.fetch(desk.host(reply(301, Location=location)))
+
+    def test_what_the_guard_refuses_says_which_recording(self, desk: Desk) -> None:
+        """A media URL that is none is told with the part it was given for."""
+        host = desk.host(reply(200, BODY))
+        with pytest.raises(PermanentError, match="i~r~0: The media URL is malformed"):
+            Transfer(desk.client(host), desk.order(host, url="nonsense")).run()
+
+    @pytest.mark.parametrize(
         "location",
         [
             "http://169.254.169.254/latest/meta-data/",
@@ -240,10 +284,51 @@ class TestContent:
     def test_an_error_page_under_200_is_a_failure(self, desk: Desk, page: bytes) -> None:
         """A page is tried again, for it may pass, then refused without a word of it."""
         host = desk.host(reply(200, page))
-        with pytest.raises(PermanentError, match="error page") as failed:
-            desk.fetch(host, sha256(page))
-        assert "SECRET" not in str(failed.value)
-        assert (len(host.requests), desk.left()) == (3, [])
+        for checksum in (None, sha256(BODY)):
+            host.requests.clear()
+            with pytest.raises(PermanentError, match="error page") as failed:
+                desk.fetch(host, checksum)
+            assert "SECRET" not in str(failed.value)
+            assert (len(host.requests), desk.left()) == (3, [])
+
+    @pytest.mark.parametrize(
+        ("page", "declared", "extension"),
+        [
+            (b'{"messages": [{"from": "agent"}]}', "application/json", "json"),
+            (b"<!DOCTYPE html><p>Dear all", "text/html; charset=utf-8", "html"),
+            (b"From: a@example.com\r\nSubject: x\r\n\r\nDear all", "message/rfc822", "eml"),
+        ],
+    )
+    @pytest.mark.parametrize("proof", ["checksum", "declaration"])
+    def test_chats_and_emails_are_recordings(
+        self, desk: Desk, page: bytes, declared: str, extension: str, proof: str
+    ) -> None:
+        """The right checksum, or the source's word, makes a page the recording, named by what it is."""
+        host = desk.host(reply(200, page, Content_Type="binary/octet-stream"))
+        checksum, word = (sha256(page), None) if proof == "checksum" else (None, declared)
+        fetched = Transfer(desk.client(host), desk.order(host, checksum, declared=word)).run()
+        assert (fetched.sha256, fetched.format.extension) == (sha256(page), extension)
+
+    @pytest.mark.parametrize("page", [b'{"code": "not.found", "message": "SECRET"}', b"<Error><Code>SECRET</Code>"])
+    def test_an_error_object_is_never_a_recording(self, desk: Desk, page: bytes) -> None:
+        """Neither a checksum nor a declaration makes a chat of what an API says when it fails."""
+        host = desk.host(reply(200, page))
+        for checksum, word in ((sha256(page), None), (None, "application/json"), (None, "application/xml")):
+            with pytest.raises(PermanentError, match="error page"):
+                Transfer(desk.client(host), desk.order(host, checksum, declared=word)).run()
+
+    def test_a_page_of_another_kind_than_declared_is_refused(self, desk: Desk) -> None:
+        """A gateway's HTML is no chat."""
+        host = desk.host(reply(200, b"<html>busy", Content_Type="application/json"))
+        with pytest.raises(PermanentError, match="error page"):
+            Transfer(desk.client(host), desk.order(host, declared="application/json")).run()
+
+    def test_a_format_is_named_by_what_lies_behind_the_head(self, desk: Desk) -> None:
+        """An M4A that calls itself isom, and whose headers come last, is audio all the same."""
+        sound = (MEDIA / "call.m4a").read_bytes()
+        tag = b"\0\0\0\x18ftypisom" + bytes(12) + (200_008).to_bytes(4) + b"free" + bytes(200_000)
+        host = desk.host(reply(200, tag + sound))
+        assert desk.fetch(host).format.mime_type == "audio/mp4"
 
     def test_a_page_that_passes_is_forgotten(self, desk: Desk) -> None:
         """The recording behind a passing error page is archived whole, whatever ETag the page had."""

@@ -149,6 +149,7 @@ def _fetch_one(source: Source, media: MediaClient, job: Work, listing: Listing, 
         target=staging.target(job.run_id, job.id),
         expected_sha256=listing.expected_sha256,
         renew=lambda: source.renew(job.part_id),
+        declared=_content_type(listing),
     )
     transfer = Transfer(media, order)
     try:
@@ -161,6 +162,12 @@ def _fetch_one(source: Source, media: MediaClient, job: Work, listing: Listing, 
         unexpected = ArchiveError(f"unexpected {type(error).__name__}: see the log of this task, and report it")
         return _Fetch(job, transfer.requests, transfer.wire_bytes, listing=listing, error=unexpected)
     return _Fetch(job, fetched.requests, fetched.wire_bytes, listing=listing, fetched=fetched)
+
+
+def _content_type(listing: Listing) -> str | None:
+    """The content type by the source's word, which makes a page a chat or an e-mail."""
+    given = listing.source_fields.get("contentType")
+    return given if isinstance(given, str) else None
 
 
 def _settle_fetched(archive: Archive, group: Sequence[_Fetch], run_id: str) -> int:

@@ -24,7 +24,8 @@ REMEMBER_S = 30.0  # how long a checked answer of the resolver serves the next f
 
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\%]+)(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<rest>(?:[/?][!-\[\]-~]*)?)",  # visible ASCII but the backslash, which some parsers take for a slash
+    # no control characters, nor the backslash, which some parsers take for a slash; surrogates stand for single bytes
+    r"(?P<rest>(?:[/?][^\x00-\x1f\x7f\\\ud800-\udc7f\udd00-\udfff]*)?)",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
@@ -47,6 +48,7 @@ _NEVER = tuple(
         ),
     )
 )
+_AS_BYTES = "surrogateescape"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -130,7 +132,7 @@ class MediaHosts:
         rest = found["rest"] if found["rest"].startswith("/") else "/" + found["rest"]
         literal = _literal(host)
         addresses = [literal] if literal is not None else [] if proxied and tls else self._resolve(host, port)
-        return CheckedHost(host, port, tls, rest, self._permitted(host, addresses, tls=tls))
+        return CheckedHost(host, port, tls, _encoded(rest), self._permitted(host, addresses, tls=tls))
 
     def _check_listed(self, host: str, port: int, tls: bool) -> None:
         if not tls and not self._allow_private:
@@ -193,6 +195,11 @@ def _canonical(host: str) -> str:
     if len(name) > 253 or _NAME.fullmatch(name) is None:
         raise PermanentError("The media URL's host is malformed")
     return name
+
+
+def _encoded(rest: str) -> str:
+    """Path and query as they may be sent: blanks and what is not ASCII percent-encoded (RFC 3987, 3.1)."""
+    return "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"%{byte:02X}" for byte in rest.encode(errors=_AS_BYTES))
 
 
 def _wildcards(host: str) -> list[str]:

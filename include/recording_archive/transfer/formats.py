@@ -1,17 +1,18 @@
-"""The format of a media file, found by its first bytes and only then by the server's content type.
+"""The format of a media file, found by its bytes and only then by the content types it is declared to have.
 
-``bytes`` here are the head of a file, a few kilobytes at most; nothing is decoded. An error page that a server sends
-under status 200 is recognised too, so that it is never archived as a recording.
+``head`` is the beginning of a file, a few kilobytes at most; nothing is decoded.
 """
 
 from __future__ import annotations
 
-import re
-
 from recording_archive.model import MediaFormat
+from recording_archive.transfer.documents import bare, document_format
+from recording_archive.transfer.tracks import Peek, Tracks, asf_tracks, matroska_tracks, mp4_tracks
 
 HEAD_BYTES = 4096
 """Bytes of a file's beginning that are worth keeping: two frames of the largest MP3 that occurs in practice."""
+
+MAX_TAGS = 3
 
 UNKNOWN = MediaFormat("bin", "application/octet-stream")
 
@@ -23,11 +24,15 @@ _MP4 = MediaFormat("mp4", "video/mp4")
 _OGG = MediaFormat("ogg", "audio/ogg")
 _OPUS = MediaFormat("opus", "audio/ogg")
 _WEBM = MediaFormat("webm", "video/webm")
+_WMA = MediaFormat("wma", "audio/x-ms-wma")
+_CAF = MediaFormat("caf", "audio/x-caf")
+_FLAC = MediaFormat("flac", "audio/flac")
 _ZIP = MediaFormat("zip", "application/zip")
 
 _PREFIXES = (
-    (b"ID3", _MP3),
-    (b"fLaC", MediaFormat("flac", "audio/flac")),
+    (b"fLaC", _FLAC),
+    (b"ADIF", _AAC),
+    (b"caff\x00\x01", _CAF),
     (b"#!AMR-WB\n", MediaFormat("awb", "audio/amr-wb")),
     (b"#!AMR\n", MediaFormat("amr", "audio/amr")),
     (b".snd", MediaFormat("au", "audio/basic")),
@@ -43,7 +48,9 @@ _DECLARED = {
     "audio/webm": MediaFormat("webm", "audio/webm"),
     **dict.fromkeys(("audio/mp4", "audio/x-m4a"), _M4A),
     "audio/aac": _AAC,
-    "audio/flac": MediaFormat("flac", "audio/flac"),
+    **dict.fromkeys(("audio/flac", "audio/x-flac"), _FLAC),
+    "audio/x-ms-wma": _WMA,
+    "audio/x-caf": _CAF,
     "audio/amr": MediaFormat("amr", "audio/amr"),
     "audio/basic": MediaFormat("au", "audio/basic"),
     "audio/aiff": MediaFormat("aiff", "audio/aiff"),
@@ -55,8 +62,9 @@ _DECLARED = {
     "video/x-matroska": MediaFormat("mkv", "video/x-matroska"),
     "video/quicktime": MediaFormat("mov", "video/quicktime"),
     "application/zip": _ZIP,
-    "message/rfc822": MediaFormat("eml", "message/rfc822"),
 }
+
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 # kbit/s of MPEG layer III by header index; index 0 ("free") has no computable length and is not accepted.
 _MP3_RATES = {
@@ -65,58 +73,65 @@ _MP3_RATES = {
 }
 _MP3_HERTZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
-_TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]*")
-_JSON = re.compile(rb'\{\s*["}]|\[\s*(?:[\]{\["]|-?\d|true|false|null)')
-_HTML = re.compile(
-    rb"(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|script|h1|p|center|div)\b", re.I | re.S
-)
-_MARKUP = re.compile(rb"<(?:\?xml|[A-Za-z_!])")
 
+def sniff(head: bytes, *content_types: str | None, peek: Peek | None = None) -> MediaFormat:
+    """Name the format of the media that begins with ``head``; UNKNOWN when neither bytes nor content types identify it.
 
-def sniff(head: bytes, content_type: str | None) -> MediaFormat:
-    """Name the format of the media that begins with ``head``; UNKNOWN when neither bytes nor server identify it.
-
-    The content type counts only for what the bytes leave open, and only from an allow-list: no content type can
-    make an archived file something that a browser would run.
+    A content type counts only for what the bytes leave open, and only from an allow-list: none can make an archived
+    file that is not text something that a browser would run. ``peek`` reads what lies behind the head.
     """
-    declared = (content_type or "").partition(";")[0].strip().lower()
-    return _by_prefix(head) or _by_container(head, declared) or _by_frames(head) or _DECLARED.get(declared, UNKNOWN)
+    declared = tuple(map(bare, content_types))
+    found = _by_bytes(head, declared, peek or (lambda offset: head[offset:]))
+    return found or next((_DECLARED[name] for name in declared if name in _DECLARED), UNKNOWN)
 
 
-def error_page_kind(head: bytes) -> str | None:
-    """Return "HTML", "XML" or "JSON" when ``head`` begins such a document, which no recording does; else None."""
-    text = _as_text(head[:1024]).lstrip()
-    if not text or _TEXT.fullmatch(text[:256]) is None:
-        return None
-    if _JSON.match(text):
-        return "JSON"
-    if _HTML.match(text):
-        return "HTML"
-    return "XML" if _MARKUP.match(text) else None
+def _by_bytes(head: bytes, declared: tuple[str, ...], peek: Peek) -> MediaFormat | None:
+    return (
+        _by_prefix(head)
+        or _by_container(head, declared, peek)
+        or _by_frames(head)
+        or (_behind_tags(head, peek) if head.startswith(b"ID3") else None)
+        or document_format(head, declared)
+    )
 
 
-def _as_text(head: bytes) -> bytes:
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if head.startswith(mark):
-            return head[len(mark) :].decode(encoding, errors="replace").encode()
-    return head
+def _behind_tags(head: bytes, peek: Peek) -> MediaFormat:
+    """Name what follows ID3 tags, which are put before AAC and FLAC too (id3v2.4.0-structure, 3.1); mostly MP3."""
+    offset = 0
+    for _ in range(MAX_TAGS):
+        if not head.startswith(b"ID3") or len(head) < 10:
+            break
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        offset += 10 + size + (10 if head[5] & 0x10 else 0)  # with a footer
+        head = peek(offset)
+    head = head.lstrip(b"\x00")  # padding
+    return _by_prefix(head) or _by_frames(head) or _MP3
 
 
 def _by_prefix(head: bytes) -> MediaFormat | None:
     return next((kind for prefix, kind in _PREFIXES if head.startswith(prefix)), None)
 
 
-def _by_container(head: bytes, declared: str) -> MediaFormat | None:
+def _by_container(head: bytes, declared: tuple[str, ...], peek: Peek) -> MediaFormat | None:
     kind, form = head[:4], head[8:12]
-    if kind in (b"RIFF", b"RF64", b"BW64") and form == b"WAVE":  # RF64, BW64: WAV over 4 GiB (EBU Tech 3306)
+    audio = any(name.startswith("audio/") for name in declared)
+    # RF64, BW64: WAV over 4 GiB (EBU Tech 3306); RIFX: with the bytes of numbers in the other order
+    if kind in (b"RIFF", b"RIFX", b"RF64", b"BW64") and form == b"WAVE":
         return _WAV
     if kind == b"FORM" and form in (b"AIFF", b"AIFC"):
         return MediaFormat("aiff", "audio/aiff")
     if kind == b"OggS":
         return _ogg(head[:128])
     if kind == b"\x1a\x45\xdf\xa3":  # EBML
-        return _matroska(head[:128], declared)
-    return _mp4(form, declared) if head[4:8] == b"ftyp" else None
+        return _matroska(head[:128], _is_audio(matroska_tracks(peek), declared=audio))
+    if head.startswith(_ASF):
+        return _WMA if _is_audio(asf_tracks(peek), declared=audio) else MediaFormat("wmv", "video/x-ms-wmv")
+    return _mp4(form, _is_audio(mp4_tracks(peek), declared=audio)) if head[4:8] == b"ftyp" else None
+
+
+def _is_audio(tracks: Tracks, *, declared: bool) -> bool:
+    """Tell if there is sound alone, as the tracks say, or the content types where the tracks cannot be read."""
+    return declared if tracks is Tracks.UNKNOWN else tracks is Tracks.AUDIO
 
 
 def _ogg(page: bytes) -> MediaFormat:
@@ -125,19 +140,18 @@ def _ogg(page: bytes) -> MediaFormat:
     return _OPUS if b"OpusHead" in page else _OGG
 
 
-def _matroska(header: bytes, declared: str) -> MediaFormat:
+def _matroska(header: bytes, audio: bool) -> MediaFormat:
     if b"webm" not in header:
-        return MediaFormat("mkv", "video/x-matroska")
-    return _DECLARED["audio/webm"] if declared.startswith("audio/") else _WEBM
+        return MediaFormat("mka", "audio/x-matroska") if audio else MediaFormat("mkv", "video/x-matroska")
+    return _DECLARED["audio/webm"] if audio else _WEBM
 
 
-def _mp4(brand: bytes, declared: str) -> MediaFormat:
-    """ISO base media by its major brand; brands that say nothing of audio or video leave it to the server."""
+def _mp4(brand: bytes, audio: bool) -> MediaFormat:
+    """ISO base media by its major brand, and by its tracks where the brand says nothing of audio or video."""
     if brand in (b"M4A ", b"M4B ", b"M4P "):
         return _M4A
     if brand == b"qt  ":
         return _DECLARED["video/quicktime"]
-    audio = declared.startswith("audio/")
     if brand[:2] == b"3g":
         return _DECLARED["audio/3gpp" if audio else "video/3gpp"]
     return _M4A if audio else _MP4

@@ -86,6 +86,11 @@ class Partial:
         """SHA-256 of all bytes so far, in hex."""
         return self._hash.hexdigest()
 
+    def peek(self, offset: int) -> bytes:
+        """Read a few kilobytes from ``offset`` on; nothing behind the end."""
+        with _staging_errors(self._path):
+            return os.pread(self._descriptor, HEAD_BYTES, offset) if offset < self.size else b""
+
     def begin(self, etag: str | None, total: int | None) -> None:
         """Start at byte 0 of the representation that ``etag`` names, ``total`` bytes long (None: not told)."""
         self.restart()

@@ -12,17 +12,19 @@ from recording_archive.errors import ArchiveError, PermanentError, TransientErro
 from recording_archive.transfer.partial_file import STRONG_ETAG, Partial
 from recording_archive.transfer.retries import ExpiredError
 
+EXPLANATION_BYTES = 4096  # of a refusal; S3's fit in a few hundred
+
+_EXPIRED = re.compile(rb"<Code>(ExpiredToken|TokenRefreshRequired|RequestExpired)</Code>")
+_PASSING = (408, 409, 421, 423, 425)
+_CHUNK_HEAD = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;[\x20-\x7e]*)?\r\n")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
 
 
 def check_body(reply: http.client.HTTPResponse, name: str, host: str, *, has_checksum: bool) -> None:
     """Refuse a body that is not raw, or whose end cannot be trusted."""
-    coding = reply.headers["Content-Encoding"]
-    if (coding or "identity").strip().lower() != "identity":
-        raise PermanentError(
-            f"{name}: {host} sends encoded media though raw bytes were asked for; have it send identity"
-        )
+    if _codings(reply) - {"identity", "aws-chunked"}:
+        raise PermanentError(_encoded(name, host))
     transfer_coding = reply.headers["Transfer-Encoding"]
     if transfer_coding and not reply.chunked:
         raise PermanentError(f"{name}: {host} sends an unknown transfer coding; only chunked is read")
@@ -34,6 +36,25 @@ def check_body(reply: http.client.HTTPResponse, name: str, host: str, *, has_che
             f"{name}: the end cannot be trusted: {host} sends neither Content-Length nor chunks, "
             "and the source gave no checksum"
         )
+
+
+def check_framing(reply: http.client.HTTPResponse, name: str, host: str, head: bytes) -> None:
+    """Refuse media that is framed as ``Content-Encoding: aws-chunked`` says; S3 and others keep the word for raw bytes.
+
+    The framing of an upload begins with the length of its first chunk (SigV4, *Transferring payload in chunks*).
+    """
+    if "aws-chunked" in _codings(reply) and _CHUNK_HEAD.match(head):
+        raise PermanentError(_encoded(name, host))
+
+
+def total_of_whole(reply: http.client.HTTPResponse) -> int | None:
+    """Return the length of the file by a 206 that has every byte of it, by its own range and length; else None."""
+    found = _CONTENT_RANGE.fullmatch((reply.headers["Content-Range"] or "").strip()) if reply.status == 206 else None
+    if found is None:
+        return None
+    first, last, total = map(int, found.groups())
+    whole = first == 0 and last + 1 == total and length_of(reply) in (None, total)
+    return total if whole else None
 
 
 def total_of_range(reply: http.client.HTTPResponse, partial: Partial) -> int | None:
@@ -56,11 +77,16 @@ def total_of_unsatisfied(reply: http.client.HTTPResponse, partial: Partial) -> i
 def refused(reply: http.client.HTTPResponse, name: str, host: str, *, now: datetime) -> ArchiveError:
     """Make the error of a status without media, by what may help."""
     message = f"{name}: media host {host} answered {reply.status}"
+    if reply.status == 400:
+        found = _EXPIRED.search(_explanation(reply))
+        if found is None:
+            return ExpiredError(message, renewals=1)
+        return ExpiredError(f"{message} ({found[1].decode()})")
     if reply.status in (401, 403, 404, 410):
-        return ExpiredError(message, reply.status)
+        return ExpiredError(message, renewals=1) if reply.status == 404 else ExpiredError(message)
     if reply.status in (429, 503):
         return TransientError(message, retry_after_s=_retry_after(reply, now))
-    if reply.status >= 500 or reply.status < 300 or reply.status in (408, 425):
+    if reply.status >= 500 or reply.status < 300 or reply.status in _PASSING:
         return TransientError(message)
     return PermanentError(f"{message}, which no retry changes; look the recording up in Genesys Cloud")
 
@@ -85,19 +111,22 @@ def strong_etag(reply: http.client.HTTPResponse) -> str | None:
 
 
 def length_of(reply: http.client.HTTPResponse) -> int | None:
-    """Return the Content-Length that frames the body; None when chunks or the connection's end do, or it is invalid."""
-    lengths = set(reply.headers.get_all("Content-Length", []))
-    text = lengths.pop().strip() if len(lengths) == 1 and not reply.chunked else ""
+    """Return the Content-Length that frames the body; None when chunks or the connection's end do, or it is invalid.
+
+    The same length several times, in one header or in more, is one (RFC 9110, 8.6).
+    """
+    lengths = {text.strip() for line in reply.headers.get_all("Content-Length", []) for text in line.split(",")}
+    text = lengths.pop() if len(lengths) == 1 and not reply.chunked else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def http_date(text: str | None) -> datetime | None:
-    """Read a date of HTTP; None when there is none."""
+    """Read a date of HTTP; None when there is none, or none that a calendar has."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _retry_after(reply: http.client.HTTPResponse, now: datetime) -> float | None:
@@ -107,3 +136,23 @@ def _retry_after(reply: http.client.HTTPResponse, now: datetime) -> float | None
         return float(text[:9])
     moment = http_date(text)
     return max(0.0, (moment - (http_date(reply.headers["Date"]) or now)).total_seconds()) if moment else None
+
+
+def _codings(reply: http.client.HTTPResponse) -> set[str]:
+    lines = reply.headers.get_all("Content-Encoding", [])
+    return {text.strip().lower() for line in lines for text in line.split(",")} - {""}
+
+
+def _encoded(name: str, host: str) -> str:
+    return f"{name}: {host} sends encoded media though raw bytes were asked for; have it send identity"
+
+
+def _explanation(reply: http.client.HTTPResponse) -> bytes:
+    """Read the beginning of a refusal's body: to be searched, never to be shown."""
+    text = b""
+    try:
+        while len(text) < EXPLANATION_BYTES and (more := reply.read1(EXPLANATION_BYTES)):
+            text += more
+    except (OSError, http.client.HTTPException):
+        pass  # what came by then must do
+    return text

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from recording_archive.errors import PermanentError, TransientError
 from recording_archive.transfer.limits import TransferLimits
 
-MAX_RENEWALS = 3  # without progress in between; a 404 gets one
+MAX_RENEWALS = 3  # without progress in between
 MAX_UNUSABLE = 3  # an error page or an empty body under 200 may be passing, but not three times
 BACKOFF_MAX_S = 60.0
 
 
 class ExpiredError(TransientError):
-    """The host no longer honours the URL: 401, 403, 404 or 410, which ``status`` holds."""
+    """The host no longer honours the URL; ``renewals`` says how many fresh ones are worth a try."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, renewals: int = MAX_RENEWALS) -> None:
         super().__init__(message)
-        self.status = status
+        self.renewals = renewals
 
 
 class UnusableError(TransientError):
@@ -57,7 +57,7 @@ class Retries:
 
     def _renew(self, error: ExpiredError) -> None:
         self._renewals += 1
-        if self._renewals > (1 if error.status == 404 else MAX_RENEWALS):
+        if self._renewals > error.renewals:
             raise PermanentError(f"{error} even with a fresh URL; look the recording up in Genesys Cloud") from error
 
     def _count(self, error: TransientError) -> None:

@@ -22,7 +22,8 @@ from recording_archive.model import Fetched
 from recording_archive.transfer import replies
 from recording_archive.transfer.allowed_hosts import CheckedHost
 from recording_archive.transfer.client import MediaClient
-from recording_archive.transfer.formats import error_page_kind, sniff
+from recording_archive.transfer.documents import document_kind, is_declared, is_error
+from recording_archive.transfer.formats import sniff
 from recording_archive.transfer.partial_file import Partial
 from recording_archive.transfer.pinned import PinnedConnection
 from recording_archive.transfer.retries import DiffersError, ExpiredError, Retries, UnusableError
@@ -38,6 +39,7 @@ class MediaRequest:
     """The media to fetch, and its target; ``name`` is the part's, for messages.
 
     ``renew`` asks the source for a fresh URL and may raise ArchiveError. An empty ``url`` is renewed at once.
+    ``declared`` is the content type by the source's own word, where it gives one.
     """
 
     name: str
@@ -45,6 +47,7 @@ class MediaRequest:
     target: Path
     expected_sha256: str | None
     renew: Callable[[], str] = field(repr=False)
+    declared: str | None = None
 
 
 class Transfer:
@@ -103,14 +106,34 @@ class Transfer:
     ) -> tuple[http.client.HTTPResponse, CheckedHost, PinnedConnection]:
         """Send the request and follow redirects, each of them past the guard."""
         for _ in range(MAX_REDIRECTS + 1):
-            place = self._client.check(url)
+            place = self._checked(url)
             reply, connection = self._get(place, extra)
             if reply.status not in (301, 302, 303, 307, 308):
                 return reply, place, connection
             with reply:
                 self._drain(reply, connection)
-            url = _joined(url, reply.headers["Location"])
+            url = self._target(url, reply, place.host)
         raise PermanentError(f"{self._order.name}: {place.host} redirects more than {MAX_REDIRECTS} times")
+
+    def _checked(self, url: str) -> CheckedHost:
+        try:
+            return self._client.check(url)
+        except (PermanentError, TransientError) as error:
+            raise type(error)(f"{self._order.name}: {error}") from error
+
+    def _target(self, url: str, reply: http.client.HTTPResponse, host: str) -> str:
+        """The target of a redirect. Its text is bytes, mostly of UTF-8; the guard encodes what must not be sent so."""
+        text: str = reply.headers["Location"] or ""
+        location = text.encode("latin-1", "replace").decode(errors="surrogateescape")
+        try:
+            if location:
+                return urljoin(url, location)
+        except ValueError:
+            pass
+        what = "to a malformed URL" if location else "without saying where"
+        raise PermanentError(
+            f"{self._order.name}: {host} redirects ({reply.status}) {what}; look the recording up in Genesys Cloud"
+        )
 
     def _get(self, place: CheckedHost, extra: Mapping[str, str]) -> tuple[http.client.HTTPResponse, PinnedConnection]:
         """One GET; a kept connection that the host closed meanwhile is replaced at once and costs no attempt."""
@@ -144,9 +167,10 @@ class Transfer:
         """Prepare the partial for the body that follows; return False when all bytes are here already."""
         name, has_checksum = self._order.name, self._order.expected_sha256 is not None
         self._source_date = replies.http_date(reply.headers["Date"]) or self._source_date
-        if reply.status == 200:
+        if reply.status == 200 or (not partial.can_resume and replies.total_of_whole(reply) is not None):
             replies.check_body(reply, name, host, has_checksum=has_checksum)
-            partial.begin(replies.strong_etag(reply), replies.length_of(reply))
+            length = replies.length_of(reply) if reply.status == 200 else replies.total_of_whole(reply)
+            partial.begin(replies.strong_etag(reply), length)
         elif reply.status == 206 and partial.can_resume:
             replies.check_body(reply, name, host, has_checksum=has_checksum)
             self._go_on(partial, replies.total_of_range(reply, partial), "the answer to a range request does not fit")
@@ -180,7 +204,7 @@ class Transfer:
                     raise self._too_large()
                 partial.append(chunk)
                 if partial.size <= len(self._client.buffer()):  # seen early, a page costs one buffer
-                    self._check_page(place, partial)
+                    self._check_head(reply, place, partial)
                 self._client.check_stop()
         except (OSError, http.client.HTTPException) as error:
             self._client.check_stop()
@@ -214,9 +238,18 @@ class Transfer:
         if failure is not None:
             raise failure
 
-    def _check_page(self, place: CheckedHost, partial: Partial) -> None:
-        kind = error_page_kind(partial.head)
-        if kind is not None:
+    def _check_head(self, reply: http.client.HTTPResponse, place: CheckedHost, partial: Partial) -> None:
+        """Look at the first bytes; what the checksum will prove or disprove is left to it."""
+        if self._order.expected_sha256 is None:
+            replies.check_framing(reply, self._order.name, place.host, partial.head)
+            self._check_page(place, partial, proved=False)
+
+    def _check_page(self, place: CheckedHost, partial: Partial, *, proved: bool) -> None:
+        """Refuse a page that neither its checksum nor the source's word makes a recording, and any error object."""
+        kind = document_kind(partial.head)
+        if kind is None:
+            return
+        if is_error(partial.head) or not (proved or is_declared(kind, self._order.declared)):
             partial.restart()
             raise UnusableError(
                 f"{self._order.name}: {place.host} sent what looks like an error page ({kind}), not media"
@@ -229,22 +262,23 @@ class Transfer:
             raise UnusableError(f"{name}: {place.host} sent an empty body")
         if partial.total not in (None, partial.size):
             raise TransientError(f"{name}: {partial.size} of {partial.total} bytes so far")
-        self._check_page(place, partial)
         found = partial.sha256
+        self._check_page(place, partial, proved=expected is not None and found == expected.lower())
         if expected is not None and found != expected.lower():
             partial.restart()
             if self._differed:
                 raise FixityError(name, expected=expected.lower(), found=found)
             self._differed = True
             raise DiffersError(f"{name}: wrong checksum; fetching once more")
-        head, size = partial.head, partial.size
+        size = partial.size
+        form = sniff(partial.head, self._content_type, self._order.declared, peek=partial.peek)
         partial.complete()
         return Fetched(
             sha256=found,
             size_bytes=size,
             wire_bytes=self.wire_bytes,
             requests=self.requests,
-            format=sniff(head, self._content_type),
+            format=form,
             source_host=place.host,
             source_date=self._source_date,
             fetched_at=self._client.clock(),
@@ -260,11 +294,3 @@ def _range_headers(partial: Partial) -> dict[str, str]:
     if partial.can_resume and partial.etag is not None:
         return {"Range": f"bytes={partial.size}-", "If-Range": partial.etag}
     return {}
-
-
-def _joined(url: str, location: str | None) -> str:
-    """Return the target of a redirect; an empty URL, which the guard refuses, when it leads nowhere."""
-    try:
-        return urljoin(url, location) if location else ""
-    except ValueError:
-        return ""
