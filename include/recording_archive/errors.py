@@ -4,14 +4,17 @@
     ├── TransientError        try again; may carry how long to wait
     │   ├── Stopped               told to stop; the rest is left for the next attempt
     │   ├── MalformedReplyError   (sources.replies) the reply is not what the API promises
-    │   └── ForgottenError        (sources.conversations.batches) the service has lost a batch
+    │   ├── ForgottenError        (sources.conversations.batches) the service has lost a batch
+    │   └── UnansweredError       (sources.conversations.batches) a batch has no result in time
     ├── PermanentError        a retry cannot help; the message says what to do
     │   ├── RunError              concerns the whole run, not one recording
     │   │   ├── ConfigurationError   a setting, connection or parameter is wrong
     │   │   ├── AccessError          Genesys Cloud refuses the client (401, 403)
+    │   │   │   └── ForbiddenError      (sources.replies) … for one request (403)
     │   │   └── StoreError           the archive or staging cannot be written, or is not ours
     │   ├── NotFoundError         (sources.replies) the API has no such object
     │   ├── RejectedError         (sources.replies) the API does not take the request as it is
+    │   ├── UnreadableError       (sources.replies) a reply is malformed each time it is asked for
     │   ├── JobError              (sources.conversations.jobs) a job ended without a result
     │   └── AbsentError           (store.base) no such object or folder
     ├── FixityError           bytes are not what they should be

@@ -33,6 +33,8 @@ def test_a_fault_sticks_to_one_conversation(sandbox: Sandbox, api: PlatformApi) 
         assert api.ask("POST", BATCH, batch(*ids)).status_code == 409
     assert api.ask("GET", DETAILS, id=f"{good},{other}").status_code == 200
     assert api.ask("POST", BATCH, batch(good, other)).status_code == 200
+    item = {"conversationId": bad, "recordingId": sandbox.world.conversations[0].items[0].id}
+    assert api.ask("POST", BATCH, {"batchDownloadRequestList": [item]}).status_code == 409
     for name, status in ((bad, 409), (good, 200)):
         assert api.ask("GET", f"/api/v2/conversations/{name}/recordingmetadata").status_code == status
 

@@ -18,11 +18,13 @@ def named_by(world: World, path: Mapping[str, str], ids: Iterable[str], body: by
     batch = getattr(world.jobs.get(path.get("job", "")), "asked", [])
     if "recording" in path:
         return frozenset(path[name] for name in ("conversation", "recording"))
-    named = {path[name] for name in ("conversation", "orphan") if name in path} | set(ids)
-    named |= {each["recordingId"] for each in (*batch, *_asked(body)) if "recordingId" in each}
-    wholes = {each.get("conversationId", "") for each in (*batch, *_asked(body)) if "recordingId" not in each}
-    named = (named | wholes) - {""}
-    return frozenset(named | set(_recordings(world, named)))
+    wholes = {path[name] for name in ("conversation", "orphan") if name in path} | set(ids)
+    items = [*batch, *_asked(body)]
+    wholes |= {each.get("conversationId", "") for each in items if "recordingId" not in each}
+    single = {
+        each.get(name, "") for each in items if "recordingId" in each for name in ("conversationId", "recordingId")
+    }
+    return frozenset((wholes | single | set(_recordings(world, wholes))) - {""})
 
 
 def listed_by(world: World, reply: Reply) -> Set[str]:

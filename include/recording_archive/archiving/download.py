@@ -119,8 +119,11 @@ def _resolved(
             return
         end = start + source.chunk
         chunk, ahead = todo[start:end], todo[end : end + source.chunk]
-        listings = list(source.resolve([job.part_id for job in chunk], thrifty=thrifty))
-        if isinstance(source, Orderable) and ahead:
+        listings, failure = _listed(source, chunk, thrifty=thrifty)
+        if failure is not None:
+            known = {listing.part_id.interaction_id for listing in listings}
+            chunk = [job for job in chunk if job.part_id.interaction_id in known]
+        elif isinstance(source, Orderable) and ahead:
             source.order([job.part_id for job in ahead])
         if {listing.part_id for listing in listings} - {job.part_id for job in chunk} or _has_whole(chunk):
             with archive.catalog.write() as connection:
@@ -129,6 +132,19 @@ def _resolved(
             found = {listing.part_id: listing for listing in listings}
             pairs = [(job, found.get(job.part_id)) for job in chunk]
         yield from pairs
+        if failure is not None:
+            raise failure
+
+
+def _listed(source: Source, chunk: Sequence[Work], *, thrifty: bool) -> tuple[list[Listing], ArchiveError | None]:
+    """List a chunk; the error that ended the list comes with all that was listed before it."""
+    listings: list[Listing] = []
+    try:
+        for listing in source.resolve([job.part_id for job in chunk], thrifty=thrifty):
+            listings.append(listing)
+    except ArchiveError as error:
+        return listings, error
+    return listings, None
 
 
 def _is_large(archive: Archive, run_id: str) -> bool:

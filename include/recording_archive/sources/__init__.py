@@ -84,6 +84,8 @@ class Source(Protocol):
     def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
         """List parts again with fresh media URLs, chunk by chunk as the caller goes on; parts now gone are left out.
 
+        Whatever goes wrong with one interaction is a defect of its parts, or defers them. An error that is raised
+        concerns the others too, and comes between two interactions: what was listed before it can be archived.
         ``thrifty``: the run is so large that no request is spent on a single part that can be archived without.
         """
 

@@ -78,26 +78,36 @@ class ApiClient:
         self._token_lock = threading.Lock()
         self._count_lock = threading.Lock()
 
-    def get(self, path: str, read: Callable[[Any], T]) -> T:
-        """GET ``path`` below ``api_base`` and hand the decoded JSON to ``read``, which checks and types it."""
-        return self._call("GET", path, None, read)
+    def get(self, path: str, read: Callable[[Any], T], *, attempts: int | None = None) -> T:
+        """GET ``path`` below ``api_base`` and hand the decoded JSON to ``read``, which checks and types it.
 
-    def post(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T]) -> T:
-        """POST ``body`` as JSON; for queries only, because it is repeated after an error."""
-        return self._call("POST", path, body, read)
+        ``read`` gets None for a 202. ``attempts`` are those of this call, where they are fewer than usual.
+        """
+        return self._call("GET", path, None, read, attempts)
+
+    def post(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T], *, attempts: int | None = None) -> T:
+        """POST ``body`` as JSON; for queries only, because it is repeated after an error. ``attempts`` as in `get`."""
+        return self._call("POST", path, body, read, attempts)
 
     def put(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T]) -> T:
-        """PUT ``body`` as JSON; it may be repeated after an error."""
+        """PUT ``body`` as JSON; it may be repeated after an error. ``read`` gets None for an empty reply."""
         return self._call("PUT", path, body, read)
 
     def scopes(self) -> frozenset[str] | None:
         """The scopes of the token, fetched if need be; None where the reply names none. A missing one has raised."""
         return self._pacing.retried(self._current_token).scopes
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], T]) -> T:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        read: Callable[[Any], T],
+        attempts: int | None = None,
+    ) -> T:
         if not path.startswith("/"):
             raise ValueError("a path begins with /: the token must not leave api_base")
-        return self._pacing.retried(lambda: self._authorized(method, path, body).parsed(read))
+        return self._pacing.retried(lambda: self._authorized(method, path, body).parsed(read), attempts)
 
     def _authorized(self, method: str, path: str, body: Mapping[str, Any] | None) -> Reply:
         """Send with the current token, and once more with a new one if that is refused (401)."""

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter, wait_random
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter, wait_random
 
-from recording_archive.errors import PermanentError, TransientError
-from recording_archive.sources.replies import MalformedReplyError, Reply
+from recording_archive.errors import Stopped, TransientError
+from recording_archive.sources.replies import MalformedReplyError, Reply, UnreadableError
 
 __all__ = ["Pacing"]
 
@@ -56,17 +56,20 @@ class Pacing:
         if wait_s is not None:
             self._opens_at = max(self._opens_at, self._clock() + min(wait_s, self._retry_after_max_s))
 
-    def retried(self, attempt: Callable[[], T]) -> T:
-        """Call ``attempt`` until it gives a result; raise its last error when the attempts are used up."""
-        malformed = 0
+    def retried(self, attempt: Callable[[], T], attempts: int | None = None) -> T:
+        """Call ``attempt`` until it gives a result; raise its last error when the attempts are used up.
+
+        ``attempts`` are those of this call, where they are fewer than usual.
+        """
+        malformed, most = 0, min(attempts or self._attempts, self._attempts)
 
         def is_over(state: RetryCallState) -> bool:
             nonlocal malformed
             malformed += isinstance(_error_of(state), MalformedReplyError)
-            return malformed >= MALFORMED_ATTEMPTS or state.attempt_number >= self._attempts
+            return malformed >= MALFORMED_ATTEMPTS or state.attempt_number >= most
 
         retrying = Retrying(
-            retry=retry_if_exception_type(TransientError),
+            retry=retry_if_exception(_may_pass),
             stop=is_over,
             wait=self._pause_s,
             sleep=self._sleep,
@@ -76,7 +79,8 @@ class Pacing:
         try:
             return retrying(attempt)
         except MalformedReplyError as error:
-            raise PermanentError(f"{error}; asked {malformed} times. Has the API changed?") from error
+            asked = f"{error}; asked {malformed} times. Has the API changed?"
+            raise UnreadableError(asked, error.names) from error
 
     def _pause_s(self, state: RetryCallState) -> float:
         error = _error_of(state)
@@ -84,6 +88,10 @@ class Pacing:
         if named_s is None:
             return _BACKOFF(state)
         return min(named_s, self._retry_after_max_s) + _SPREAD(state)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and not isinstance(error, Stopped)
 
 
 def _log_again(state: RetryCallState) -> None:

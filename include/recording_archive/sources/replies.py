@@ -15,7 +15,16 @@ from typing import Any, TypeVar
 
 from recording_archive.errors import AccessError, PermanentError, TransientError
 
-__all__ = ["CLIENT_REMEDY", "MalformedReplyError", "NotFoundError", "RejectedError", "Reply", "as_object"]
+__all__ = [
+    "CLIENT_REMEDY",
+    "ForbiddenError",
+    "MalformedReplyError",
+    "NotFoundError",
+    "RejectedError",
+    "Reply",
+    "UnreadableError",
+    "as_object",
+]
 
 T = TypeVar("T")
 
@@ -26,12 +35,39 @@ CLIENT_REMEDY = (
     "connection genesys_cloud_default, or into GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION"
 )
 
+_CONVERSATION = re.compile(rb'"conversationId"\s*:\s*"([^"\\]{1,100})"')
 _QUERY = re.compile(r"\?\S+")
 _CREDENTIAL = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
 
 
 class MalformedReplyError(TransientError):
-    """A reply that is not what the API promises; ``read`` raises it. Asked again, then a PermanentError."""
+    """A reply that is not what the API promises; ``read`` raises it. Asked again, then an UnreadableError.
+
+    ``names`` are the ids of conversations in a text that is no JSON.
+    """
+
+    def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.names = names
+
+
+class UnreadableError(PermanentError):
+    """A reply that was malformed each time; ``names`` are the ids of conversations that its text has."""
+
+    def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.names = names
+
+
+class ForbiddenError(AccessError):
+    """The API refuses one request (403): for lack of a permission, or for what was asked alone.
+
+    ``lacks_permission``: the reply's code says that it is the role.
+    """
+
+    def __init__(self, message: str, *, lacks_permission: bool = False) -> None:
+        super().__init__(message)
+        self.lacks_permission = lacks_permission
 
 
 class NotFoundError(PermanentError):
@@ -70,13 +106,25 @@ class Reply:
     def parsed(self, read: Callable[[Any], T]) -> T:
         """Decode the JSON and hand it to ``read``; raise MalformedReplyError that names the request."""
         try:
-            empty = self.status == 202 and not self.body  # not ready yet: the platform API says no more than that
-            return read(None if empty else _no_complaint(json.loads(self.body, parse_constant=_no_constant)))
+            return read(None if self._says_nothing else self._decoded())
         except MalformedReplyError as error:
-            raise MalformedReplyError(f"{self.request}: {error}") from error
+            if self.status == 202:
+                raise TransientError(f"{self.request}: 202, the service has no result yet") from error
+            raise MalformedReplyError(f"{self.request}: {error}", error.names) from error
+
+    @property
+    def _says_nothing(self) -> bool:
+        """True where the status is all there is: a GET is not answered yet (202, whatever it holds), a PUT is done."""
+        method = self.request.partition(" ")[0]
+        return (method == "GET" and self.status == 202) or (not self.body and (method == "PUT" or self.status == 202))
+
+    def _decoded(self) -> Any:
+        try:
+            return _no_complaint(json.loads(self.body, parse_constant=_no_constant))
         except (ValueError, RecursionError) as error:
+            names = tuple(name.decode("utf-8", "backslashreplace") for name in _CONVERSATION.findall(self.body))
             # from None: the decoder's exception holds the whole reply, media URLs and all.
-            raise MalformedReplyError(f"{self.request}: the reply is not JSON ({type(error).__name__})") from None
+            raise MalformedReplyError(f"the reply is not JSON ({type(error).__name__})", names) from None
 
     def accepted(self, secrets: Iterable[str], *, role_remedy: str, now: datetime) -> Reply:
         """Return the reply if it is a success; else raise the error that its status means."""
@@ -84,8 +132,11 @@ class Reply:
         if 200 <= status < 300:
             return self
         described = self.described(secrets)
-        if status in {401, 403}:
-            raise AccessError(f"{described}. {CLIENT_REMEDY if status == 401 else role_remedy}")
+        if status == 401:
+            raise AccessError(f"{described}. {CLIENT_REMEDY}")
+        if status == 403:
+            code, _ = _complaint(self.body)
+            raise ForbiddenError(f"{described}. {role_remedy}", lacks_permission=code.startswith("missing."))
         if status == 404:
             raise NotFoundError(described)
         if status in {408, 429} or status >= 500:

@@ -10,7 +10,8 @@ from genesys_sandbox import Fault
 from recording_archive.archive import Archive
 from recording_archive.model import Listing, PartId
 from recording_archive.sources.conversations import ConversationsSource
-from support.platform_run import PlatformTasks, SleepClock, Start, run, verified_parts
+from support.night_runs import rows_of
+from support.platform_run import PlatformTasks, SleepClock, Start, nights_later, run, verified_parts
 from support.whole_run import SCHEDULED
 
 THREE_CHUNKS = 250
@@ -98,3 +99,38 @@ def wholes(tasks: PlatformTasks) -> list[PartId]:
 def resolved(source: ConversationsSource, parts: list[PartId]) -> list[Listing]:
     """The listings that have media."""
     return [each for each in source.resolve(parts) if each.media_url]
+
+
+def test_a_batch_that_comes_to_no_end_gives_what_it_has(start: Start, archive: Archive) -> None:
+    """All results but one: those are archived, and the one is deferred; nobody waits for half an hour."""
+    tasks, clock = slow(start, 0, per_day=20)
+    bad = tasks.cloud.world.conversations[3].id
+    tasks.cloud.faults.add(Fault("unfinished", "poll", recording=bad))
+    ended = run(tasks, archive, "scheduled__0", SCHEDULED)
+    assert {part.interaction_id for part in verified_parts(tasks, archive, ended)} == {
+        each.id for each in tasks.cloud.world.conversations if each.id != bad
+    }
+    (row,) = (row for row in rows_of(archive, ended) if row["status"] == "deferred")
+    assert (row["interactionId"], "came to no end" in row["error"]) == (bad, True)
+    assert clock.now < 15 * 60
+    tasks.cloud.faults.clear()
+    assert len(verified_parts(tasks, archive, nights_later(tasks, archive, 1))) == 20
+
+
+def test_a_batch_without_any_result_is_halved(start: Start, archive: Archive) -> None:
+    """One conversation that blocks its batch blocks it alone."""
+    tasks, _ = slow(start, 0, per_day=6)
+    bad = tasks.cloud.world.conversations[3].id
+    values = {"status": "InProgress", "results": [], "resultCount": 0}
+    tasks.cloud.faults.add(Fault("set_fields", "poll", recording=bad, values=values))
+    ended = run(tasks, archive, "scheduled__0", SCHEDULED)
+    assert len(verified_parts(tasks, archive, ended)) >= 5
+
+
+@pytest.mark.parametrize("word", ["Sleeping", "FULFILLED"])
+def test_a_status_that_is_not_known_says_nothing(start: Start, archive: Archive, word: str) -> None:
+    """Counts that stay equal stand in for it."""
+    tasks, _ = slow(start, 0, per_day=5)
+    tasks.cloud.faults.add(Fault("set_fields", "poll", values={"status": word}))
+    ended = run(tasks, archive, "scheduled__0", SCHEDULED)
+    assert len(verified_parts(tasks, archive, ended)) == 5

@@ -35,9 +35,10 @@ class Discovery:
     def listings(self, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
         """List conversations and orphans by id, or those that began in ``window``; at least one must be given."""
         if ids:
-            conversations = self.query.by_ids(ids)
+            conversations, troubles = self.query.by_ids(ids)
             found: Iterator[Conversation] = iter(conversations.values())
-            others = (self.orphans.get(name) for name in dict.fromkeys(ids) if name not in conversations)
+            yield from (Listing(PartId.whole(name), None, None, None) for name in troubles)  # asked again at download
+            others = (self.orphans.get(name) for name in dict.fromkeys(ids) if name not in {*conversations, *troubles})
             orphans: Iterator[Orphan] = (each for each in others if each is not None)
         elif window is not None:
             found, orphans = self._began_in(window), self.orphans.created_in(window)

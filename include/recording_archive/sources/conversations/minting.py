@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from recording_archive.errors import ArchiveError, PermanentError
@@ -12,16 +13,25 @@ from recording_archive.model import PartId
 from recording_archive.sources.conversations.batches import (
     Batches,
     FinishedBatch,
-    ForgottenError,
     Item,
     MediaResult,
     SubmittedBatch,
 )
 from recording_archive.sources.conversations.playback import Playing
+from recording_archive.sources.conversations.troubles import Trouble, halved, is_of_one
+from recording_archive.sources.replies import ForbiddenError
 
-__all__ = ["Minting"]
+__all__ = ["Minted", "Minting"]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """Results of batch requests, and the conversations of those that did not end: they may have more."""
+
+    results: Sequence[MediaResult] = ()
+    incomplete: frozenset[str] = frozenset()
 
 
 class Minting:
@@ -46,13 +56,23 @@ class Minting:
         except ArchiveError as error:
             log.info("The next batch could not be ordered ahead: %s", error)
 
-    def mint(self, items: Sequence[Item]) -> list[MediaResult]:
-        """Ask for the media of these items; the results of one recording come in the order of its parts."""
-        batch = self._ordered(items) or self._fetch(items)
-        with self._lock:
-            self._take(batch)
-            self._handed |= {part: self._fresh[part] for part, _ in _named(batch.results)}
-        return sorted(batch.results, key=_order)
+    def mint(self, items: Sequence[Item]) -> Minted:
+        """Ask for the media of these items; the results of one recording come in the order of its parts.
+
+        A list that fails is halved until the items with which it fails are alone: those have an error as their result.
+        """
+        ordered, incomplete = self._ordered(items), set[str]()
+        results: list[MediaResult] = []
+        for asked, found in [(items, ordered)] if ordered else halved(items, self._fetch):
+            if isinstance(found, Trouble):
+                results += [MediaResult(*item, None, None, found.reason, passing=found.passing) for item in asked]
+                continue
+            with self._lock:
+                self._take(found)
+                self._handed |= {part: self._fresh[part] for part, _ in _named(found.results)}
+            results += found.results
+            incomplete |= set() if found.complete else {conversation for conversation, _ in found.items}
+        return Minted(sorted(results, key=_order), frozenset(incomplete))
 
     def played(self, part: PartId, url: str, ask: Callable[[], Playing]) -> None:
         """Note that the URL of a part is playback's, and how it is asked again."""
@@ -62,6 +82,12 @@ class Minting:
 
     def renew(self, part: PartId) -> str:
         """A URL of the part other than the one handed out last; PermanentError when there is none."""
+        try:
+            return self._renewed(part)
+        except ForbiddenError as error:  # of this part: a role that may not do it is refused when parts are listed
+            raise PermanentError(f"{part}: its media URL cannot be renewed: {error}") from error
+
+    def _renewed(self, part: PartId) -> str:
         with self._lock:
             old = self._handed.get(part)
             if self._fresh.get(part, old) == old:
@@ -73,17 +99,20 @@ class Minting:
             return url
 
     def _ordered(self, items: Sequence[Item]) -> FinishedBatch | None:
-        """The batch that was ordered ahead, if it has these items and the service still knows it."""
+        """The batch that was ordered ahead, if it has these items and can be read; else they are asked for again."""
         order, self._ahead = self._ahead, None
         if order is None or not set(items) <= set(order.items):
             return None
         try:
             return self._batches.finished(order)
-        except ForgottenError:  # it lay too long while media were fetched
+        except ArchiveError as error:  # forgotten, for it lay too long while media were fetched; or one item's fault
+            if not is_of_one(error):
+                raise
+            log.info("The batch that was ordered ahead cannot be read, asking again: %s", error)
             return None
 
-    def _fetch(self, items: Sequence[Item]) -> FinishedBatch:
-        return self._batches.finished(self._batches.submit(items))
+    def _fetch(self, items: Sequence[Item], attempts: int | None = None) -> FinishedBatch:
+        return self._batches.finished(self._batches.submit(items, attempts), attempts)
 
     def _refresh(self, part: PartId, old: str | None) -> None:
         if part in self._played:
@@ -97,7 +126,9 @@ class Minting:
             self._take(polled)
         if self._fresh.get(part) in (None, old):  # not signed anew: submit again
             items = batch.items if batch else ((part.interaction_id, part.recording_id),)
-            self._take(self._fetch(items))
+            for _, again in halved(items, self._fetch):
+                if not isinstance(again, Trouble):
+                    self._take(again)
 
     def _take(self, batch: FinishedBatch) -> None:
         for part, url in _named(batch.results):

@@ -18,9 +18,10 @@ from recording_archive.errors import AccessError, PermanentError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.minting import Minting
-from recording_archive.sources.conversations.playback import MEDIA_FORMATS, Playback
+from recording_archive.sources.conversations.playback import MEDIA_FORMATS, Playback, Playing
 from recording_archive.sources.conversations.reading import entities, moment, text
-from recording_archive.sources.replies import MalformedReplyError, NotFoundError, RejectedError
+from recording_archive.sources.conversations.troubles import Trouble, Troubles
+from recording_archive.sources.replies import ForbiddenError, MalformedReplyError, NotFoundError, RejectedError
 from recording_archive.sources.texts import harmless
 
 __all__ = ["Orphan", "Orphans"]
@@ -56,8 +57,8 @@ class Orphan:
 class Orphans:
     """Lists and looks up; a client that may not see orphans finds none, and is warned of it once."""
 
-    def __init__(self, client: ApiClient, playback: Playback, minting: Minting) -> None:
-        self._client, self._playback, self._minting = client, playback, minting
+    def __init__(self, client: ApiClient, playback: Playback, minting: Minting, troubles: Troubles) -> None:
+        self._client, self._playback, self._minting, self._troubles = client, playback, minting, troubles
         self._refused = False
 
     def every(self) -> Iterator[Orphan]:
@@ -87,7 +88,9 @@ class Orphans:
             return self._client.get(f"{PATH}/{quote(name, safe='')}", _read_orphan)
         except (NotFoundError, RejectedError):
             return None
-        except AccessError as error:
+        except ForbiddenError as error:
+            if not error.lacks_permission:
+                raise
             self._refuse(error)
             return None
 
@@ -106,15 +109,16 @@ class Orphans:
                 stuck = orphan.created_at is not None and orphan.created_at < now - STUCK
                 remark = {"defect" if stuck else "deferred": "the recording is still being uploaded"}
             case _:
-                playing = self._playback.media_at(_media_path(orphan.id))
-                for number, url in enumerate(playing.urls):
+                ask = partial(self._playback.media_at, _media_path(orphan.id))
+                playing = self._troubles.ask("orphan media", ask)
+                urls = () if isinstance(playing, Trouble) else playing.urls
+                for number, url in enumerate(urls):
                     part = PartId(orphan.id, orphan.id, number)
-                    self._minting.played(part, url, partial(self._playback.media_at, _media_path(orphan.id)))
+                    self._minting.played(part, url, ask)
                     yield _listing(orphan, part, url)
-                if playing.urls:
+                if urls:
                     return
-                waits = {"deferred": "playback is still transcoding it"}
-                remark = {"defect": "the orphan has no media"} if playing.ready else waits
+                remark = _without(playing).remark(old=orphan.created_at is not None and orphan.created_at < now - STUCK)
         yield from (_listing(orphan, part, None, **remark) for part in parts)
 
     def _pages(self, query: str) -> Iterator[Orphan]:
@@ -135,6 +139,14 @@ class Orphans:
         if not self._refused:
             log.warning("Orphan recordings cannot be listed, none are archived: %s", error)
         self._refused = True
+
+
+def _without(playing: Playing | Trouble) -> Trouble:
+    """Why playback gives no media of an orphan."""
+    if isinstance(playing, Trouble):
+        return playing
+    waits = Trouble("playback is still transcoding it", passing=True)
+    return Trouble("the orphan has no media") if playing.ready else waits
 
 
 def _listing(orphan: Orphan, part: PartId, url: str | None, **remark: str) -> Listing:

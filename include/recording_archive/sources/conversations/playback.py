@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from recording_archive.errors import AccessError
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.reading import entries, text
-from recording_archive.sources.replies import MalformedReplyError, NotFoundError, as_object
+from recording_archive.sources.conversations.troubles import Trouble
+from recording_archive.sources.replies import ForbiddenError, MalformedReplyError, NotFoundError, as_object
 from recording_archive.sources.texts import harmless
 
 __all__ = ["MEDIA_FORMATS", "Playback", "Playing"]
@@ -50,7 +50,7 @@ class Playback:
         """The participants' attributes that are allowed; none where the client may not see them."""
         try:
             found = self._client.get(_path(conversation), _read_attributes)
-        except (AccessError, NotFoundError) as error:
+        except (ForbiddenError, NotFoundError) as error:
             log.warning("%s: no participant attributes: %s", conversation, error)
             return {}
         return {name: found[name] for name in sorted(allowed) if name in found}
@@ -69,14 +69,16 @@ class Playback:
                 self._sleep(PAUSE_S)
         return Playing(ready=False)
 
-    def restore(self, conversation: str, recording: str, now: datetime) -> str | None:
-        """Ask for an archived recording to come back for two weeks; return the problem when that is refused."""
+    def restore(self, conversation: str, recording: str, now: datetime) -> Trouble | None:
+        """Ask for an archived recording to come back for two weeks; the trouble when that is refused."""
         until = (now + RESTORED_FOR).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         path = f"{_path(conversation)}/recordings/{quote(recording, safe='')}"
         try:
             self._client.put(path, {"id": recording, "archiveDate": until}, lambda _: None)
-        except AccessError as error:
-            return f"it lies in cold storage, and the client may not restore it (recording:recording:restore): {error}"
+        except ForbiddenError as error:
+            return Trouble.of(error).after(
+                "it lies in cold storage, and the client may not restore it (recording:recording:restore)"
+            )
         return None
 
 

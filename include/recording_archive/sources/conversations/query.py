@@ -19,6 +19,7 @@ from recording_archive.errors import PermanentError
 from recording_archive.model import Window
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.reading import Conversation, read_conversations
+from recording_archive.sources.conversations.troubles import Trouble, halved
 from recording_archive.sources.replies import MalformedReplyError, RejectedError
 
 __all__ = ["IDS_PER_REQUEST", "SEGMENT_FILTERS", "DetailsQuery", "interval_of"]
@@ -87,14 +88,21 @@ class DetailsQuery:
                 log.info("The details query refused %s, asking for halves: %s", interval_of(current), error)
                 left.extendleft(reversed(_halves(current)))
 
-    def by_ids(self, ids: Sequence[str]) -> dict[str, Conversation]:
-        """Return those of ``ids`` that exist and that the client's divisions show, by id."""
+    def by_ids(self, ids: Sequence[str]) -> tuple[dict[str, Conversation], dict[str, Trouble]]:
+        """Return those of ``ids`` that exist and that the client's divisions show; then those with a trouble."""
         found: dict[str, Conversation] = {}
+        troubles: dict[str, Trouble] = {}
         for chunk in chunked(dict.fromkeys(ids), IDS_PER_REQUEST):
-            named = ",".join(quote(name, safe="") for name in chunk)
-            listed = self._client.get(f"{DETAILS_PATH}?id={named}", read_conversations)
-            found |= {each.id: each for each in listed if each.id in chunk}
-        return found
+            for some, listed in halved(chunk, self._named):
+                if isinstance(listed, Trouble):
+                    troubles |= dict.fromkeys(some, listed)
+                else:
+                    found |= {each.id: each for each in listed if each.id in some}
+        return found, troubles
+
+    def _named(self, ids: Sequence[str], attempts: int | None) -> list[Conversation]:
+        named = ",".join(quote(name, safe="") for name in ids)
+        return self._client.get(f"{DETAILS_PATH}?id={named}", read_conversations, attempts=attempts)
 
     def count(self, window: Window) -> int | None:
         """Count the conversations of a window; None where it is too long to be asked for at once."""

@@ -6,13 +6,14 @@ cost a request each. The download task asks for the media of a hundred at once, 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recording_archive.catalog.rows import chunked
-from recording_archive.errors import ConfigurationError
+from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.model import Listing, PartId, Window
 from recording_archive.sources import Probe, Stored
 from recording_archive.sources.client import ApiClient
@@ -22,16 +23,19 @@ from recording_archive.sources.conversations.facts import FactFinder, WantedPart
 from recording_archive.sources.conversations.inventory import inventory
 from recording_archive.sources.conversations.jobs import WORTH_A_JOB, DetailsJobs
 from recording_archive.sources.conversations.join import ids_of
-from recording_archive.sources.conversations.listing import Lister
-from recording_archive.sources.conversations.minting import Minting
+from recording_archive.sources.conversations.listing import Lister, troubled
+from recording_archive.sources.conversations.minting import Minted, Minting
 from recording_archive.sources.conversations.names import Names
 from recording_archive.sources.conversations.orphans import Orphans
 from recording_archive.sources.conversations.permissions import try_access
 from recording_archive.sources.conversations.playback import Playback
 from recording_archive.sources.conversations.query import DetailsQuery
 from recording_archive.sources.conversations.reading import Conversation
+from recording_archive.sources.conversations.troubles import Trouble, Troubles, hindered
 
 __all__ = ["ConversationsSource"]
+
+log = logging.getLogger(__name__)
 
 _GONE = (
     "conversation details do not show it any more: was it moved to a division that the OAuth client has no role in, or "
@@ -65,12 +69,13 @@ class ConversationsSource:
         self.chunk = ITEMS_PER_BATCH
         self._client, self._now = client, now
         self._query = DetailsQuery(client)
+        self._troubles = Troubles()
         playback = Playback(client, sleep)
         self._minting, self._names = Minting(Batches(client, sleep, clock)), Names(client, names_file, now)
-        self._orphans = Orphans(client, playback, self._minting)
+        self._orphans = Orphans(client, playback, self._minting, self._troubles)
         self._discovery = Discovery(self._query, DetailsJobs(client, sleep), self._orphans, job_from_hits)
-        finder = FactFinder(playback, full_metadata, frozenset(allowed))
-        self._lister = Lister(finder, playback, self._minting, self._names)
+        finder = FactFinder(playback, self._troubles, full_metadata, frozenset(allowed))
+        self._lister = Lister(finder, playback, self._minting, self._names, self._troubles)
 
     @property
     def requests(self) -> int:
@@ -109,18 +114,34 @@ class ConversationsSource:
         yield from (Stored(each.id, each.id, each.created_at, None) for each in self._orphans.every())
 
     def _resolved(self, parts: Sequence[PartId], *, thrifty: bool) -> Iterator[Listing]:
-        conversations = self._query.by_ids([part.interaction_id for part in parts])
-        wanted = [_wanted(each, parts, thrifty=thrifty) for each in conversations.values()]
+        conversations, troubles = self._query.by_ids([part.interaction_id for part in parts])
+        for part in parts:
+            if part.interaction_id in troubles:
+                yield hindered(part, troubles[part.interaction_id])
         items = [item for item in _items(parts) if item[0] in conversations]
-        results = self._minting.mint(items) if items else []
+        minted = self._minting.mint(items) if items else Minted()
         by_conversation: dict[str, list[MediaResult]] = {name: [] for name in conversations}
-        for result in results:
+        for result in minted.results:
             by_conversation.get(result.conversation_id, []).append(result)
         self._load_names(conversations.values())
-        for asked in wanted:
-            yield from self._lister.listings(asked, by_conversation[asked.conversation.id], self._now())
-        for name in dict.fromkeys(part.interaction_id for part in parts if part.interaction_id not in conversations):
+        # those that need no more requests first: an error that ends the listing costs none of them
+        for name in sorted(conversations, key=lambda name: not all(each.url for each in by_conversation[name])):
+            asked = _wanted(conversations[name], parts, thrifty=thrifty)
+            yield from self._listed(asked, by_conversation[name], incomplete=name in minted.incomplete)
+        known = conversations.keys() | troubles
+        for name in dict.fromkeys(part.interaction_id for part in parts if part.interaction_id not in known):
             yield from self._other([part for part in parts if part.interaction_id == name])
+
+    def _listed(self, asked: WantedParts, results: Sequence[MediaResult], *, incomplete: bool) -> Sequence[Listing]:
+        """All of one conversation or none of it; whatever goes wrong with it stays with it."""
+        try:
+            return list(self._lister.listings(asked, results, self._now(), incomplete=incomplete))
+        except ArchiveError:
+            raise
+        except Exception as error:  # one strange conversation must not stop the others
+            log.exception("%s: unexpected error", asked.conversation.id)
+            unexpected = f"unexpected {type(error).__name__}: see the log of this task, and report it"
+            return list(troubled(asked, Trouble(unexpected)))
 
     def _load_names(self, conversations: Iterable[Conversation]) -> None:
         ids: dict[str, set[str]] = {}
@@ -131,12 +152,15 @@ class ConversationsSource:
 
     def _other(self, parts: Sequence[PartId]) -> Iterator[Listing]:
         """List an id that is no conversation, or no longer shown as one: an orphan recording perhaps."""
-        orphan = self._orphans.get(parts[0].interaction_id)
-        if orphan is not None:
+        name = parts[0].interaction_id
+        orphan = self._troubles.ask("orphan", lambda: self._orphans.get(name))
+        if isinstance(orphan, Trouble):
+            yield from (hindered(part, orphan) for part in parts)
+        elif orphan is not None:
             named = [part for part in parts if not part.is_whole]
             yield from self._orphans.listings(orphan, named, self._now())
-            return
-        yield from (Listing(part, None, None, None, defect=_GONE) for part in parts if part.is_whole)
+        else:
+            yield from (Listing(part, None, None, None, defect=_GONE) for part in parts if part.is_whole)
 
 
 def _wanted(each: Conversation, parts: Sequence[PartId], *, thrifty: bool) -> WantedParts:
