@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, TransientError
-from recording_archive.transfer.transfer import Transfer
+from recording_archive.transfer.transfer import Mismatch, Transfer
 from support.media_desk import BIG, BODY, LIMITS, NOW, Desk, chunked, head_of, offsets
 from support.scripted_host import Answer, Request, ScriptedHost, endless, ranged, raw, reply, sha256
 
@@ -246,20 +246,31 @@ class TestUrls:
 class TestContent:
     """Bodies that are not the recording."""
 
-    def test_a_wrong_checksum_is_fetched_once_more(self, desk: Desk) -> None:
-        """The second fetch goes from byte 0 and may be right."""
-        host = desk.host(ranged(BODY[::-1]), ranged(BODY))
-        assert desk.fetch(host, sha256(BODY)).wire_bytes == 128
-        assert (offsets(host), desk.slept) == ([None, None], [])
+    def test_a_wrong_checksum_is_fetched_again(self, desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+        """The next fetch goes from byte 0 and may be right; each wrong one is told with both hashes."""
+        wrong = BODY[::-1]
+        host = desk.host(*[ranged(wrong)] * 3, ranged(BODY))
+        assert desk.fetch(host, sha256(BODY)).wire_bytes == 4 * 64
+        assert (offsets(host), desk.slept) == ([None] * 4, [1.0, 2.0, 4.0])
+        assert desk.last is not None
+        assert desk.last.mismatches == [Mismatch(sha256(BODY), sha256(wrong))] * 3
+        assert caplog.text.count(f"{sha256(wrong)}, expected {sha256(BODY)}") == 3
 
-    def test_a_wrong_checksum_twice_is_final(self, desk: Desk) -> None:
+    def test_a_wrong_checksum_has_its_own_attempts(self, desk: Desk) -> None:
+        """Cuts in between are progress, and do not let a wrong file be fetched for ever."""
+        host = desk.host(*[ranged(BODY[::-1], cut=40), ranged(BODY[::-1])] * 9)
+        with pytest.raises(FixityError):
+            desk.fetch(host, "0" * 64)
+        assert len(host.requests) == 8
+
+    def test_a_checksum_that_stays_wrong_is_final(self, desk: Desk) -> None:
         """The error holds what was expected and found, and no bytes stay."""
         host = desk.host(ranged(BODY))
         with pytest.raises(FixityError) as failed:
             desk.fetch(host, "0" * 64)
         error = failed.value
         assert (error.what, error.expected, error.found) == ("i~r~0", "0" * 64, sha256(BODY))
-        assert (len(host.requests), desk.left()) == (2, [])
+        assert (len(host.requests), desk.left()) == (4, [])
 
     @pytest.mark.parametrize(
         "head", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]

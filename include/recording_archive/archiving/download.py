@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import outcomes, whole_interactions
+from recording_archive.archiving import mismatches, outcomes, whole_interactions
 from recording_archive.archiving.work_rows import Work, open_work
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import ArchiveError, FixityError, RunError, Stopped, StoreError
@@ -22,7 +22,7 @@ from recording_archive.model import Fetched, Listing, Outcome
 from recording_archive.sources import Orderable, Source
 from recording_archive.store.staging import Staging
 from recording_archive.transfer.client import MediaClient
-from recording_archive.transfer.transfer import MediaRequest, Transfer
+from recording_archive.transfer.transfer import MediaRequest, Mismatch, Transfer
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class _Fetch:
     fetched: Fetched | None = None
     error: Exception | None = None
     deferred: str | None = None
+    mismatches: Sequence[Mismatch] = ()
 
 
 def download(
@@ -168,16 +169,25 @@ def _fetch_one(source: Source, media: MediaClient, job: Work, listing: Listing, 
         declared=_content_type(listing),
     )
     transfer = Transfer(media, order)
+    fetched, failure = None, None
     try:
         fetched = transfer.run()
         staging.share(job.run_id, job.id)
     except ArchiveError as error:
-        return _Fetch(job, transfer.requests, transfer.wire_bytes, listing=listing, error=error)
+        fetched, failure = None, error
     except Exception as error:  # one strange recording must not stop the others
         log.exception("%s: unexpected error", job.part_id)
-        unexpected = ArchiveError(f"unexpected {type(error).__name__}: see the log of this task, and report it")
-        return _Fetch(job, transfer.requests, transfer.wire_bytes, listing=listing, error=unexpected)
-    return _Fetch(job, fetched.requests, fetched.wire_bytes, listing=listing, fetched=fetched)
+        fetched = None
+        failure = ArchiveError(f"unexpected {type(error).__name__}: see the log of this task, and report it")
+    return _Fetch(
+        job,
+        transfer.requests,
+        transfer.wire_bytes,
+        listing=listing,
+        fetched=fetched,
+        error=failure,
+        mismatches=transfer.mismatches,
+    )
 
 
 def _content_type(listing: Listing) -> str | None:
@@ -197,6 +207,7 @@ def _settle_fetched(archive: Archive, group: Sequence[_Fetch], run_id: str) -> i
     with archive.catalog.write() as connection:
         outcomes.stage(connection, done)
         for result in group:
+            mismatches.note(connection, result.job, result.mismatches, at=at)
             if result.fetched:
                 continue
             if result.deferred is not None:

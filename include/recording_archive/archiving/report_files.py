@@ -5,15 +5,16 @@ Rows are streamed from the catalog, so that a day of 50,000 recordings costs no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
+from recording_archive.archiving import mismatches
 from recording_archive.archiving.totals import PROCESSED, covers
-from recording_archive.catalog.rows import pages, same_part
+from recording_archive.catalog.rows import pages, part_of, same_part
 from recording_archive.catalog.tables import recordings, work
 from recording_archive.model import Outcome, SourceChecksum
 from recording_archive.reports import writing
@@ -55,7 +56,7 @@ def as_document(archive: Archive, run_id: str, top: Mapping[str, Any]) -> Iterat
         top,
         missing=(row.interaction_id for row in _rows(archive, run_id, (Outcome.MISSING,))),
         carriedOver=carried,
-        entries=(_entry(row) for row in _rows(archive, run_id, PROCESSED)),
+        entries=_entries(archive, run_id),
     )
 
 
@@ -70,6 +71,16 @@ def as_manifest(archive: Archive, run_id: str) -> Iterator[str]:
     for row in _rows(archive, run_id, (Outcome.SUCCESS,)):
         yield f"{row.stored_sha256}  {row.key}\n"
         yield f"{row.sidecar_sha256}  {sidecar.beside(row.key)}\n"
+
+
+def _entries(archive: Archive, run_id: str) -> Iterator[dict[str, Any]]:
+    """The entries of the document, with the hashes of media that came wrong."""
+    for page in _pages(archive, run_id, PROCESSED):
+        with archive.catalog.read() as connection:
+            wrong = mismatches.of_rows(connection, page)
+        for row in page:
+            found = wrong.get(part_of(row))
+            yield _entry(row) | ({"mismatches": found} if found else {})
 
 
 def _entry(row: Row[Any]) -> dict[str, Any]:
@@ -96,8 +107,12 @@ def _identity(row: Row[Any]) -> dict[str, Any]:
 
 
 def _rows(archive: Archive, run_id: str, ended: Iterable[Outcome]) -> Iterator[Row[Any]]:
-    """Work rows of the run with their sidecar's hash, a page at a time."""
+    """Work rows of the run with their sidecar's hash."""
+    for page in _pages(archive, run_id, ended):
+        yield from page
+
+
+def _pages(archive: Archive, run_id: str, ended: Iterable[Outcome]) -> Iterator[Sequence[Row[Any]]]:
     query = select(work, recordings.c.sidecar_sha256).outerjoin(recordings, same_part(work, recordings))
     query = query.where(work.c.run_id == run_id, work.c.outcome.in_(tuple(ended)))
-    for page in pages(archive.catalog, query, work.c.id):
-        yield from page
+    return pages(archive.catalog, query, work.c.id)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from recording_archive.archive import Archive
+from recording_archive.archiving.mismatches import count_healed
 from recording_archive.archiving.work_rows import tally
 from recording_archive.catalog.tables import work
 from recording_archive.model import FAILURES, Outcome, SourceChecksum
@@ -27,6 +28,7 @@ def count_totals(archive: Archive, run_id: str) -> dict[str, int]:
                 func.count().filter(succeeded, work.c.source_checksum == SourceChecksum.NOT_GIVEN),
             ).where(work.c.run_id == run_id)
         ).one()
+        healed = count_healed(connection, run_id)
     return {
         "totalProcessed": sum(counts[outcome] for outcome in PROCESSED),
         "successful": counts[Outcome.SUCCESS],
@@ -37,6 +39,7 @@ def count_totals(archive: Archive, run_id: str) -> dict[str, int]:
         "missing": counts[Outcome.MISSING],
         "deferred": counts[Outcome.DEFERRED],
         "checksumUnavailable": unavailable,
+        "healedMismatches": healed,
         "bytesDownloaded": int(downloaded),
         "bytesStored": int(stored),
         "own": counts["own"],

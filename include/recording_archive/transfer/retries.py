@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recording_archive.errors import PermanentError, TransientError
+from recording_archive.errors import FixityError, PermanentError, TransientError
 from recording_archive.transfer.limits import TransferLimits
 
 MAX_RENEWALS = 3  # without progress in between
@@ -25,7 +25,11 @@ class UnusableError(TransientError):
 
 
 class DiffersError(TransientError):
-    """A complete file with the wrong checksum, for the first time."""
+    """A complete file with the wrong checksum; it becomes a FixityError when the attempts are used up."""
+
+    def __init__(self, what: str, *, expected: str, found: str) -> None:
+        super().__init__(f"{what}: SHA-256 is {found}, expected {expected}")
+        self.final = FixityError(what, expected=expected, found=found)
 
 
 class Retries:
@@ -33,7 +37,7 @@ class Retries:
 
     def __init__(self, limits: TransferLimits, jitter: Callable[[], float], reached: int) -> None:
         self._limits, self._jitter, self._reached = limits, jitter, reached
-        self._failures = self._failures_in_all = self._renewals = self._unusable = 0
+        self._failures = self._failures_in_all = self._renewals = self._unusable = self._differed = 0
 
     def wait_after(self, error: TransientError, size: int) -> float | None:
         """Return the seconds to wait before the next attempt, None for no wait; raise when there is none.
@@ -44,16 +48,23 @@ class Retries:
             self._reached = size
             self._failures = self._renewals = 0
         self._failures_in_all += 1
+        if isinstance(error, DiffersError):
+            return self._differ(error)
         if self._failures_in_all >= self._limits.attempts * self._limits.refills:
             raise error
         if isinstance(error, ExpiredError):
             self._renew(error)
             return None
-        if isinstance(error, DiffersError):
-            self._reached = 0
-            return None
         self._count(error)
-        return self._delay(error)
+        return self._delay(error, self._failures)
+
+    def _differ(self, error: DiffersError) -> float:
+        """Count a wrong checksum by itself: that all bytes came is no progress, and the next file begins at byte 0."""
+        self._differed += 1
+        if self._differed >= self._limits.attempts:
+            raise error.final from error
+        self._reached = 0
+        return self._delay(error, self._differed)
 
     def _renew(self, error: ExpiredError) -> None:
         self._renewals += 1
@@ -69,8 +80,8 @@ class Retries:
         if used_up:
             raise error
 
-    def _delay(self, error: TransientError) -> float:
+    def _delay(self, error: TransientError, failures: int) -> float:
         """Return the wait that the host asked for, else an exponential one with full jitter."""
         if error.retry_after_s is not None:
             return min(error.retry_after_s, self._limits.retry_after_max_s)
-        return self._jitter() * min(BACKOFF_MAX_S, self._limits.backoff_base_s * 2.0 ** (self._failures - 1))
+        return self._jitter() * min(BACKOFF_MAX_S, self._limits.backoff_base_s * 2.0 ** (failures - 1))

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urljoin
 
-from recording_archive.errors import FixityError, PermanentError, TransientError
+from recording_archive.errors import PermanentError, TransientError
 from recording_archive.model import Fetched
 from recording_archive.transfer import replies
 from recording_archive.transfer.allowed_hosts import CheckedHost
@@ -30,6 +31,8 @@ from recording_archive.transfer.retries import DiffersError, ExpiredError, Retri
 
 MAX_REDIRECTS = 3
 READ_AHEAD_BYTES = 8192  # no more than http.client has buffered behind the headers
+
+log = logging.getLogger(__name__)
 
 _AGENT = {"User-Agent": "recording-archive (media client)"}
 
@@ -50,15 +53,26 @@ class MediaRequest:
     declared: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A complete file whose SHA-256 is not what the source gave, both in lower-case hex."""
+
+    expected: str
+    found: str
+
+
 class Transfer:
-    """One file on its way; ``requests`` and ``wire_bytes`` count on while it runs and stay readable after a failure."""
+    """One file on its way; what is counted while it runs stays readable after a failure.
+
+    ``mismatches`` has an entry for each time that the whole file had the wrong hash.
+    """
 
     def __init__(self, client: MediaClient, order: MediaRequest) -> None:
         self.requests = 0
         self.wire_bytes = 0
+        self.mismatches: list[Mismatch] = []
         self._client, self._order = client, order
         self._url: str | None = order.url or None
-        self._differed = False
         self._content_type: str | None = None
         self._source_date: datetime | None = None
 
@@ -266,10 +280,9 @@ class Transfer:
         self._check_page(place, partial, proved=expected is not None and found == expected.lower())
         if expected is not None and found != expected.lower():
             partial.restart()
-            if self._differed:
-                raise FixityError(name, expected=expected.lower(), found=found)
-            self._differed = True
-            raise DiffersError(f"{name}: wrong checksum; fetching once more")
+            self.mismatches.append(Mismatch(expected.lower(), found))
+            log.warning("%s: %s sent media with SHA-256 %s, expected %s", name, place.host, found, expected.lower())
+            raise DiffersError(name, expected=expected.lower(), found=found)
         size = partial.size
         form = sniff(partial.head, self._content_type, self._order.declared, peek=partial.peek)
         partial.complete()

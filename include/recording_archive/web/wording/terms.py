@@ -26,6 +26,7 @@ _EVENTS = {
     "listed": "Its recordings listed by the source",
     "archived": "Archived",
     "failed": "Could not be archived",
+    "mismatched": "Came with a wrong checksum",
     "verified": "Verified: every byte as it was archived",
     "repaired": "Repaired",
     "held": "Put on hold",
@@ -44,7 +45,7 @@ _EVENTS = {
     "planned": "Planned",
     "approved": "Approved",
 }
-_BAD = frozenset({"failed", "refused"})
+_BAD = frozenset({"failed", "mismatched", "refused"})
 _OUTCOMES = {
     "success": "archived",
     "failed": "failed",
@@ -116,6 +117,7 @@ def run_link(event: Happening) -> str:
         "archived": "runs",
         "seen": "runs",
         "failed": "runs",
+        "mismatched": "runs",
     }
     return f"{folder.get(event.kind, 'retention/runs')}/{quote(event.run_id or '', safe='')}"
 
