@@ -7,16 +7,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recording_archive.errors import ConfigurationError
+from recording_archive.spelling.ids import split_ids
 
 
 def read_ids(name: str, given: Any) -> tuple[str, ...]:
-    """Ids as a text, a comma list or an array of them, each once; empty when nothing was given as ``name``."""
+    """Clean ids of a text, or an array of texts, that may hold many by comma, blank or line; each once.
+
+    Empty when nothing was given as ``name``.
+    """
     if given is None:
         return ()
-    entries = given.split(",") if isinstance(given, str) else given
+    entries = [given] if isinstance(given, str) else given
     if not isinstance(entries, list | tuple) or not all(isinstance(entry, str) for entry in entries):
         raise ConfigurationError(f"{name}: give a text, a comma list or a JSON array of texts")
-    ids = tuple(dict.fromkeys(part.strip() for entry in entries for part in entry.split(",") if part.strip()))
+    ids = tuple(dict.fromkeys(each for entry in entries for each in split_ids(entry)))
     if not ids:
         raise ConfigurationError(f"{name}: no id was given; leave the field out instead")
     return ids

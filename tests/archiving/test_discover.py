@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
 from recording_archive.archive import Archive
+from recording_archive.archiving import entering
 from recording_archive.archiving.request import Request
+from recording_archive.catalog.tables import work
+from recording_archive.model import Listing, Outcome, PartId
+from support.spellings import GUID
 from support.whole_run import (
     Tasks,
     check_books,
@@ -18,3 +26,16 @@ def test_asked_ids_that_the_source_does_not_have_are_missing(tasks: Tasks, archi
     assert ended.report["missing"] == ["nobody", "it's-me"]
     assert (ended.report["asked"], ended.statuses) == (3, {"success": 1})
     assert ended.summary.problems == ("2 asked interactions are not at the source",)
+
+
+def test_a_guid_that_the_source_lists_in_capitals_is_not_missing(archive: Archive) -> None:
+    """It was asked for in lower case, in which it is read; the row keeps the source's spelling."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    listing = Listing(PartId(GUID.upper(), GUID.upper()), now, None, None)
+    with archive.catalog.write() as connection:
+        entering.begin(connection, "manual__1", at=now, source="s", kind="asked")
+        entering.enter(connection, "manual__1", [listing], scheduled=False, at=now)
+        entering.enter_missing(connection, "manual__1", [GUID, "nobody"])
+        missing = select(work.c.interaction_id).where(work.c.outcome == Outcome.MISSING)
+        assert connection.execute(missing).scalars().all() == ["nobody"]
+        assert connection.execute(select(work.c.interaction_id)).scalars().all() == [GUID.upper(), "nobody"]

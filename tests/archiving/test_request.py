@@ -11,6 +11,7 @@ import pytest
 from recording_archive.archiving.request import Request, read_request
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import Window
+from support.spellings import GUID, PASTED
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 30, 10, tzinfo=UTC)
@@ -33,6 +34,13 @@ def read(conf: dict[str, Any], interval: Window | None = INTERVAL, *, scheduled:
 def test_ids_in_every_form(given: Any, ids: tuple[str, ...]) -> None:
     """A text, a comma list and an array name the same interactions, each once, and no date is needed."""
     assert read({"interactionId": given}) == Request(ids=ids)
+
+
+@pytest.mark.parametrize("spelled", PASTED)
+def test_an_id_in_every_spelling(spelled: str) -> None:
+    """A pasted id is the same wherever it stands; lines and blanks part ids as well."""
+    assert read({"interactionId": spelled}).ids == (GUID,)
+    assert read({"interactionId": [f"a\n{spelled}", GUID.upper()]}).ids == ("a", GUID)
 
 
 def test_dates_are_whole_local_days() -> None:

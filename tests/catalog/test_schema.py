@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -19,6 +20,14 @@ from recording_archive.catalog.tables import tables
 from recording_archive.errors import ConfigurationError
 
 
+def of_sqlite(thing: Any, *_: object) -> bool:
+    """Leave out the indexes of other databases."""
+    return bool(thing.info.get("dialect", "sqlite") == "sqlite")
+
+
+COMPARED = {"version_table": VERSION_TABLE, "include_object": of_sqlite}
+
+
 def test_migrations_lead_to_the_tables_of_the_code() -> None:
     """Every step from nothing, run one by one, ends at what a new catalog gets at once; and back down to nothing."""
     engine = create_engine("sqlite://")
@@ -27,7 +36,7 @@ def test_migrations_lead_to_the_tables_of_the_code() -> None:
         config.set_main_option("script_location", str(resources.files("recording_archive") / "catalog" / "migrations"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        context = MigrationContext.configure(connection, opts=COMPARED)
         assert context.get_current_revision() == HEAD
         assert compare_metadata(context, tables) == []
         command.downgrade(config, "base")
@@ -37,7 +46,7 @@ def test_migrations_lead_to_the_tables_of_the_code() -> None:
 def test_new_catalog_has_the_tables_of_the_code(catalog: Catalog) -> None:
     """A new catalog differs in nothing from `schema` and knows its version."""
     with catalog.read() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        context = MigrationContext.configure(connection, opts=COMPARED)
         assert context.get_current_revision() == HEAD
         assert compare_metadata(context, tables) == []
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.catalog.search import Filters, Position, export, search, unknown_ids
+from recording_archive.catalog.search import Filters, Position, export, search
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import State
 
@@ -191,11 +191,6 @@ def test_export_is_the_whole_list(catalog: Catalog) -> None:
     """It crosses pages without a cap."""
     exported = [row for page in export(catalog, Filters(), oldest=True) for row in page]
     assert names(exported) == expected(Filters(), oldest=True)
-
-
-def test_unknown_ids_are_named_in_their_order(catalog: Catalog) -> None:
-    """Interactions and recordings are known; each unknown id is named once."""
-    assert unknown_ids(catalog, ["b", "call-001", "recording-005", "a", "b"]) == ["b", "a"]
 
 
 def test_dates_come_in_order(catalog: Catalog) -> None:

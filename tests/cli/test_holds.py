@@ -16,9 +16,10 @@ import typer
 from recording_archive.archive import Archive
 from recording_archive.cli import app, basics
 from recording_archive.holds import Criteria, create, find, read, release
+from recording_archive.model import State
 from recording_archive.settings import Settings
 from support.commands import Command, Output, run_command
-from support.contents import all_rows
+from support.contents import all_rows, change
 from support.hold_files import NOON, hold
 
 COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -66,7 +67,24 @@ class TestCommands:
             "releasedBy": None,
             "releaseReason": None,
             "effect": {"held": 0, "possiblyHeld": 0, "purged": 0, "examples": []},
+            "unmatchedIds": ["a", "b"],
+            "warning": ended.err.removeprefix("warning: ").strip(),
         }
+
+    def test_a_hold_that_matches_nothing_warns(self, command: Command, archived: Archive) -> None:
+        """On standard error, with the ids that match nothing; it holds all the same, and the exit code stays 0."""
+        known, agent = all_rows(archived)[0].interaction_id, "--agent=nobody"
+        nothing = command("create", *WHY, agent)
+        assert (nothing.code, len(find(archived))) == (0, 1)
+        assert "warning: this hold matches no recording that is in the archive now" in nothing.err
+        some = command("create", *WHY, "--id", f"{known}, typo-1\n'typo-2'")
+        assert "  held now: 1" in some.out.splitlines()
+        assert "warning: 2 of 3 ids match nothing: typo-1, typo-2" in some.err
+        change(archived, known, state=State.PURGED)
+        assert "and 1 that match were deleted before" in command("create", *WHY, "--id", known).err
+        assert command("create", *WHY, "--from", "2026-11-20").err == ""
+        empty = command("create", *WHY, "--id", ' "" ', agent)
+        assert (empty.code, "is empty" in empty.err) == (2, True)
 
     def test_create_says_what_it_matches(self, command: Command, archived: Archive) -> None:
         """Counts and examples stand in lines; the same in JSON."""

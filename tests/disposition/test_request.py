@@ -10,6 +10,7 @@ import pytest
 
 from recording_archive.disposition.request import read_retention_request
 from recording_archive.errors import ConfigurationError
+from support.spellings import GUID, PASTED
 
 
 class TestRequest:
@@ -26,10 +27,11 @@ class TestRequest:
         assert (asked.as_of, asked.max_count, asked.max_bytes) == (datetime(2026, 1, 31, 7, tzinfo=UTC), 3, 0)
 
     def test_an_erasure_names_whom_and_why(self) -> None:
-        """Texts, comma lists and arrays alike."""
+        """Texts, comma lists and arrays alike; ids in any spelling."""
         asked = self.read(eraseNumbers="+49 30 1, +49 30 2", eraseIds=["a", "b"], eraseReason="case 7")
         assert (asked.subject.numbers, asked.subject.ids) == (("+49 30 1", "+49 30 2"), ("a", "b"))
         assert asked.reason == "case 7"
+        assert self.read(eraseIds=[*PASTED, f"{GUID}\nb"], eraseReason="r").subject.ids == (GUID, "b")
 
     @pytest.mark.parametrize(
         ("conf", "told_of"),

@@ -8,6 +8,7 @@ import pytest
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.fixity.request import Scope, read_scope
+from support.spellings import GUID, PASTED
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,9 @@ def test_wrong_parameters_are_refused_by_name(conf: dict[str, Any], says: str) -
 
 
 def test_parameters_become_a_scope() -> None:
-    """Ids come as a text, a list in a text, or an array; reindex goes with anything."""
+    """Ids come as a text, a list in a text, or an array, in any spelling; reindex goes with anything."""
     assert read_scope({}).kind == "due"
     assert read_scope({"interactionIds": "a, b", "reindex": True}) == Scope(ids=("a", "b"), reindex=True)
+    assert read_scope({"interactionIds": [*PASTED, f"{GUID}\nb"]}) == Scope(ids=(GUID, "b"))
     assert read_scope({"everything": True, "sweep_only": None}).kind == "everything"
     assert read_scope({"sweep_only": True}).kind == "sweep"

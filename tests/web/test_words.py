@@ -50,49 +50,40 @@ def test_ages_are_told_in_one_unit(back: timedelta, text: str) -> None:
     assert formats.ago(NOW - back, NOW) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("8f1abf8e-9600 3ec5-11", ["8f1abf8e-9600", "3ec5-11"]),
-        ("8f1abf8e-9600,8f1abf8e-9600;\n3ec5-11", ["8f1abf8e-9600", "3ec5-11"]),
-        ("Agent 07", []),
-        ("+1 202 555 0100", []),
-        ("Support", []),
-        ("8f1abf8e-9600 and others", []),
-    ],
-)
-def test_pasted_ids_are_told_from_names_and_numbers(text: str, ids: list[str]) -> None:
-    """Only where every word looks like an id can the page say which of them are not there."""
-    assert Address.of([("q", text)]).ids() == ids
-
-
 def test_each_chip_takes_one_thing_away() -> None:
     """A chip's link is the same search without it, from its first page."""
     address = Address.of([("q", "a b"), ("agent", ""), ("from", "2026-11-01"), ("after", "xyz"), ("sort", "oldest")])
-    assert [(chip.text, chip.without) for chip in address.chips()] == [
+    assert [(chip.text, chip.without) for chip in address.chips([])] == [
         ("a b", "?from=2026-11-01&sort=oldest"),
         ("from 2026-11-01", "?q=a+b&sort=oldest"),
     ]
+    pasted = Address.of([("q", "'call-1'\ncall-2"), ("id", "call-3")])
+    assert [chip.text for chip in pasted.chips(["call-1", "call-2", "call-3"])] == ["2 ids", "call-3"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "hold"),
+    ("asked", "ids", "hold"),
     [
-        ([("q", "8f1abf8e-9600 3ec5-11"), ("id", "id-0000001")], "ids=id-0000001+8f1abf8e-9600+3ec5-11"),
+        ([("q", "a/b call-1"), ("id", "call-2")], ["call-2", "a/b", "call-1"], "ids=call-2+call-1"),
+        ([("q", "a/b")], ["a/b"], None),
         (
             [("agent", "Änne"), ("from", "2026-11-01"), ("sort", "oldest"), ("after", "x")],
+            [],
             "agents=%C3%84nne&from=2026-11-01",
         ),
-        ([("number", "+1 2"), ("queue", "Q")], "numbers=%2B1+2&queues=Q"),
-        ([("q", "Änne")], None),  # a part of a name: of agent or queue
-        ([("agent", "A"), ("minSeconds", "3")], None),  # a hold would cover more than was found
-        ([("status", "quarantined")], None),
-        ([], None),
+        ([("number", "+1 2"), ("queue", "Q")], [], "numbers=%2B1+2&queues=Q"),
+        ([("q", "Änne")], [], None),  # a part of a name: of agent or queue
+        ([("agent", "A"), ("minSeconds", "3")], [], None),  # a hold would cover more than was found
+        ([("status", "quarantined")], [], None),
+        ([], [], None),
     ],
 )
-def test_a_search_becomes_a_hold_only_whole(asked: list[tuple[str, str]], hold: str | None) -> None:
-    """The form of a hold is filled in by a search when it can ask for all that the search asks for, and not else."""
-    filled = Address.of(asked).as_hold()
+def test_a_search_becomes_a_hold_only_whole(asked: list[tuple[str, str]], ids: list[str], hold: str | None) -> None:
+    """The form of a hold is filled in by a search when it can ask for all that the search asks for, and not else.
+
+    What can be no id is left out: the page names it.
+    """
+    filled = Address.of(asked).as_hold(ids)
     assert (filled and sorted(filled.split("&"))) == (hold and sorted(hold.split("&")))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import Row, select, update
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
-from recording_archive.catalog.rows import is_part
+from recording_archive.catalog.rows import is_named, is_part
 from recording_archive.catalog.tables import recordings
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import Decision, PartId, State
@@ -30,8 +30,7 @@ def acknowledge(
     """
     if not reason.strip():
         raise ConfigurationError("--reason is empty: say why the failure is accepted; it is kept for good")
-    columns = {"interaction_id": interaction_id, "recording_id": recording, "part": part}
-    wanted = and_(*(recordings.c[name] == value for name, value in columns.items() if value is not None))
+    wanted = is_named(recordings, interaction_id, recording, part)
     at, decisions = archive.clock(), []
     with archive.catalog.write() as connection:
         for row in connection.execute(select(recordings).where(wanted)).all():

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from recording_archive.archiving.retry import count_failure
 from recording_archive.archiving.work_rows import UNKNOWN_SIZE, blank_row, lock_rows
-from recording_archive.catalog.rows import insert_missing, part_of, same_part
+from recording_archive.catalog.rows import insert_missing, is_named, part_of, same_part
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import FAILURES, Listing, Outcome, PartId, State
 
@@ -56,7 +56,7 @@ def enter(connection: Connection, run_id: str, listings: Sequence[Listing], *, s
 def enter_missing(connection: Connection, run_id: str, interaction_ids: Iterable[str]) -> None:
     """Enter each asked id for which the source listed nothing."""
     for interaction_id in interaction_ids:
-        found = select(work.c.id).where(work.c.run_id == run_id, work.c.interaction_id == interaction_id)
+        found = select(work.c.id).where(work.c.run_id == run_id, is_named(work, interaction_id))
         if connection.execute(found.limit(1)).first() is None:
             error = "the source lists no recording of this interaction"
             row = blank_row(run_id, PartId(interaction_id, "", 0), outcome=Outcome.MISSING, error=error)

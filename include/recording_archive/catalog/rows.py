@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table
 
 from recording_archive.catalog.database import Catalog
 from recording_archive.model import PartId
+from recording_archive.spelling.ids import all_forms
 
 PAGE = 500  # rows held in memory at once
 MOST_BATCHES = 400  # two mapped tasks each: well below Airflow's max_map_length and under 1,000 task instances
@@ -48,6 +49,23 @@ def part_key(table: FromClause) -> list[ColumnElement[Any]]:
 def is_part(table: FromClause, part: PartId) -> ColumnElement[bool]:
     """Match the rows of one part."""
     return and_(*(table.c[name] == value for name, value in part._asdict().items()))
+
+
+def has_id(column: ColumnElement[Any], ids: Iterable[str]) -> ColumnElement[bool]:
+    """Match a column that has one of some ids as people typed them; the source's spelling may be another."""
+    return column.in_(all_forms(ids))
+
+
+def is_named(
+    table: FromClause, interaction_id: str, recording_id: str | None = None, part: int | None = None
+) -> ColumnElement[bool]:
+    """Match the parts that a person names, by ids as they were typed; without recording or part all of them."""
+    named = [has_id(table.c.interaction_id, [interaction_id])]
+    if recording_id is not None:
+        named.append(has_id(table.c.recording_id, [recording_id]))
+    if part is not None:
+        named.append(table.c.part == part)
+    return and_(*named)
 
 
 def same_part(left: FromClause, right: FromClause) -> ColumnElement[bool]:

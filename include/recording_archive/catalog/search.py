@@ -23,7 +23,7 @@ from recording_archive.catalog.search_terms import MOST_IDS, Filters, Term, choo
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 
-__all__ = ["MOST_IDS", "Filters", "Page", "Position", "export", "search", "unknown_ids"]
+__all__ = ["MOST_IDS", "Filters", "Page", "Position", "export", "search"]
 
 _EXPORT_PAGE = 1000
 _c = recordings.c
@@ -64,15 +64,6 @@ def export(catalog: Catalog, filters: Filters, *, oldest: bool = False) -> Itera
         yield page.rows
         if (after := page.next) is None:
             return
-
-
-def unknown_ids(catalog: Catalog, ids: Sequence[str]) -> list[str]:
-    """Return those of ``ids`` that are neither an interaction nor a recording of the catalog, in their order."""
-    with catalog.read() as connection:
-        known: set[str] = set()
-        for column in (_c.interaction_id, _c.recording_id):
-            known.update(connection.execute(select(column).where(column.in_(ids))).scalars())
-    return [each for each in dict.fromkeys(ids) if each not in known]
 
 
 @dataclass(frozen=True, slots=True)

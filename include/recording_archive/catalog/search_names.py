@@ -1,4 +1,4 @@
-"""Names of agents and queues that hold a text, as people type them: in any case, any word of it.
+"""Names of agents and queues that hold a text, as people type them: in any spelling, any part of it.
 
 A contact centre has thousands of names in millions of rows: they are read by `distinct`, and compared here.
 """
@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Column, Connection
 
 from recording_archive.catalog.distinct import distinct
+from recording_archive.spelling.names import folded
 
 
 def names_like(connection: Connection, column: Column[Any], text: str) -> list[str]:
     """The distinct values of ``column``, which must be the first of an index, that hold ``text``."""
-    wanted = text.casefold()
-    return [name for name in distinct(connection, column) if wanted in name.casefold()]
+    wanted = folded(text)
+    return [name for name in distinct(connection, column) if wanted in folded(name)]

@@ -13,10 +13,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal, or_, select
 
+from recording_archive.catalog.rows import has_id
+from recording_archive.catalog.search_ids import ids_in, starts
 from recording_archive.catalog.search_names import names_like
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import State
 from recording_archive.phone_numbers import spellings
+from recording_archive.spelling.ids import id_forms
 
 MOST_IDS = 2000
 """Ids that one search takes: more than a URL of 64 KiB holds."""
@@ -31,7 +34,8 @@ _c = recordings.c
 class Filters:
     """The conditions on a recording; all that are given must hold.
 
-    ``text`` is one of: ids, a number, a part of an agent's or queue's name. ``ids`` are interactions or recordings.
+    ``text`` is one of: ids, the start of an id, a number, a part of an agent's or queue's name. ``ids`` are
+    interactions or recordings.
     ``start`` and ``end`` are half-open. ``verified`` is ``ok``, ``failed`` or ``never``.
     """
 
@@ -129,13 +133,11 @@ def others(filters: Filters) -> Iterator[ColumnElement[bool]]:
 
 
 def _text_group(connection: Connection, text: str) -> Group:
-    """Read the text of the search box: ids when one of them is known, else a number, or a part of a name."""
-    words = text.replace(",", " ").replace(";", " ").split()[:MOST_IDS]
-    ids = tuple(_id_terms(words))
-    known = select(literal(1)).select_from(recordings).where(or_(*(term.condition for term in ids))).limit(1)
-    if connection.execute(known).first():
-        return Group(ids, few=True)
-    numbers = tuple(_number_terms(text))
+    """Read the text of the search box: ids, else the start of an id, a number, or a part of a name."""
+    if ids := ids_in(connection, text):
+        return Group(tuple(_id_terms(ids)), few=True)
+    starting = [Term(condition, walks=False) for condition in starts(connection, text)]
+    numbers = (*starting, *_number_terms(text))
     if sum(character.isdigit() for character in text) >= _NUMBER_DIGITS:
         return Group(numbers)
     agents = _named(connection, text, _c.agent_id, _c.agent_name)
@@ -143,8 +145,8 @@ def _text_group(connection: Connection, text: str) -> Group:
 
 
 def _id_terms(ids: Sequence[str]) -> Iterator[Term]:
-    yield Term(_c.interaction_id.in_(ids), walks=False)
-    yield Term(_c.recording_id.in_(ids), walks=False)
+    yield Term(has_id(_c.interaction_id, ids), walks=False)
+    yield Term(has_id(_c.recording_id, ids), walks=False)
 
 
 def _number_terms(text: str) -> Iterator[Term]:
@@ -155,6 +157,7 @@ def _number_terms(text: str) -> Iterator[Term]:
 
 def _named(connection: Connection, text: str, id_column: Any, name_column: Any) -> Iterator[Term]:
     """By id, or by a part of the name; ids, too, begin with letters that occur in names."""
-    yield Term(id_column == text.strip())
+    for form in id_forms(text.strip()):
+        yield Term(id_column == form)
     for name in names_like(connection, name_column, text.strip()):
         yield Term(name_column == name)

@@ -118,6 +118,9 @@ for _columns in (
     ("state", "verified_at", "verified_ok"),  # what verify_archive reads next, and how fresh the proof is
 ):
     Index(None, *(recordings.c[name] for name in _columns))
+for _name in ("interaction_id", "recording_id"):  # finds the start of an id where texts are sorted by language
+    _start = Index(f"ix_recordings_{_name}_start", recordings.c[_name], postgresql_ops={_name: "text_pattern_ops"})
+    _start.ddl_if(dialect="postgresql").info["dialect"] = "postgresql"
 
 runs = Table(
     "runs",

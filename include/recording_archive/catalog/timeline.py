@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.rows import is_named
 from recording_archive.catalog.tables import coverage, events, recordings, work
-from recording_archive.model import Window, known_date
+from recording_archive.model import Window, is_safe_id, known_date
+from recording_archive.spelling.ids import clean_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +54,19 @@ class Timeline:
 
 
 def read_timeline(catalog: Catalog, interaction_id: str) -> Timeline:
-    """Read all of it in one consistent state; an interaction never seen has empty rows."""
+    """Read all of it in one consistent state, by an id as it was typed; an interaction never seen has empty rows."""
     part = (recordings.c.recording_id, recordings.c.part)
     with catalog.read() as connection:
-        listed = select(recordings).where(recordings.c.interaction_id == interaction_id).order_by(*part)
-        done = select(work).where(work.c.interaction_id == interaction_id).order_by(work.c.id)
+        listed = select(recordings).where(is_named(recordings, interaction_id)).order_by(*part)
+        done = select(work).where(is_named(work, interaction_id)).order_by(work.c.id)
         parts = _rows(connection, listed)
         states = {(row["recording_id"], row["part"]): row["state"] for row in parts}
         return Timeline(
-            interaction_id,
+            clean if is_safe_id(clean := clean_id(interaction_id)) else interaction_id,
             _dated(parts, states),
             _rows(
                 connection,
-                select(events).where(events.c.interaction_id == interaction_id).order_by(events.c.at, events.c.id),
+                select(events).where(is_named(events, interaction_id)).order_by(events.c.at, events.c.id),
             ),
             _dated(_rows(connection, done), states),
             tuple(joined(connection.execute(select(coverage).order_by(coverage.c.source, coverage.c.start)))),

@@ -48,7 +48,7 @@ def restore(
 
 def erase(  # noqa: PLR0917 - options, which are given by name
     reason: Annotated[str, typer.Option(help="Why, without naming the person; kept for good.")],
-    numbers: Annotated[list[str] | None, typer.Option("--number", help="Of either party, in any spelling.")] = None,
+    numbers: Annotated[list[str] | None, typer.Option("--number", help="Of either party, with its country.")] = None,
     contacts: Annotated[list[str] | None, typer.Option("--contact", help="External contact id.")] = None,
     ids: Annotated[list[str] | None, typer.Option("--id", help="Interaction or recording id.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -58,22 +58,35 @@ def erase(  # noqa: PLR0917 - options, which are given by name
 
     Lists what it found, and asks before it acts. What is held stays, and the answer names the holds.
     """
+    from recording_archive.catalog.search_ids import unknown_ids
     from recording_archive.disposition.erasure import erase as carry_out
     from recording_archive.disposition.erasure_subject import Subject, find
+    from recording_archive.spelling.ids import split_each
 
-    subject = Subject(tuple(numbers or ()), tuple(contacts or ()), tuple(ids or ()))
+    subject = Subject(tuple(numbers or ()), tuple(contacts or ()), tuple(split_each(ids or ())))
     with opened_archive() as archive:
-        found = list(find(archive, subject))
+        found, unmatched = list(find(archive, subject)), unknown_ids(archive.catalog, subject.ids)
+        said = _warning(found, unmatched)
+        if said:
+            terminal.say(f"warning: {said}", to_stderr=True)
         if not json:
             terminal.table("Found", ("part", "state", "date", "kept"), map(_cells, found))
         ended = None
         if found and (yes or _confirmed(found)):
             ended = carry_out(archive, subject, reason=reason, actor=user())
     if json:
-        terminal.document({"found": [_to_json(each) for each in found], **_outcome(ended)})
+        told = {"found": [_to_json(each) for each in found], "unmatchedIds": unmatched, "warning": said}
+        terminal.document(told | _outcome(ended))
     else:
         _tell(found, ended)
     exit_bad_if(ended is None or bool(ended.refused))
+
+
+def _warning(found: list[Found], unmatched: list[str]) -> str | None:
+    """Say what names nothing; None when everything was found."""
+    if unmatched:
+        return f"these ids match nothing: {', '.join(unmatched)}; check their spelling"
+    return None if found else "nothing that is named is in the catalog; check the spelling"
 
 
 def _confirmed(found: list[Found]) -> bool:

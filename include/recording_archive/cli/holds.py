@@ -38,18 +38,23 @@ def create(  # noqa: PLR0917 - options, which are given by name
 
     Values of one option are alternatives, different options must all match.
     """
-    from recording_archive.holds import Criteria
+    from recording_archive.holds import Criteria, unmatched_ids, warning
     from recording_archive.holds import create as make
     from recording_archive.params import read_moment
+    from recording_archive.spelling.ids import split_each
 
     with opened_archive() as archive:
         zone = archive.settings.zone
         first = read_moment("--from", start, zone, end=False) if start is not None else None
         last = read_moment("--to", end, zone, end=True) if end is not None else None
-        lists = (tuple(ids or ()), tuple(agents or ()), tuple(queues or ()), tuple(numbers or ()))
+        lists = (tuple(split_each(ids or ())), tuple(agents or ()), tuple(queues or ()), tuple(numbers or ()))
         made, effect = make(archive, matter=matter, reason=reason, criteria=Criteria(*lists, first, last), actor=user())
+        unmatched = unmatched_ids(archive, made)
+    if said := warning(made, effect, unmatched):
+        terminal.say(f"warning: {said}", to_stderr=True)
     if json:
-        terminal.document(_to_json(made) | {"effect": _effect_to_json(effect)})
+        found = {"effect": _effect_to_json(effect), "unmatchedIds": unmatched, "warning": said}
+        terminal.document(_to_json(made) | found)
     else:
         terminal.facts(f"Hold {made.id} holds from now on", _facts(made) | _effect_facts(effect))
         if effect.examples:

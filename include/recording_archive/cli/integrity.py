@@ -30,6 +30,7 @@ def verify(
     """
     from recording_archive.fixity import verify as fixity
     from recording_archive.fixity.strays import find_strays
+    from recording_archive.spelling.ids import split_each
 
     if bool(ids) is everything:
         raise ConfigurationError("Name the interactions to verify, or give --all for the whole archive")
@@ -39,7 +40,7 @@ def verify(
         total = fixity.count(archive) if everything else None
         with terminal.progress("verifying", total) as advance:
             number = 0
-            for result in fixity.verify(archive, ids):
+            for result in fixity.verify(archive, split_each(ids) if ids else None):
                 advance()
                 number += result.key is not None
                 if result.problem:

@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, Row, func, or_, select
 
 from recording_archive import holds
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import pages, part_key, part_of
+from recording_archive.catalog.rows import has_id, pages, part_key, part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.disposition.recheck import held_by
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import PartId, State
 from recording_archive.phone_numbers import canonical, spellings
+from recording_archive.spelling.ids import clean_id
 
 _c = recordings.c
 _PERSONAL = ("agent_id", "agent_name", "ani", "dnis", "contact_id")
@@ -26,7 +27,7 @@ _SEPARATORS = " ()./-"  # that people write into numbers
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Criteria of an erasure, joined by or: numbers in any spelling, contacts, ids of interactions or recordings."""
+    """Criteria of an erasure, joined by or: numbers, contacts, ids of interactions or recordings."""
 
     numbers: tuple[str, ...] = ()
     contacts: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ def checked(subject: Subject) -> Subject:
     ]
     if not any(lists):
         raise ConfigurationError("Nothing is named: give numbers, contacts or ids of interactions or recordings")
-    if any(not each for given in lists for each in given):
+    if any(not clean_id(each) for given in lists for each in given):
         raise ConfigurationError("A number, contact or id is empty: leave it out")
     return Subject(*lists)
 
@@ -86,7 +87,7 @@ def checked_reason(reason: str, subject: Subject) -> str:
         raise ConfigurationError("The reason is empty: say why it is erased, such as the number of the request")
     digits = re.sub(r"\D", "", reason)
     named = [number for number in subject.numbers if canonical(number).isdigit() and canonical(number) in digits]
-    if named or any(contact in reason for contact in subject.contacts):
+    if named or any(clean_id(contact).lower() in reason.lower() for contact in subject.contacts):
         raise ConfigurationError(
             "The reason names what is to be erased, and is kept for good: name the request instead"
         )
@@ -96,10 +97,10 @@ def checked_reason(reason: str, subject: Subject) -> str:
 def _conditions(archive: Archive, subject: Subject) -> Iterator[ColumnElement[bool]]:
     """Yield one condition for each index."""
     if subject.ids:
-        yield _c.interaction_id.in_(subject.ids)
-        yield _c.recording_id.in_(subject.ids)
+        yield has_id(_c.interaction_id, subject.ids)
+        yield has_id(_c.recording_id, subject.ids)
     if subject.contacts:
-        yield _c.contact_id.in_(subject.contacts)
+        yield has_id(_c.contact_id, subject.contacts)
     for column in (_c.ani, _c.dnis) if subject.numbers else ():
         if written := _as_written(archive, column, subject.numbers):
             yield column.in_(written)

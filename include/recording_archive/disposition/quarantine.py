@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, null, select, update
+from sqlalchemy import Connection, Row, null, select, update
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
-from recording_archive.catalog.rows import among, is_part, part_of
+from recording_archive.catalog.rows import among, is_named, is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition.approval import executable
 from recording_archive.disposition.deletion import CERTIFICATE_PARTS, carry_out, left_open, order_of
@@ -84,8 +84,7 @@ def restore(
     """
     if not reason.strip():
         raise ConfigurationError("--reason is empty: say why the recording is taken back; it is kept for good")
-    columns = {"interaction_id": interaction_id, "recording_id": recording, "part": part}
-    wanted = and_(*(recordings.c[name] == value for name, value in columns.items() if value is not None))
+    wanted = is_named(recordings, interaction_id, recording, part)
     at, decisions = archive.clock(), []
     until = at + timedelta(days=max(archive.settings.quarantine_days, 1))
     with archive.catalog.write() as connection:

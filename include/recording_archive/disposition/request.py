@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.errors import ConfigurationError
 from recording_archive.params import read_moment
+from recording_archive.spelling.ids import split_each
 
 _ERASE = {"eraseNumbers": "numbers", "eraseContacts": "contacts", "eraseIds": "ids"}
 PARAMS = ("dry_run", "as_of", "max_delete_count", "max_delete_bytes", *_ERASE, "eraseReason")
@@ -36,6 +37,7 @@ def read_retention_request(conf: Mapping[str, Any], *, zone: ZoneInfo) -> Retent
     if dry_run not in (None, True, False):
         raise ConfigurationError(f"dry_run: {dry_run!r} is neither true nor false")
     lists = {name: _texts(param, conf.get(param)) for param, name in _ERASE.items()}
+    lists["ids"] = tuple(split_each(lists["ids"]))
     subject, reason = Subject(**lists) if any(lists.values()) else None, conf.get("eraseReason") or ""
     if bool(subject) != bool(reason):
         raise ConfigurationError(f"eraseReason goes with {', '.join(_ERASE)}: give both, or neither")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
-from recording_archive.catalog.rows import is_part, part_key, part_of
+from recording_archive.catalog.rows import is_named, is_part, part_key, part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.fixity.examine import Flaws
 from recording_archive.model import STORED
@@ -30,8 +30,8 @@ def is_stored(row: Row[Any]) -> bool:
 
 
 def rows_of(archive: Archive, interaction_id: str) -> Sequence[Row[Any]]:
-    """Read the rows of an interaction's recordings, stored or not."""
-    query = select(recordings).where(recordings.c.interaction_id == interaction_id).order_by(*part_key(recordings))
+    """Read the rows of an interaction's recordings, stored or not, by an id as it was typed."""
+    query = select(recordings).where(is_named(recordings, interaction_id)).order_by(*part_key(recordings))
     with archive.catalog.read() as connection:
         return connection.execute(query).all()
 

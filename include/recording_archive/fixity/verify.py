@@ -19,6 +19,7 @@ from recording_archive.catalog.tables import recordings
 from recording_archive.fixity.examine import Flaws, examine
 from recording_archive.fixity.verdict import GROUP_SIZE, absence, grouped, is_stored, note_verdict, rows_of
 from recording_archive.model import STORED, PartId
+from recording_archive.spelling.ids import clean_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def verify(archive: Archive, ids: Iterable[str] | None = None) -> Iterator[Verif
             for page in pages(archive.catalog, select(recordings), *part_key(recordings), size=GROUP_SIZE):
                 yield from _reread(archive, pool, [row for row in page if is_stored(row)])
             return
-        for interaction_id in dict.fromkeys(ids):
+        for interaction_id in dict.fromkeys(map(clean_id, ids)):
             rows = rows_of(archive, interaction_id)
             stored = [row for row in rows if is_stored(row)]
             yield from _reread(archive, pool, stored)

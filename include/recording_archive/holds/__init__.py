@@ -5,6 +5,7 @@
     holding                       (lookup)     the holds of a few recordings
     Matcher                       (matcher)    the holds of each recording of the archive
     effect                        (effect)     what a hold does now, counted
+    unmatched_ids, warning        (nothing_found)  what it asks for and the catalog has not
 
 A hold is a query, so it covers recordings that arrive later; nothing is marked. `documents` defines the form of its two
 documents, `rows` its rows in the catalog, `date_index` finds which of many holds cover a date.
@@ -16,6 +17,7 @@ from recording_archive.holds.effect import Effect, effect
 from recording_archive.holds.lifecycle import create, find, read, release
 from recording_archive.holds.lookup import holding
 from recording_archive.holds.matcher import Holding, Matcher
+from recording_archive.holds.nothing_found import unmatched_ids, warning
 
 __all__ = [
     "COLUMNS",
@@ -31,4 +33,6 @@ __all__ = [
     "holding",
     "read",
     "release",
+    "unmatched_ids",
+    "warning",
 ]

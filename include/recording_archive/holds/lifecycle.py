@@ -30,6 +30,7 @@ from recording_archive.holds.documents import (
 )
 from recording_archive.holds.effect import Effect, effect
 from recording_archive.ledger.sealing import seal
+from recording_archive.spelling.ids import clean_id
 from recording_archive.store.documents import publish
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def release(archive: Archive, hold_id: str, *, reason: str, actor: str) -> Hold:
 
 def read(archive: Archive, hold_id: str) -> Hold:
     """One hold, released or not; raise ConfigurationError when the catalog has none of this id."""
-    row = None
+    row, hold_id = None, clean_id(hold_id)
     if is_hold_id(hold_id):
         with archive.catalog.read() as connection:
             row = connection.execute(select(holds).where(holds.c.id == hold_id)).one_or_none()

@@ -59,6 +59,11 @@ def split_ids(text: str) -> list[str]:
     return list(dict.fromkeys(clean for word in _SEPARATORS.split(text) if (clean := clean_id(word))))
 
 
+def split_each(texts: Iterable[str]) -> list[str]:
+    """Split several texts into clean ids; a text without any stays, for whoever takes the ids to refuse."""
+    return list(dict.fromkeys(each for text in texts for each in (split_ids(text) or [text])))
+
+
 def _bare(text: str) -> str:
     shown = (character for character in text if unicodedata.category(character) != "Cf")
     letters = ["-" if unicodedata.category(each) == "Pd" or each == _MINUS else each for each in shown]

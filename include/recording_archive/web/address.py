@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from recording_archive.model import is_safe_id
+from recording_archive.spelling.ids import split_ids
 
 _WORDS = {
     "from": "from {}",
@@ -27,7 +27,6 @@ NARROW = tuple(name for name in _WORDS if name not in {"from", "to"})
 """Fields that stand folded below the search box."""
 
 _HELD = {"agent": "agents", "queue": "queues", "number": "numbers", "from": "from", "to": "to"}
-_SHORTEST_ID = 6
 _LONGEST_CHIP = 60
 
 
@@ -54,9 +53,9 @@ class Address:
         """The value of each field of the form, empty where none was given."""
         return dict.fromkeys(FIELDS, "") | dict(self.pairs)
 
-    def chips(self) -> list[Chip]:
-        """All that narrows the search."""
-        return [Chip(text, self.but(**{name: None, "after": None})) for name, text in self._told()]
+    def chips(self, ids: Sequence[str]) -> list[Chip]:
+        """All that narrows the search, of which ``ids`` are asked for by name."""
+        return [Chip(text, self.but(**{name: None, "after": None})) for name, text in self._told(ids)]
 
     def but(self, **changes: str | None) -> str:
         """Return the address of this search with other values; None leaves a field out."""
@@ -64,19 +63,13 @@ class Address:
         query = urlencode([*kept, *((name, value) for name, value in changes.items() if value is not None)])
         return f"?{query}" if query else "./"
 
-    def ids(self) -> list[str]:
-        """The ids asked for by name: those of ``id``, and the words of the search box when all of them look like it.
+    def as_hold(self, ids: Sequence[str]) -> str | None:
+        """The query that fills the form of a new hold with this search; None when a hold cannot ask for all of it.
 
-        A single word may as well be a name or a number, so ids have digits and are not short.
+        ``ids`` are those asked for by name; of these, a hold asks for what can be an id.
         """
-        named = [word for name, value in self.pairs if name == "id" for word in _split(value)]
-        words = _split(self.fields()["q"])
-        return list(dict.fromkeys([*named, *(words if all(map(_may_be_id, words)) else [])]))
-
-    def as_hold(self) -> str | None:
-        """The query that fills the form of a new hold with this search; None when a hold cannot ask for all of it."""
         given = {name: value for name, value in self.pairs if name not in {"id", "after", "sort", "format"}}
-        ids = self.ids()
+        ids = [each for each in ids if is_safe_id(each)]
         if given.pop("q", None) is not None and not ids:
             return None
         fields = {"ids": " ".join(ids)} if ids else {}
@@ -84,21 +77,13 @@ class Address:
             return None
         return urlencode(fields | {_HELD[name]: value for name, value in given.items()})
 
-    def _told(self) -> Iterator[tuple[str, str]]:
+    def _told(self, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
         given = dict(self.pairs)
         for name in ("q", "id"):
             if name in given:
-                words = [word for key, value in self.pairs if key == name for word in _split(value)]
-                yield name, f"{len(words)} ids" if len(words) > 1 and all(map(_may_be_id, words)) else _cut(given[name])
+                words = {word for key, value in self.pairs if key == name for word in split_ids(value)}
+                yield name, f"{len(words)} ids" if len(words) > 1 and words <= set(ids) else _cut(given[name])
         yield from ((name, words.format(_cut(given[name]))) for name, words in _WORDS.items() if name in given)
-
-
-def _split(text: str) -> list[str]:
-    return [word for word in re.split(r"[\s,;]+", text) if word]
-
-
-def _may_be_id(word: str) -> bool:
-    return is_safe_id(word) and len(word) >= _SHORTEST_ID and any(letter.isdigit() for letter in word)
 
 
 def _cut(text: str) -> str:

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, select
 
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.events import record
+from recording_archive.catalog.rows import is_named
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.errors import ArchiveError
 from recording_archive.model import PartId, is_safe_id
 from recording_archive.settings import Settings, read_settings
+from recording_archive.spelling.ids import clean_id
 from recording_archive.store.locate import store_at
 
 log = logging.getLogger(__name__)
@@ -97,9 +99,10 @@ def _named_part(archive: Archive, request: Request) -> PartId | None:
     named = {**request.query_params, **request.path_params}
     interaction = named.get("interaction_id", named.get("interactionId"))
     recording = named.get("recording_id", named.get("recordingId", ""))
-    if not is_safe_id(interaction):
+    if not isinstance(interaction, str) or not is_safe_id(clean_id(interaction)):
         return None
+    columns = (recordings.c.interaction_id, recordings.c.recording_id)
     with archive.catalog.read() as connection:
-        same = recordings.c.interaction_id == interaction
-        rows = connection.execute(select(recordings.c.recording_id).where(same)).scalars().all()
-    return PartId(str(interaction), recording if recording in rows else "", 0) if rows else None
+        rows = connection.execute(select(*columns).where(is_named(recordings, interaction))).all()
+    same = [row for row in rows if clean_id(row.recording_id) == clean_id(recording)]
+    return PartId(rows[0].interaction_id, same[0].recording_id if same else "", 0) if rows else None

@@ -17,6 +17,7 @@ from recording_archive.sources.interactions import InteractionsSource
 from recording_archive.sources.interactions.query import PageProgress, filter_clauses
 from recording_archive.sources.interactions.reading import read_page
 from support.query_server import DAY, QueryServer, Reply, entry, ids_of, page
+from support.spellings import GUID
 
 
 def test_a_query_is_exactly_what_the_contract_says(server: QueryServer, source: InteractionsSource) -> None:
@@ -62,6 +63,16 @@ def test_ids_are_asked_for_in_chunks_of_fifty_without_repeats(server: QueryServe
     server.reply = lambda _, body: (200, page(*re.findall(r"'(\w+)'", body["filter"])))
     assert ids_of(source.discover(ids=[*ids, "i0"], window=None)) == ids
     assert [query["filter"].count("'") // 2 for query in server.queries] == [50, 50, 20]
+
+
+def test_a_guid_that_is_not_found_is_asked_for_in_capitals(server: QueryServer, source: InteractionsSource) -> None:
+    """A service may list it so; what is found, and what is no GUID, is asked for once."""
+    other = GUID.replace("4", "5")
+    server.play(page(other), page(GUID.upper()))
+    assert ids_of(source.discover(ids=[GUID, other, "call-1"], window=None)) == [other, GUID.upper()]
+    first, second = (query["filter"] for query in server.queries)
+    assert first == f"(interactionId IN ('{GUID}','{other}','call-1'))"
+    assert second == f"(interactionId IN ('{GUID.upper()}'))"
 
 
 def test_windows_are_widened_to_seconds_and_the_reply_is_clamped(

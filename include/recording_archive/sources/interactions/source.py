@@ -16,6 +16,7 @@ from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions.query import INTERACTIONS_PATH, InteractionsQuery, filter_clauses
 from recording_archive.sources.interactions.reading import read_entry
 from recording_archive.sources.replies import MalformedReplyError, NotFoundError
+from recording_archive.spelling.ids import is_guid
 
 __all__ = ["InteractionsSource"]
 
@@ -48,11 +49,10 @@ class InteractionsSource:
         return self._client.requests
 
     def discover(self, *, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
-        """List what has one of ``ids`` and lies in ``window``, newest first, page by page."""
+        """List what has one of ``ids``, a GUID in either case, and lies in ``window``, newest first, page by page."""
         if not ids and window is None:
             raise ConfigurationError("Name interaction ids, a date range, or both: the whole source is never listed")
-        chunks = chunked(dict.fromkeys(ids), self.chunk) if ids else [()]
-        return (listing for chunk in chunks for listing in self._listed(chunk, window))
+        return self._named(ids, window) if ids else self._listed((), window)
 
     def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:  # noqa: ARG002 - is it always
         """List ``parts`` again, 50 to a query; the next query goes out when the last listing of one was taken."""
@@ -83,6 +83,17 @@ class InteractionsSource:
         end = self._now()
         page = self._query.page(filter_clauses((), Window(end - timedelta(days=1), end)), None, 1)
         return Probe(self._client.api_base, scopes, len(page.entries), self._client.requests - before)
+
+    def _named(self, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
+        """List what has one of ``ids``; GUIDs that are not found are asked for in capitals, as some services list."""
+        seen = set[str]()
+        for chunk in chunked(dict.fromkeys(ids), self.chunk):
+            for listing in self._listed(chunk, window):
+                seen.add(listing.part_id.interaction_id)
+                yield listing
+        unseen = (each for each in dict.fromkeys(ids) if is_guid(each) and each not in seen and each != each.upper())
+        for chunk in chunked(map(str.upper, unseen), self.chunk):
+            yield from self._listed(chunk, window)
 
     def _listed(self, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
         asked = frozenset(ids)

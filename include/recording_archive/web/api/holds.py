@@ -95,14 +95,14 @@ def create_hold(request: Request, archive: ArchiveDep, wanted: NewHold) -> HoldD
         )
     except ConfigurationError as error:
         raise Problem(400, "The request is malformed", str(error)) from error
-    return to_details(made, effect)
+    return to_details(archive, made, effect)
 
 
 @router.get("/{hold_id}", response_model=HoldDetails, responses=problems(404))
 def show_hold(archive: ArchiveDep, hold_id: HoldId) -> HoldDetails:
     """A hold, and what it holds now."""
     hold = find_hold(archive, hold_id)
-    return to_details(hold, holds.effect(archive, hold))
+    return to_details(archive, hold, holds.effect(archive, hold))
 
 
 @router.post(

@@ -9,7 +9,9 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.search import Filters, export, search, unknown_ids
+from recording_archive.catalog.rows import is_named
+from recording_archive.catalog.search import Filters, export, search
+from recording_archive.catalog.search_ids import Account, account
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 from recording_archive.web import access
@@ -58,10 +60,12 @@ def list_recordings(
     if format is not ListFormat.PAGE:
         return _send_list(archive, filters, format, access.user_name(request), oldest=oldest)
     page = search(archive.catalog, filters, limit=limit, after=read_cursor(after), oldest=oldest)
+    asked = account(archive.catalog, filters.ids, filters.text, found=bool(page.rows)) if after is None else Account()
     return RecordingPage(
         items=to_rows(archive, page.rows),
         next=write_cursor(page.next),
-        unknown=unknown_ids(archive.catalog, filters.ids) if filters.ids and after is None else [],
+        unknown=list(asked.unknown),
+        not_ids=list(asked.impossible),
     )
 
 
@@ -115,9 +119,8 @@ def show_peaks(
 
 def _stored_row(archive: Archive, request: Request, part: PartId) -> Row[Any]:
     """The row of a part whose bytes may be read now; raise Problem that says why not."""
-    same = [recordings.c[name] == value for name, value in part._asdict().items()]
     with archive.catalog.read() as connection:
-        row = connection.execute(select(recordings).where(*same)).one_or_none()
+        row = connection.execute(select(recordings).where(is_named(recordings, *part))).first()
     if row is None:
         raise _not_found(why_absent(archive, part.interaction_id))
     require_stored(archive, request, row)

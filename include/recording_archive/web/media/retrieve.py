@@ -13,9 +13,10 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import part_key
+from recording_archive.catalog.rows import is_named, part_key
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId, is_safe_id
+from recording_archive.spelling.ids import clean_id
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.media.ranges import quote_tag
@@ -25,7 +26,8 @@ from recording_archive.web.media.streams import file_pieces, respond
 from recording_archive.web.problem import Problem
 
 router = APIRouter()
-_NAMES = frozenset({"interactionId", "recordingId", "part"})
+_IDS = ("interactionId", "recordingId")
+_NAMES = frozenset({*_IDS, "part"})
 
 
 @router.api_route("/retrieve", methods=["GET", "HEAD"], include_in_schema=False)
@@ -52,7 +54,8 @@ def _read_parameters(request: Request) -> dict[str, Any]:
     values = dict(given)
     if "interactionId" not in values:
         raise _malformed("interactionId is missing.")
-    for name in ("interactionId", "recordingId"):
+    values |= {name: clean_id(values[name]) for name in _IDS if name in values}
+    for name in _IDS:
         if name in values and not is_safe_id(values[name]):
             raise _malformed(f"{name} is not an id: letters, digits, dot, dash and underscore, at most 100.")
     return {"interaction_id": values["interactionId"], "recording_id": values.get("recordingId")} | _read_part(values)
@@ -72,10 +75,9 @@ def _malformed(detail: str) -> Problem:
 
 
 def _matching(archive: Archive, asked: dict[str, Any]) -> Sequence[Row[Any]]:
-    wanted = [recordings.c[name] == value for name, value in asked.items() if value is not None]
-    order = part_key(recordings)
+    wanted, order = is_named(recordings, **asked), part_key(recordings)
     with archive.catalog.read() as connection:
-        return connection.execute(select(recordings).where(*wanted).order_by(*order)).all()
+        return connection.execute(select(recordings).where(wanted).order_by(*order)).all()
 
 
 def _link(row: Row[Any]) -> dict[str, Any]:

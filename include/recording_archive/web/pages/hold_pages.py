@@ -72,7 +72,7 @@ def hold_page(
         request,
         archive,
         "hold.html",
-        hold=to_details(hold, effect),
+        hold=to_details(archive, hold, effect),
         examples=rows_of(archive, effect.examples),
         may_decide=may_decide,
         made=made and hold.released_at is None,

@@ -43,8 +43,10 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 def why_page(request: Request, archive: ArchiveDep, interaction_id: Annotated[str, Query(alias="id")]) -> Response:
     """Why an interaction is not here, and what to do; one that is here after all is shown."""
     told = read_timeline(archive.catalog, interaction_id)
+    interaction_id = told.interaction_id
     if len(told.parts) == 1 and is_safe_id(interaction_id):
-        return RedirectResponse(f"recordings/{_segment(interaction_id)}/{_segment(told.parts[0]['recording_id'])}")
+        mine = told.parts[0]
+        return RedirectResponse(f"recordings/{_segment(mine['interaction_id'])}/{_segment(mine['recording_id'])}")
     if len(told.parts) > 1:
         return RedirectResponse(f"./?q={_segment(interaction_id)}")
     return _absent(request, archive, interaction_id, status=200)
@@ -81,6 +83,7 @@ def recording_page(
 
 def _absent(request: Request, archive: Archive, interaction_id: str, *, status: int) -> HTMLResponse:
     told = read_timeline(archive.catalog, interaction_id)
+    interaction_id = told.interaction_id
     conf = shlex.quote(json.dumps({"interactionId": interaction_id}))
     return page(
         request,

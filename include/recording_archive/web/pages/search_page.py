@@ -11,7 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
-from recording_archive.catalog.search import Filters, search, unknown_ids
+from recording_archive.catalog.search import Filters, search
+from recording_archive.catalog.search_ids import account
 from recording_archive.model import State
 from recording_archive.web.access import MayDecide
 from recording_archive.web.address import NARROW, Address
@@ -44,7 +45,8 @@ def search_page(
     """Search; the empty search shows what came last."""
     address = Address.of(request.query_params.multi_items())
     found = search(archive.catalog, filters, limit=PAGE, after=read_cursor(after), oldest=sort is Sort.OLDEST)
-    ids = address.ids()
+    later = after is not None
+    asked = account(archive.catalog, filters.ids, filters.text, found=later or bool(found.rows))
     fields = address.fields()
     return page(
         request,
@@ -52,15 +54,16 @@ def search_page(
         "search.html",
         asked=fields,
         narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
-        chips=address.chips(),
+        chips=address.chips(asked.ids),
         rows=to_rows(archive, found.rows),
-        heading=_heading(len(found.rows), more=found.next is not None, later=after is not None, sort=sort),
+        heading=_heading(len(found.rows), more=found.next is not None, later=later, sort=sort),
         next=address.but(after=write_cursor(found.next)) if found.next else None,
         first=address.but(after=None),
-        later=after is not None,
-        asked_ids=len(ids),
-        absent=unknown_ids(archive.catalog, ids) if ids and after is None else [],
-        as_hold=address.as_hold() if may_decide else None,
+        later=later,
+        asked_ids=len(asked.ids),
+        absent=[] if later else [each for each in asked.unknown if each not in asked.impossible],
+        impossible=() if later else asked.impossible,
+        as_hold=address.as_hold(asked.ids) if may_decide else None,
         export_csv=address.but(after=None, format="csv"),
         export_json=address.but(after=None, format="json"),
         states=_STATES,

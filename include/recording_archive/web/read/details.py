@@ -15,6 +15,7 @@ from recording_archive.holds import Holding
 from recording_archive.model import STORED, Outcome, PartId
 from recording_archive.retention.policy_in_force import in_force
 from recording_archive.retention.rules import judge
+from recording_archive.spelling.ids import clean_id
 from recording_archive.store import sidecar
 from recording_archive.web.read.certificates import certificate_of
 from recording_archive.web.read.recording_documents import Happening, RecordingDetails, Retention
@@ -63,9 +64,10 @@ class Absence:
 def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
     """All that is known of ``part``, its time line in the order of events."""
     told = read_timeline(archive.catalog, part.interaction_id)
-    mine = next((row for row in told.parts if _part_id(row) == part), None)
+    mine = next((row for row in told.parts if _clean(_part_id(row)) == _clean(part)), None)
     if mine is None:
         return _absence(told)
+    part = _part_id(mine)
     document, problem = _read_sidecar(archive, mine)
     held = holdings(archive, [mine]).get(part)
     retention, retention_problem = _read_retention(archive, mine, held)
@@ -88,6 +90,11 @@ def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
 def why_absent(archive: Archive, interaction_id: str) -> Absence:
     """Describe an interaction that a search did not find."""
     return _absence(read_timeline(archive.catalog, interaction_id))
+
+
+def _clean(part: PartId) -> PartId:
+    """Name a part as it is compared with what a person typed."""
+    return PartId(clean_id(part.interaction_id), clean_id(part.recording_id), part.part)
 
 
 def _absence(told: Timeline) -> Absence:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from recording_archive.errors import ConfigurationError
 from recording_archive.model import PartId, State
 from recording_archive.params import read_moment
 from recording_archive.settings import read_settings
+from recording_archive.spelling.ids import split_ids
 from recording_archive.web.problem import Problem
 
 
@@ -78,7 +79,9 @@ SortBy = Annotated[Sort, Query(description="By interaction date; undated recordi
 
 def read_filters(
     *,
-    q: Annotated[_Paste | None, _Blank, Query(description="Ids, a number, or a part of a name.")] = None,
+    q: Annotated[
+        _Paste | None, _Blank, Query(description="Ids, the start of one, a number, or a part of a name.")
+    ] = None,
     ids: Annotated[
         list[_Paste] | None,
         Query(alias="id", description="Interactions or recordings; may be repeated, and hold many by comma or line."),
@@ -96,6 +99,7 @@ def read_filters(
     verified: Annotated[VerifiedFilter | None, _Blank] = None,
 ) -> Filters:
     """A dependency: what the address asks for; raises Problem (400) for what cannot be understood."""
+    _few("q", split_ids(q or ""))
     return Filters(
         text=q,
         ids=_split(ids or []),
@@ -138,10 +142,13 @@ def read_cursor(text: str | None) -> Position | None:
 
 
 def _split(given: list[str]) -> tuple[str, ...]:
-    ids = tuple(dict.fromkeys(word for text in given for word in re.split(r"[\s,;]+", text) if word))
+    return _few("id", tuple(dict.fromkeys(each for text in given for each in split_ids(text))))
+
+
+def _few(name: str, ids: Sequence[str]) -> tuple[str, ...]:
     if len(ids) > MOST_IDS:
-        raise Problem(400, "Too many ids", f"id: {len(ids)} were given, at most {MOST_IDS} are searched at once.")
-    return ids
+        raise Problem(400, "Too many ids", f"{name}: {len(ids)} were given, at most {MOST_IDS} are searched at once.")
+    return tuple(ids)
 
 
 def _moment(name: str, text: str | None, *, end: bool) -> datetime | None:

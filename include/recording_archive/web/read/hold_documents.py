@@ -10,10 +10,11 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from recording_archive.archive import Archive
 from recording_archive.errors import ConfigurationError
-from recording_archive.holds import MOST_VALUES, Criteria, Effect, Hold
+from recording_archive.holds import MOST_VALUES, Criteria, Effect, Hold, unmatched_ids, warning
 from recording_archive.holds.criteria import checked
 from recording_archive.model import PartId
 from recording_archive.params import read_moment
+from recording_archive.spelling.ids import split_ids
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import Said, Storable
@@ -34,9 +35,9 @@ class HoldRequest(ApiDocument):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     interaction_ids: _Values = Field([], description="Interactions or recordings.")
-    agents: _Values = Field([], description="Ids or whole names, in any case.")
-    queues: _Values = Field([], description="Ids or whole names, in any case.")
-    numbers: _Values = Field([], description="Of either party, in any spelling.")
+    agents: _Values = Field([], description="Ids or whole names, in any spelling.")
+    queues: _Values = Field([], description="Ids or whole names, in any spelling.")
+    numbers: _Values = Field([], description="Of either party, with its country.")
     start: _Moment | None = Field(None, alias="from", description="A date, or a date-time.")
     end: _Moment | None = Field(None, alias="to", description="A date, or a date-time.")
 
@@ -95,9 +96,14 @@ class HoldEffect(ApiDocument):
 
 
 class HoldDetails(HoldRow):
-    """A hold with what it does now. ``released`` ones do nothing any more; ``effect`` is what they would hold."""
+    """A hold with what it does now. ``released`` ones do nothing any more; ``effect`` is what they would hold.
+
+    ``unmatched_ids`` are those of its ids that the catalog has not; ``warning`` says if it matches nothing.
+    """
 
     effect: HoldEffect
+    unmatched_ids: list[str]
+    warning: str | None
 
 
 def read_criteria(archive: Archive, wanted: HoldRequest) -> Criteria:
@@ -112,7 +118,9 @@ def read_criteria(archive: Archive, wanted: HoldRequest) -> Criteria:
 
 def split_values(text: str | None, *, words: bool = False) -> list[str]:
     """The values of a field that a person filled in: one in each line; ids also by comma and space."""
-    parts = re.split(r"[\s,;]+" if words else r"[\r\n;]+", text or "")
+    if words:
+        return split_ids(text or "")
+    parts = re.split(r"[\r\n;]+", text or "")
     return list(dict.fromkeys(stripped for part in parts if (stripped := part.strip())))
 
 
@@ -121,9 +129,11 @@ def to_hold(hold: Hold) -> HoldRow:
     return HoldRow.model_validate(_fields(hold))
 
 
-def to_details(hold: Hold, effect: Effect) -> HoldDetails:
+def to_details(archive: Archive, hold: Hold, effect: Effect) -> HoldDetails:
     """A hold with what it does now."""
-    return HoldDetails.model_validate({**_fields(hold), "effect": to_effect(effect)})
+    unmatched = unmatched_ids(archive, hold)
+    found = {"effect": to_effect(effect), "unmatched_ids": unmatched, "warning": warning(hold, effect, unmatched)}
+    return HoldDetails.model_validate(_fields(hold) | found)
 
 
 def to_effect(effect: Effect) -> HoldEffect:

@@ -18,10 +18,11 @@ from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
 from recording_archive.catalog.rows import is_part
-from recording_archive.catalog.search import unknown_ids
+from recording_archive.catalog.search_ids import unknown_ids
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 from recording_archive.phone_numbers import spellings
+from recording_archive.spelling.names import folded
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.hold_documents import HoldEffect, HoldRequest, read_criteria, split_values, to_effect
 from recording_archive.web.read.recording_documents import RecordingRow
@@ -49,6 +50,7 @@ class Preview:
     problem: str | None = None
     wanted: Mapping[str, Any] | None = None
     effect: HoldEffect | None = None
+    warning: str | None = None
     examples: Sequence[RecordingRow] = ()
     hints: Sequence[Hint] = ()
 
@@ -67,6 +69,7 @@ def preview(archive: Archive, given: Mapping[str, str]) -> Preview:
     return Preview(
         wanted=wanted.model_dump(by_alias=True, exclude_defaults=True),
         effect=to_effect(effect),
+        warning=holds.warning(hold, effect, ()),
         examples=rows_of(archive, effect.examples),
         hints=tuple(_hints(archive, criteria)),
     )
@@ -107,14 +110,14 @@ def _named(
 ) -> Iterator[Hint]:
     if not values:
         return
-    ids = {each.casefold() for each in distinct(connection, id_column)}
-    names = {name.casefold(): name for name in distinct(connection, name_column)}
+    ids = set(map(folded, distinct(connection, id_column)))
+    names = {folded(name): name for name in distinct(connection, name_column)}
     for value in values[:_MOST_HINTS]:
-        folded = value.casefold()
-        if folded in names or folded in ids:
+        wanted = folded(value)
+        if wanted in names or wanted in ids:
             continue
-        parts = [name for name in names if folded in name][:_SIMILAR]
-        near = parts or get_close_matches(folded, names, _SIMILAR)
+        parts = [name for name in names if wanted in name][:_SIMILAR]
+        near = parts or get_close_matches(wanted, names, _SIMILAR)
         yield Hint(what, value, tuple(names[name] for name in near))
 
 

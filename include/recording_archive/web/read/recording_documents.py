@@ -70,11 +70,15 @@ class RecordingRow(ApiDocument):
 
 
 class RecordingPage(ApiDocument):
-    """A page of a search; ``unknown`` are ids asked for that the catalog does not have."""
+    """A page of a search; ``unknown`` are ids asked for that the catalog does not have.
+
+    ``not_ids`` are those of them that no recording can have, for what they are written with.
+    """
 
     items: list[RecordingRow]
     next: str | None
     unknown: list[str] = Field([])
+    not_ids: list[str] = Field([])
 
 
 class Happening(ApiDocument):
