@@ -37,7 +37,12 @@ class Settings(BaseSettings):
     transfers: int = Field(16, ge=1, le=128, description="Transfers at once in one download task.")
     compressors: int = Field(2, ge=1, le=64, description="Files compressed at once in one gzip task.")
     connect_timeout_s: float = Field(10, gt=0, description="Seconds to reach the media host.")
-    read_timeout_s: float = Field(60, gt=0, description="Seconds without a byte after which a transfer is aborted.")
+    read_timeout_s: float = Field(
+        60, gt=0, description="Seconds without a byte, or for all headers, after which a transfer is aborted."
+    )
+    min_bytes_per_s: float = Field(
+        1024, ge=0, description="A transfer that is slower for READ_TIMEOUT_S is aborted, and resumed some times."
+    )
     media_attempts: int = Field(6, ge=1, le=20, description="Most tries per recording in one run.")
     retry_after_max_s: float = Field(300, gt=0, description="Longest Retry-After that is waited for, in seconds.")
     max_media_bytes: int = Field(20 * 2**30, ge=1, description="Larger media fails instead of filling the disk.")

@@ -170,6 +170,11 @@ MEDIA = [
     media("hang", Fault("hang", times=1, recording="#0")),
     media("hang for good", Fault("hang", recording="#0"), failed=lost(0, why="no byte in time")),
     media("slow start", Fault("slow", seconds=0.3)),
+    media(
+        "a drip for good",
+        Fault("trickle", recording="#0", size=1, seconds=0.05),
+        failed=lost(0, why="is too slow: only [0-9]+ bytes"),
+    ),
     media("slow trickle", Fault("trickle", recording="#0", size=1000, seconds=0.06)),
     media("length too large once", Fault("wrong_length", times=1)),
     media(

@@ -7,9 +7,12 @@ import hashlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Self
+
+PATIENCE_S = 30
 
 
 @dataclass(frozen=True)
@@ -135,12 +138,28 @@ def raw(text: bytes, *, hang: bool = False) -> Answer:
     return answer
 
 
-def endless(head: bytes, block: bytes) -> Answer:
-    """``head``, then ``block`` for ever."""
+def drip(head: bytes, pieces: Iterable[bytes], *, every_s: float = 0.05) -> Answer:
+    """``head``, then one piece after the other with a pause between; not for ever, so that who waits is found out."""
 
     def answer(host: ScriptedHost, _: Request, sock: socket.socket) -> bool:
         sock.sendall(head)
-        while not host.leaving.is_set():
+        ends_at = time.monotonic() + PATIENCE_S
+        for piece in pieces:
+            if host.leaving.wait(every_s) or time.monotonic() > ends_at:
+                break
+            sock.sendall(piece)
+        return False
+
+    return answer
+
+
+def endless(head: bytes, block: bytes) -> Answer:
+    """``head``, then ``block`` again and again, but not for ever."""
+
+    def answer(host: ScriptedHost, _: Request, sock: socket.socket) -> bool:
+        sock.sendall(head)
+        ends_at = time.monotonic() + PATIENCE_S
+        while not host.leaving.is_set() and time.monotonic() < ends_at:
             sock.sendall(block)
         return False
 

@@ -18,6 +18,7 @@ import pytest
 
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
 from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.bounds import Bounds
 from recording_archive.transfer.pinned import PinnedConnection, Proxy
 from support.scripted_host import Answer, Request, ScriptedHost, endless, ranged, reply
 
@@ -56,7 +57,7 @@ def connection(host: ScriptedHost, name: str, certificates: Path, proxy: Proxy |
         guard.check(f"https://{name}:{host.port}/x", proxied=proxy is not None),
         tls=ssl.create_default_context(cafile=certificates / "ca.pem"),
         connect_timeout_s=5,
-        read_timeout_s=5,
+        bounds=Bounds(5),
         proxy=proxy,
         stopping=threading.Event(),
     )

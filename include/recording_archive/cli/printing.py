@@ -17,15 +17,8 @@ from recording_archive.reports.reading import StoredReport, read_rows
 SHOWN_FAILURES = 20
 _COUNTS = (
     *("totalProcessed", "successful", "failed", "checksumErrors", "asked", "alreadyArchived", "excluded", "missing"),
-    *(
-        "carriedOver",
-        "deferred",
-        "checksumUnavailable",
-        "healedMismatches",
-        "apiRequests",
-        "bytesDownloaded",
-        "bytesStored",
-    ),
+    *("carriedOver", "deferred", "checksumUnavailable", "healedMismatches"),
+    *("apiRequests", "bytesDownloaded", "bytesStored"),
 )
 _BAD = (Outcome.FAILED, Outcome.CHECKSUM_MISMATCH, Outcome.MISSING)
 

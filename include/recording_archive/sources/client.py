@@ -21,7 +21,7 @@ from recording_archive.errors import AccessError, ConfigurationError
 from recording_archive.sources.contracts import INTERACTIONS, Contract
 from recording_archive.sources.pacing import Pacing
 from recording_archive.sources.replies import CLIENT_REMEDY, MalformedReplyError, Reply, as_object
-from recording_archive.sources.transport import Transport
+from recording_archive.sources.transport import REPLY_MAX_S, Transport
 
 __all__ = ["ApiClient"]
 
@@ -43,7 +43,8 @@ class ApiClient:
     """Asks one API on behalf of one OAuth client; safe to share between threads.
 
     The bearer token goes to ``api_base`` alone: redirects are errors, and no netrc or session-wide authentication is
-    used. ``timeout`` is (connect, read) in seconds; ``attempts`` counts requests of one call, the first included.
+    used. ``timeout`` is (connect, read) in seconds, ``reply_max_s`` the longest that one reply may take in all;
+    ``attempts`` counts requests of one call, the first included.
     ``sleep``, ``clock`` (monotonic seconds) and ``now`` are parameters for tests and for a caller that must stop.
     """
 
@@ -59,6 +60,7 @@ class ApiClient:
         attempts: int = 6,
         retry_after_max_s: float = 300.0,
         timeout: tuple[float, float] = (10.0, 60.0),
+        reply_max_s: float = REPLY_MAX_S,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -71,7 +73,7 @@ class ApiClient:
         self._secret = client_secret
         self._clock = clock
         self._now = now
-        self._transport = Transport(session, timeout, clock)
+        self._transport = Transport(session, timeout, reply_max_s)
         self._pacing = Pacing(attempts=attempts, retry_after_max_s=retry_after_max_s, sleep=sleep, clock=clock)
         self._token: _Token | None = None
         self._issued: tuple[str, ...] = ()  # the last tokens, to be taken out of the service's words

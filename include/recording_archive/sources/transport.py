@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,21 +11,29 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from recording_archive.errors import ArchiveError, ConfigurationError, TransientError
+from recording_archive.sources.bounded import bind
 from recording_archive.sources.replies import MalformedReplyError, Reply
+from recording_archive.transfer.bounds import Bounds
 
-__all__ = ["Transport"]
+__all__ = ["REPLY_MAX_S", "Transport"]
 
 REPLY_MAX_BYTES = 32 * 2**20  # a page of 50 entries is some 50 KB
-REPLY_MAX_S = 300.0  # a read timeout alone lets a reply trickle in for ever
+REPLY_MAX_S = 300.0  # from its first byte on
+REPLY_MIN_BYTES_PER_S = 1024.0
 
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """Sends requests; ``timeout`` is (connect, read) in seconds, ``clock`` gives monotonic seconds."""
+    """Sends requests; ``timeout`` is (connect, read) in seconds, ``reply_max_s`` for a reply as a whole."""
 
     session: requests.Session
     timeout: tuple[float, float]
-    clock: Callable[[], float]
+    reply_max_s: float = REPLY_MAX_S
+
+    def __post_init__(self) -> None:
+        """Bound what the session reads: a read timeout alone lets a reply trickle in for ever."""
+        most = 2 * REPLY_MAX_BYTES  # framing, headers and trailers included
+        bind(self.session, Bounds(self.timeout[1], REPLY_MIN_BYTES_PER_S, self.reply_max_s, most))
 
     def send(self, method: str, url: str, authorization: str, **body: Any) -> Reply:
         """Send one request; return its reply whatever the status, but no redirect."""
@@ -49,15 +56,12 @@ class Transport:
             raise _translated(request, error) from None
 
     def _body(self, request: str, response: requests.Response) -> bytes:
-        """All of a reply, within its size and time. ``read1`` returns what has come, so the time is looked at."""
+        """All of a reply, within its size."""
         body = bytearray()
-        began = self.clock()
         while chunk := response.raw.read1(2**16, decode_content=True):
             body += chunk
             if len(body) > REPLY_MAX_BYTES:
                 raise MalformedReplyError(f"{request}: the reply is larger than {REPLY_MAX_BYTES} bytes")
-            if self.clock() - began > REPLY_MAX_S:
-                raise TransientError(f"{request}: the reply was not complete after {REPLY_MAX_S:.0f} s")
         return bytes(body)
 
 

@@ -2,5 +2,5 @@
 
 `transfer` fetches one file into a `partial_file`; `replies` judges status and headers, `formats` the content with the
 help of `tracks` and `documents`, `retries` the failures. `client` has what the transfers of a task share: `limits`, and
-connections to checked addresses (`pinned`) of `allowed_hosts`.
+connections to checked addresses (`pinned`) of `allowed_hosts`, whose replies keep to `bounds`.
 """

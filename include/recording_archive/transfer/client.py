@@ -11,6 +11,7 @@ from typing import Self
 
 from recording_archive.errors import Stopped
 from recording_archive.transfer.allowed_hosts import CheckedHost, MediaHosts
+from recording_archive.transfer.bounds import Bounds
 from recording_archive.transfer.limits import TransferLimits
 from recording_archive.transfer.pinned import PinnedConnection, Proxy
 
@@ -111,7 +112,7 @@ class MediaClient:
             place,
             tls=self._context() if place.tls else None,
             connect_timeout_s=self.limits.connect_timeout_s,
-            read_timeout_s=self.limits.read_timeout_s,
+            bounds=Bounds(self.limits.read_timeout_s, self.limits.min_bytes_per_s),
             proxy=self._proxy,
             stopping=self._stopping,
         )

@@ -14,6 +14,7 @@ class TransferLimits:
 
     connect_timeout_s: float = 10
     read_timeout_s: float = 60
+    min_bytes_per_s: float = 1024
     attempts: int = 6
     retry_after_max_s: float = 300
     max_media_bytes: int = 20 * 2**30
@@ -28,6 +29,7 @@ class TransferLimits:
         return cls(
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,
+            min_bytes_per_s=settings.min_bytes_per_s,
             attempts=settings.media_attempts,
             retry_after_max_s=settings.retry_after_max_s,
             max_media_bytes=settings.max_media_bytes,

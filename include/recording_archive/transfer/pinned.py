@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import http.client
-import io
 import socket
 import ssl
 import threading
@@ -15,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
 from recording_archive.transfer.allowed_hosts import CheckedHost, resolve
+from recording_archive.transfer.bounds import BoundedResponse, Bounds, bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +42,11 @@ class Proxy:
         return cls(parts.hostname, port, login)
 
 
-class _WholeHead(http.client.HTTPResponse):
-    """Refuses a head that the end of the connection cut off; http.client takes that end for the blank line."""
-
-    def begin(self) -> None:
-        """Read status and headers; IncompleteRead when they break off."""
-        stream = self.fp
-        lines = cast("io.BufferedReader", _Lines(stream))  # begin() only reads lines, or closes
-        self.fp = lines
-        try:
-            super().begin()
-        finally:
-            if self.fp is lines:  # on a broken status line begin() has closed and dropped it
-                self.fp = stream
-
-
-class _Lines:
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
-        self._begun = False
-
-    def readline(self, limit: int = -1) -> bytes:
-        """One whole line; nothing at all is passed on only where a status line would begin."""
-        line = self._stream.readline(limit)
-        if not line.endswith(b"\n") and len(line) != limit and (line or self._begun):
-            raise http.client.IncompleteRead(b"")
-        self._begun = True
-        return line
-
-    def close(self) -> None:
-        self._stream.close()
-
-
 class PinnedConnection(http.client.HTTPConnection):
     """A keep-alive connection to the checked addresses of one place, or through a proxy to its host name.
 
     ``interrupt`` ends whatever its thread waits for, connecting and TLS handshake included.
     """
-
-    response_class = _WholeHead
 
     def __init__(
         self,
@@ -88,13 +54,14 @@ class PinnedConnection(http.client.HTTPConnection):
         *,
         tls: ssl.SSLContext | None,
         connect_timeout_s: float,
-        read_timeout_s: float,
+        bounds: Bounds,
         proxy: Proxy | None,
         stopping: threading.Event,
     ) -> None:
         super().__init__(place.host, place.port)
         self._place, self._tls, self._proxy, self._stopping = place, tls, proxy, stopping
-        self._connect_timeout_s, self._read_timeout_s = connect_timeout_s, read_timeout_s
+        self._connect_timeout_s, self._bounds = connect_timeout_s, bounds
+        self.response_class = bounded(bounds)  # type: ignore[assignment]  # called like the class that it makes
         self._live: socket.socket | None = None
 
     @property
@@ -113,10 +80,14 @@ class PinnedConnection(http.client.HTTPConnection):
                 self._open_tunnel(self._proxy)
             if self._place.tls:
                 self._secure()
-            self.sock.settimeout(self._read_timeout_s)
+            self.sock.settimeout(self._bounds.timeout_s)
         except BaseException:
             self.close()
             raise
+
+    def getresponse(self) -> BoundedResponse:
+        """Read the head of the reply."""
+        return cast("BoundedResponse", super().getresponse())
 
     def interrupt(self) -> None:
         """Shut the socket down from another thread; the waiting one sees the end of the stream.
@@ -158,7 +129,7 @@ class PinnedConnection(http.client.HTTPConnection):
         lines = [f"CONNECT {host}:{self._place.port} HTTP/1.1", f"Host: {host}:{self._place.port}"]
         lines += [f"Proxy-Authorization: {proxy.authorization}"] if proxy.authorization else []
         self.sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-        with http.client.HTTPResponse(self.sock, method="CONNECT") as reply:
+        with BoundedResponse(self.sock, method="CONNECT", bounds=Bounds(self._connect_timeout_s)) as reply:
             reply.begin()
         if reply.status == 407:
             raise ConfigurationError(f"Proxy {proxy.host}:{proxy.port} wants credentials (407): set them in its URL")

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from recording_archive.errors import ArchiveError, PermanentError, TransientError
+from recording_archive.transfer.bounds import TooMuchError, TooSlowError
 from recording_archive.transfer.partial_file import STRONG_ETAG, Partial
-from recording_archive.transfer.retries import ExpiredError
+from recording_archive.transfer.retries import ExpiredError, SlowError
 
 EXPLANATION_BYTES = 4096  # of a refusal; S3's fit in a few hundred
 
@@ -96,6 +97,10 @@ def broken(error: Exception, name: str, host: str) -> ArchiveError:
     what = f"{name}: media host {host}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return PermanentError(f"{what}: its certificate does not verify ({error.verify_message}); trust its issuer")
+    if isinstance(error, TooSlowError):
+        return SlowError(f"{what} is too slow: {error}")
+    if isinstance(error, TooMuchError):
+        return TransientError(f"{what}: {error}")
     return TransientError(f"{what}: {'no byte in time' if isinstance(error, TimeoutError) else type(error).__name__}")
 
 

@@ -20,6 +20,10 @@ class ExpiredError(TransientError):
         self.renewals = renewals
 
 
+class SlowError(TransientError):
+    """The host was slower than a transfer may be; what came by then is kept, but is no progress."""
+
+
 class UnusableError(TransientError):
     """A complete answer under 200 that is no media."""
 
@@ -46,7 +50,8 @@ class Retries:
         """
         if size > self._reached:
             self._reached = size
-            self._failures = self._renewals = 0
+            if not isinstance(error, SlowError):
+                self._failures = self._renewals = 0
         self._failures_in_all += 1
         if isinstance(error, DiffersError):
             return self._differ(error)

@@ -22,6 +22,7 @@ from recording_archive.errors import PermanentError, TransientError
 from recording_archive.model import Fetched
 from recording_archive.transfer import replies
 from recording_archive.transfer.allowed_hosts import CheckedHost
+from recording_archive.transfer.bounds import BUFFER_BYTES, BoundedResponse
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.documents import document_kind, is_declared, is_error
 from recording_archive.transfer.formats import sniff
@@ -30,7 +31,6 @@ from recording_archive.transfer.pinned import PinnedConnection
 from recording_archive.transfer.retries import DiffersError, ExpiredError, Retries, UnusableError
 
 MAX_REDIRECTS = 3
-READ_AHEAD_BYTES = 8192  # no more than http.client has buffered behind the headers
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +115,7 @@ class Transfer:
 
     # Asking
 
-    def _ask(
-        self, url: str, extra: Mapping[str, str]
-    ) -> tuple[http.client.HTTPResponse, CheckedHost, PinnedConnection]:
+    def _ask(self, url: str, extra: Mapping[str, str]) -> tuple[BoundedResponse, CheckedHost, PinnedConnection]:
         """Send the request and follow redirects, each of them past the guard."""
         for _ in range(MAX_REDIRECTS + 1):
             place = self._checked(url)
@@ -135,7 +133,7 @@ class Transfer:
         except (PermanentError, TransientError) as error:
             raise type(error)(f"{self._order.name}: {error}") from error
 
-    def _target(self, url: str, reply: http.client.HTTPResponse, host: str) -> str:
+    def _target(self, url: str, reply: BoundedResponse, host: str) -> str:
         """The target of a redirect. Its text is bytes, mostly of UTF-8; the guard encodes what must not be sent so."""
         text: str = reply.headers["Location"] or ""
         location = text.encode("latin-1", "replace").decode(errors="surrogateescape")
@@ -149,7 +147,7 @@ class Transfer:
             f"{self._order.name}: {host} redirects ({reply.status}) {what}; look the recording up in Genesys Cloud"
         )
 
-    def _get(self, place: CheckedHost, extra: Mapping[str, str]) -> tuple[http.client.HTTPResponse, PinnedConnection]:
+    def _get(self, place: CheckedHost, extra: Mapping[str, str]) -> tuple[BoundedResponse, PinnedConnection]:
         """One GET; a kept connection that the host closed meanwhile is replaced at once and costs no attempt."""
         headers = {"Host": place.authority, "Accept": "*/*", "Accept-Encoding": "identity", **_AGENT, **extra}
         while True:
@@ -165,7 +163,7 @@ class Transfer:
                 if not (reused and isinstance(error, ConnectionError | ssl.SSLError)):
                     raise replies.broken(error, self._order.name, place.host) from replies.quotable(error)
 
-    def _drain(self, reply: http.client.HTTPResponse, connection: PinnedConnection) -> None:
+    def _drain(self, reply: BoundedResponse, connection: PinnedConnection) -> None:
         """Read a short body that is not needed, so that the connection can be kept; close it for a long one."""
         if reply.length is None or reply.length > 65536:
             connection.close()
@@ -177,7 +175,7 @@ class Transfer:
 
     # Judging the reply
 
-    def _admit(self, reply: http.client.HTTPResponse, host: str, partial: Partial) -> bool:
+    def _admit(self, reply: BoundedResponse, host: str, partial: Partial) -> bool:
         """Prepare the partial for the body that follows; return False when all bytes are here already."""
         name, has_checksum = self._order.name, self._order.expected_sha256 is not None
         self._source_date = replies.http_date(reply.headers["Date"]) or self._source_date
@@ -209,7 +207,7 @@ class Transfer:
 
     # Receiving
 
-    def _stream(self, reply: http.client.HTTPResponse, place: CheckedHost, partial: Partial) -> None:
+    def _stream(self, reply: BoundedResponse, place: CheckedHost, partial: Partial) -> None:
         """Append the body; bytes that arrived before a cut are kept, and the next attempt goes on from there."""
         due, begun = replies.length_of(reply), partial.size
         try:
@@ -227,22 +225,24 @@ class Transfer:
         if partial.size - begun < (due or 0):
             raise TransientError(f"{self._order.name}: {place.host} ended the body after {partial.size} bytes")
 
-    def _chunks(self, reply: http.client.HTTPResponse, due: int | None) -> Iterator[memoryview]:
+    def _chunks(self, reply: BoundedResponse, due: int | None) -> Iterator[memoryview]:
         """Fill this thread's buffer by single system calls, so that a cut loses nothing, and hand it out when full."""
         buffer = self._client.buffer()
         read = reply.readinto1 if reply.chunked else reply.fp.readinto1
         left = self._client.limits.max_media_bytes + 1 if due is None else due
-        filled, room = 0, READ_AHEAD_BYTES
+        filled, came, room = 0, 0, BUFFER_BYTES  # no more than is buffered behind the headers
         failure: Exception | None = None
         while left:
             try:
-                count = read(buffer[filled : min(len(buffer), filled + left, filled + room)])
+                view = buffer[filled : min(len(buffer), filled + left, filled + room)]
+                reply.meter.expect(len(view), came)
+                count = read(view)
             except (OSError, http.client.HTTPException) as error:
                 failure = error
                 break
             if not count:
                 break
-            filled, left, room = filled + count, left - count, len(buffer)
+            filled, left, came, room = filled + count, left - count, came + count, len(buffer)
             self.wire_bytes += count
             if filled == len(buffer):
                 yield buffer
@@ -252,7 +252,7 @@ class Transfer:
         if failure is not None:
             raise failure
 
-    def _check_head(self, reply: http.client.HTTPResponse, place: CheckedHost, partial: Partial) -> None:
+    def _check_head(self, reply: BoundedResponse, place: CheckedHost, partial: Partial) -> None:
         """Look at the first bytes; what the checksum will prove or disprove is left to it."""
         if self._order.expected_sha256 is None:
             replies.check_framing(reply, self._order.name, place.host, partial.head)
