@@ -26,6 +26,7 @@ from recording_archive.ledger.chain import newest
 from recording_archive.model import PartId, State
 from recording_archive.recovery.from_holds import reindex_holds
 from recording_archive.recovery.result import Indexed, IndexResult
+from recording_archive.recovery.take_up import take_up
 from support.contents import all_rows, events_of
 from support.hold_files import DAY, NOON, hold
 from support.rebuilding import dump
@@ -177,21 +178,24 @@ class TestCreate:
         assert find(archive) == events_of(archive, "held") == []
 
     def test_a_crash_after_the_document_loses_no_hold(self, impatient: Archive) -> None:
-        """Nobody was told of it, the message says what to do, and the rebuilding takes it up, event and all."""
-        with busy(impatient), pytest.raises(TransientError, match="run; do not give it in again"):
+        """Nobody was told of it, and the message says what to do; it holds, and who takes it up answers for it."""
+        with busy(impatient), pytest.raises(TransientError, match=r"take-up holds/H-.*do not give it in again"):
             hold(impatient)
         (key,) = documents(impatient)
         assert find(impatient) == []
-        assert [*reindex_holds(impatient.store, impatient.catalog)] == [Indexed("holds", key, IndexResult.ADDED)]
-        (taken_up,) = find(impatient)
-        assert taken_up == hold_without_id(taken_up)
+        (found,) = reindex_holds(impatient.store, impatient.catalog)
+        assert "is foreign" in str(found.problem)
+        assert find(impatient) == [hold_without_id(found.key[6:-5])]
+        assert events_of(impatient, "held") == []
+        take_up(impatient, key, reason="ours, from the crash", actor="rosa")
         (event,) = events_of(impatient, "held")
         assert event.detail["files"] == {key: sha256(impatient.store.read(key)).hexdigest()}
+        assert [*reindex_holds(impatient.store, impatient.catalog)] == [Indexed("holds", key, IndexResult.KNOWN)]
 
 
-def hold_without_id(like: Hold) -> Hold:
-    """What `hold` makes, under the id of another."""
-    return Hold(like.id, "Case 4711", "the judge said so", "rosa", NOON, DAY, None, None, None)
+def hold_without_id(hold_id: str) -> Hold:
+    """What `hold` makes, under another id."""
+    return Hold(hold_id, "Case 4711", "the judge said so", "rosa", NOON, DAY, None, None, None)
 
 
 class TestRelease:
@@ -244,17 +248,20 @@ class TestRelease:
         assert documents(archive) == []
 
     def test_a_crash_after_the_document_leaves_it_holding(self, impatient: Archive) -> None:
-        """Until the catalog knows it holds; the next release finds the first one's document, and that one counts."""
+        """Nobody knows who laid the document there, another release too: it holds until a person takes that up."""
         made = hold(impatient)
-        with busy(impatient), pytest.raises(TransientError, match="reindex"):
+        with busy(impatient), pytest.raises(TransientError, match="take-up"):
             release(impatient, made.id, reason="settled", actor="max")
-        assert find(impatient, active=True) == [made]
-        with pytest.raises(ConfigurationError, match="released already, by max"):
+        key = f"holds/{made.id}.released.json"
+        with pytest.raises(ConfigurationError, match=f"Hold {made.id} holds; look at the file.*take-up {key}"):
             release(impatient, made.id, reason="again", actor="rosa")
+        assert find(impatient, active=True) == [made]
+        assert events_of(impatient, "released") == []
+        take_up(impatient, key, reason="max told me", actor="rosa")
         assert find(impatient, active=True) == []
         assert read(impatient, made.id).release_reason == "settled"
         (event,) = events_of(impatient, "released")
-        assert event.actor == "max"
+        assert (event.actor, event.detail["reason"]) == ("rosa", "max told me")
 
 
 def test_holds_are_found_newest_first(archive: Archive) -> None:

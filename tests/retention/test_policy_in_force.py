@@ -18,7 +18,7 @@ from recording_archive.errors import ConfigurationError, StoreError
 from recording_archive.ledger import chain
 from recording_archive.recovery.reindex import reindex
 from recording_archive.retention import policy_in_force
-from recording_archive.retention.policy_in_force import adopt, in_force, keep, newest
+from recording_archive.retention.policy_in_force import adopt, foreign, in_force, keep, newest, tell
 
 SHORT = b"name: short\ndefaultDays: 30\n"
 LONG = b"name: long\ndefaultDays: 3000\n"
@@ -104,9 +104,32 @@ class TestInForce:
     def test_a_damaged_document_is_named(self, archive: Archive) -> None:
         """A policy in the archive that cannot be understood stops everything but adopting another one."""
         archive.store.put("policies/000001.yaml", b"name: x\ndefaultDays: never")
+        tell(archive, "policies/000001.yaml", "0" * 64)
         with pytest.raises(ConfigurationError, match=r"policies/000001\.yaml, line 2: defaultDays must be"):
             in_force(archive)
         assert adopt(archive, LONG, "p.yaml", actor="rosa").origin == "policies/000002.yaml"
+
+    def test_a_foreign_document_is_not_in_force(self, archive: Archive) -> None:
+        """Nobody adopted it: it stops everything but adopting another one, and below that it disturbs nothing."""
+        adopt(archive, LONG, "p.yaml", actor="rosa")
+        (archive.settings.root / "policies/000007.yaml").write_bytes(SHORT)
+        with pytest.raises(StoreError, match=r"policies/000007\.yaml .* is foreign.*take-up policies/000007\.yaml"):
+            in_force(archive)
+        assert foreign(archive) == ["policies/000007.yaml"]
+        assert adopt(archive, LONG, "p.yaml", actor="rosa").origin == "policies/000008.yaml"
+        assert in_force(archive).name == "long"
+        assert foreign(archive) == ["policies/000007.yaml"]
+
+    def test_a_lost_document_is_not_passed_over(self, archive: Archive) -> None:
+        """Neither an older policy nor the days of the settings take its place; a new one gets a new number."""
+        adopt(archive, SHORT, "p.yaml", actor="rosa")
+        adopt(archive, LONG, "p.yaml", actor="rosa")
+        for number in (2, 1):
+            (archive.settings.root / f"policies/00000{number}.yaml").unlink()
+            with pytest.raises(StoreError, match=r"policies/000002\.yaml was adopted by the ledger's word and is gone"):
+                in_force(archive)
+        assert adopt(archive, SHORT, "p.yaml", actor="rosa").origin == "policies/000003.yaml"
+        assert in_force(archive).name == "short"
 
     def test_a_rebuilt_catalog_has_the_same_policy(self, archive: Archive) -> None:
         """The archive tells it, and a change since its adoption is still seen."""
@@ -235,14 +258,14 @@ class TestAdopt:
         assert len(told(archive)) == 1
 
     def test_an_adoption_that_was_cut_short_is_completed(self, archive: Archive) -> None:
-        """A document whose event is missing is in force, and gets its event before it is used."""
+        """A document whose event is missing is not in force; who adopts the same gives it its event."""
         archive.store.put("policies/000001.yaml", LONG)
-        policy = in_force(archive)
-        assert policy.name == "long"
-        assert keep(archive, policy) == "policies/000001.yaml"
+        with pytest.raises(StoreError, match="foreign"):
+            in_force(archive)
+        for _ in range(2):
+            policy = adopt(archive, LONG, "p.yaml", actor="rosa")
+            assert policy == in_force(archive)
         assert [each.detail["files"] for each in told(archive)] == [{"policies/000001.yaml": policy.version}]
-        adopt(archive, LONG, "p.yaml", actor="rosa")
-        assert len(told(archive)) == 1
 
     def test_of_two_at_once_each_gets_a_number(self, archive: Archive) -> None:
         """Neither is lost, and the higher number is in force."""

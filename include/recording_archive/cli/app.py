@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from recording_archive.cli import dispositions, holds, integrity, ledger, records, retention, terminal
+from recording_archive.cli import dispositions, documents, holds, integrity, ledger, records, retention, terminal
 from recording_archive.cli.basics import IMPOSSIBLE, Json, exit_bad_if
 from recording_archive.errors import ArchiveError
 
@@ -81,6 +81,7 @@ def sandbox(context: typer.Context) -> None:
 for _command in (
     integrity.verify,
     integrity.reindex,
+    documents.take_up,
     records.report,
     records.show,
     records.acknowledge,

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from recording_archive.archive import open_archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.migrations import VERSION_TABLE
+from recording_archive.disposition.documents import documents_in_order
 from recording_archive.errors import ArchiveError, StoreError, TransientError
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
@@ -115,6 +116,7 @@ class _Trial:
             "staging": (self._staging, ("settings",)),
             "catalog": (self._catalog, ("settings",)),
             "archive id": (self._archive_id, ("storage", "catalog")),
+            "documents": (self._documents, ("archive id",)),
             "connection": (self._connection, ("settings",)),
             "token": (self._token, ("connection",)),
             "media hosts": (self._media_hosts, ("connection",)),
@@ -174,6 +176,15 @@ class _Trial:
         if next(iter(store.list("")), None) is not None:
             raise StoreError(f"{store} holds files but no archive.json: choose an empty folder for a new archive")
         return "none yet: the first run of archive_recordings founds the archive"
+
+    def _documents(self) -> str:
+        if store_at(self.settings).identity() is None:
+            return "none yet"
+        archive = open_archive(self.settings)
+        try:
+            return documents_in_order(archive)
+        finally:
+            archive.catalog.close()
 
     def _connection(self) -> str:
         self.connected = self._connect(self.settings)

@@ -4,6 +4,7 @@
     approval, approval_question the person who must agree, and the question to this person
     quarantine                  carry out a plan; restore takes a recording back
     recheck, deletion           judge once more in the transaction that acts; remove the bytes (nothing else may)
+    documents                   documents that are lost or foreign; nothing is deleted while one is lost
     tombstone, certificate      the documents of a deletion; certifying hands certificates out
     erasure, erasure_subject    all recordings of one person at once (GDPR, article 17)
     subject_hashes, personal    keyed hashes instead of personal data, and the data that goes

@@ -9,10 +9,10 @@ from sqlalchemy import Row, select, update
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
-from recording_archive.catalog.rows import chunked
-from recording_archive.catalog.tables import holds, plans
+from recording_archive.catalog.tables import plans
+from recording_archive.disposition.documents import require_documents
 from recording_archive.disposition.plan_table import LAPSED, RETENTION, Plan, read_plan
-from recording_archive.errors import PermanentError, StoreError, TransientError
+from recording_archive.errors import PermanentError, StoreError
 from recording_archive.ledger import sealing
 from recording_archive.ledger.segments import unknown_segments
 
@@ -49,21 +49,13 @@ def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | N
 
 
 def require_current(archive: Archive) -> None:
-    """Raise StoreError when the archive has ledger segments or holds that the catalog lacks."""
+    """Raise StoreError when the archive has ledger segments or holds that the catalog lacks, or lacks a document."""
     if unknown := unknown_segments(archive):
         raise StoreError(
             f"{archive.store} has {len(unknown)} ledger segments that the catalog lacks (the first is {unknown[0]}): "
             "the catalog is older than the archive; run `recording-archive reindex`, then this again"
         )
-    names = (key.rpartition("/")[2] for key in archive.store.list("holds/"))
-    ids = (name.removesuffix(".json") for name in names if name.endswith(".json") and ".released." not in name)
-    for page in chunked(ids):
-        with archive.catalog.read() as connection:
-            known = connection.execute(select(holds.c.id).where(holds.c.id.in_(page))).scalars().all()
-        if lacking := set(page).difference(known):
-            raise TransientError(  # someone may be making it at this moment
-                f"{archive.store} has the hold {min(lacking)} that the catalog lacks: run `recording-archive reindex`"
-            )
+    require_documents(archive)
 
 
 def _refusal(  # noqa: PLR0911 - one for each reason

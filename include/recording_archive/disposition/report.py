@@ -5,6 +5,7 @@ The ledger is sealed before, so that the report names its head, and after, so th
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from sqlalchemy import Row, or_, select, update
 from recording_archive.archive import Archive
 from recording_archive.catalog.rows import same_part
 from recording_archive.catalog.tables import dispositions, plans, recordings
-from recording_archive.disposition import plan_table, report_document
+from recording_archive.disposition import documents, plan_table, report_document
 from recording_archive.disposition.deletion import carry_out, left_open
 from recording_archive.disposition.recheck import Recheck
 from recording_archive.errors import ArchiveError
 from recording_archive.ledger import sealing
 from recording_archive.reports import run_state, writing
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,12 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
     counts, certificates = report_document.plan_totals(archive, run_id)
     problems = tuple(report_document.problems_of(plan, counts))
     head, at = sealing.seal_for_report(archive), archive.clock()
-    top = report_document.report_head(plan, counts, certificates, problems, at=at, head=head)
+    foreign = documents.foreign_documents(archive)
+    for document in foreign:
+        log.warning(
+            "%s is foreign: no event tells that a person made it; `recording-archive check` says more", document
+        )
+    top = report_document.report_head(plan, counts, certificates, problems, at=at, head=head, foreign=foreign)
     entries = partial(report_document.report_entries, archive, run_id)
     key, files = writing.publish_report(
         archive,

@@ -90,6 +90,7 @@ def report_head(
     *,
     at: datetime,
     head: str | None,
+    foreign: Sequence[str],
 ) -> dict[str, Any]:
     """Compose the report without its entries."""
     return {
@@ -109,6 +110,7 @@ def report_head(
         **counts,
         "kept": dict(plan.kept),
         "certificates": list(certificates),
+        "foreignDocuments": list(foreign),
         "ledgerHead": head,
         "problems": list(problems),
     }

@@ -6,6 +6,7 @@
     Matcher                       (matcher)    the holds of each recording of the archive
     effect                        (effect)     what a hold does now, counted
     unmatched_ids, warning        (nothing_found)  what it asks for and the catalog has not
+    survey                        (survey)     holds that a person must look at: lost, or made by nobody
 
 A hold is a query, so it covers recordings that arrive later; nothing is marked. `documents` defines the form of its two
 documents, `rows` its rows in the catalog, `date_index` finds which of many holds cover a date.

@@ -2,7 +2,8 @@
 
     document in the archive → rows of the catalog and event, in one transaction → sealed into the ledger → confirmed
 
-A crash after the document leaves a hold, or a release, nobody was told of; `recording-archive reindex` takes it up.
+A crash after the document leaves a hold, or a release, nobody was told of. Such a hold holds, such a release releases
+nothing, until a person takes it up with `recording-archive take-up`.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from recording_archive.holds.documents import (
     compose_release,
     is_hold_id,
     key_of,
-    parse_release,
     release_key_of,
 )
 from recording_archive.holds.effect import Effect, effect
+from recording_archive.holds.survey import read_told
 from recording_archive.ledger.sealing import seal
 from recording_archive.spelling.ids import clean_id
 from recording_archive.store.documents import publish
@@ -44,7 +45,7 @@ def create(archive: Archive, *, matter: str, reason: str, criteria: Criteria, ac
     Raises ConfigurationError for what no hold can be of. What it matches is counted after it holds, so that nothing
     counted as held is deleted.
     """
-    texts = _checked_text("matter", matter, LONGEST_MATTER), _checked_text("reason", reason, LONGEST_REASON)
+    texts = checked_text("matter", matter, LONGEST_MATTER), checked_text("reason", reason, LONGEST_REASON)
     wanted = checked(criteria)
     made = Hold(_new_id(archive), *texts, actor, archive.clock(), wanted, None, None, None)
     digest = publish(archive.store, key_of(made.id), compose(archive.id, made))
@@ -63,23 +64,25 @@ def create(archive: Archive, *, matter: str, reason: str, criteria: Criteria, ac
 def release(archive: Archive, hold_id: str, *, reason: str, actor: str) -> Hold:
     """End a hold: what no other hold holds is subject to the policy again.
 
-    Raises ConfigurationError when there is no such hold or it was released before.
+    A hold of which only the ledger tells, because its document is gone, is ended likewise. Raises ConfigurationError
+    when there is no such hold, it was released before, or there is a release that nobody is known to have made.
     """
-    why = _checked_text("reason", reason, LONGEST_REASON)
-    hold = _unreleased(read(archive, hold_id))
+    why = checked_text("reason", reason, LONGEST_REASON)
+    hold = _unreleased(_find(archive, hold_id))
     ended = replace(hold, released_at=archive.clock(), released_by=actor, release_reason=why)
     key, content = release_key_of(hold.id), compose_release(archive.id, ended)
-    first = archive.store.put(key, content)
-    if not first:  # another release was faster, or ended between archive and catalog: it is the one that counts
-        content = archive.store.read(key)
-        ended = parse_release(content, hold, archive.id)
+    if not archive.store.put(key, content):
+        _unreleased(_find(archive, hold_id))  # another release was faster
+        raise ConfigurationError(_foreign_release(key, hold.id))
+    digest = sha256(content).hexdigest()
     try:
         with archive.catalog.write() as connection:
-            rows.end(connection, ended, sha256(content).hexdigest())
+            if not rows.end(connection, ended, digest):  # the ledger alone knows it
+                rows.tell_ended(connection, hold.id, digest, at=archive.clock(), actor=actor)
     except ArchiveError as error:
         raise TransientError(_unknown_to_catalog(key, error)) from error
     _seal(archive)
-    return ended if first else _unreleased(ended)
+    return ended
 
 
 def read(archive: Archive, hold_id: str) -> Hold:
@@ -109,6 +112,19 @@ def find(archive: Archive, *, active: bool = False, limit: int = 50, after: Hold
         return [rows.to_hold(row) for row in connection.execute(query)]
 
 
+def _find(archive: Archive, hold_id: str) -> Hold:
+    """One hold by the catalog; by its event alone, without what it asks for, when its document and its row are gone."""
+    try:
+        return read(archive, hold_id)
+    except ConfigurationError:
+        with archive.catalog.read() as connection:
+            told = read_told(connection)
+        if hold_id not in told.held or hold_id in told.released:
+            raise
+        made = told.held[hold_id]
+        return Hold(hold_id, "its document is gone", "", made.owner or "", made.at, Criteria(), None, None, None)
+
+
 def _new_id(archive: Archive) -> str:
     """An id that sorts by day and has no document; where two get the same at one moment, the second is refused."""
     while True:
@@ -117,7 +133,8 @@ def _new_id(archive: Archive) -> str:
             return hold_id
 
 
-def _checked_text(name: str, text: str, longest: int) -> str:
+def checked_text(name: str, text: str, longest: int = LONGEST_REASON) -> str:
+    """Strip a text that is kept for good; raise ConfigurationError for an empty or too long one."""
     stripped = text.strip()
     if not stripped:
         raise ConfigurationError(f"{name} is empty: it is kept for good, and tells later why the recordings were held")
@@ -145,6 +162,14 @@ def _seal(archive: Archive) -> None:
 
 def _unknown_to_catalog(key: str, error: ArchiveError) -> str:
     return (
-        f"{key} lies in the archive, but the catalog did not take it ({error}): it counts once "
-        "`recording-archive reindex` was run; do not give it in again"
+        f"{key} lies in the archive, but the catalog did not take it ({error}): take it up with `recording-archive "
+        f"take-up {key} --reason …`; do not give it in again"
+    )
+
+
+def _foreign_release(key: str, hold_id: str) -> str:
+    return (
+        f"{key} lies in the archive, and no event tells who released: a release is being made at this moment, a crash "
+        f"cut one short, or someone put the file there. Hold {hold_id} holds; look at the file, then take it up with "
+        f"`recording-archive take-up {key} --reason …`"
     )

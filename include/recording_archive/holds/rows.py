@@ -39,8 +39,7 @@ def enter(connection: Connection, hold: Hold, sha256: str, *, tell: bool = True)
     if terms := to_terms(hold):
         connection.execute(insert(hold_terms), terms)
     if tell:
-        detail = {"hold": hold.id, "files": {key_of(hold.id): sha256}}
-        record(connection, "held", None, at=hold.created_at, actor=hold.owner, detail=detail)
+        tell_made(connection, hold.id, sha256, at=hold.created_at, actor=hold.owner)
 
 
 def end(connection: Connection, hold: Hold, sha256: str, *, tell: bool = True) -> bool:
@@ -50,9 +49,24 @@ def end(connection: Connection, hold: Hold, sha256: str, *, tell: bool = True) -
     if not connection.execute(still.values(**facts)).rowcount or hold.released_at is None:
         return False
     if tell:
-        detail = {"hold": hold.id, "files": {release_key_of(hold.id): sha256}}
-        record(connection, "released", None, at=hold.released_at, actor=hold.released_by, detail=detail)
+        tell_ended(connection, hold.id, sha256, at=hold.released_at, actor=hold.released_by)
     return True
+
+
+def tell_made(
+    connection: Connection, hold_id: str, sha256: str, *, at: datetime, actor: str | None, **more: Any
+) -> None:
+    """Write the event of a hold; ``sha256`` is its document's."""
+    detail = {"hold": hold_id, "files": {key_of(hold_id): sha256}, **more}
+    record(connection, "held", None, at=at, actor=actor, detail=detail)
+
+
+def tell_ended(
+    connection: Connection, hold_id: str, sha256: str, *, at: datetime, actor: str | None, **more: Any
+) -> None:
+    """Write the event of a release; ``sha256`` is its document's."""
+    detail = {"hold": hold_id, "files": {release_key_of(hold_id): sha256}, **more}
+    record(connection, "released", None, at=at, actor=actor, detail=detail)
 
 
 def to_row(hold: Hold) -> dict[str, Any]:

@@ -23,6 +23,8 @@ _NONE = (
     "there is no ledger: the next run makes one, and `recording-archive reindex` before it takes up the reports; "
     "if there was one, it was removed: restore it from a copy of the archive"
 )
+_TAKE_UP = "a person takes it up with `recording-archive take-up`"
+_REMEDIES = {"holds": _TAKE_UP, "policies": _TAKE_UP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +167,5 @@ class Proof:
         return Flaw(
             key,
             "no event tells of it: someone put it there, or the ledger lost its end; if a crash left it, "
-            "`recording-archive reindex` takes it up",
+            f"{_REMEDIES.get(key.partition('/')[0], '`recording-archive reindex` takes it up')}",
         )

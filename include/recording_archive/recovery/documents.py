@@ -37,6 +37,19 @@ def enter_documents(
         yield from indexed
 
 
+def foreign(key: str, effect: str) -> PermanentError:
+    """The problem of a document that nobody is known to have made; ``effect`` is what it does meanwhile."""
+    return PermanentError(
+        f"{key} is foreign: no event tells that a person made it, so {effect}. Find out who put it there; if it is "
+        f"right, take it up with `recording-archive take-up {key} --reason …`"
+    )
+
+
+def changed(key: str, digest: str, told: str) -> PermanentError:
+    """The problem of a document that is not the one its event tells of."""
+    return PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {told}; restore it")
+
+
 def is_hash(text: str) -> bool:
     """Tell whether a text is a SHA-256."""
     return _HASH.fullmatch(text) is not None

@@ -1,7 +1,7 @@
 """Holds of a lost catalog, from the archive's documents; a hold that differs in the catalog is named and left as it is.
 
-Events come first: a document must have the hash that its event has. A document without event was left by a crash, and
-gets its event now.
+Events come first: a document must have the hash that its event has. A foreign document, which has no event, is named: a
+hold holds all the same, a release releases nothing, until a person takes it up (`take_up`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from recording_archive.catalog.tables import holds
 from recording_archive.errors import PermanentError
 from recording_archive.holds import rows
 from recording_archive.holds.documents import FOLDER, Hold, parse, parse_release, read_key, release_key_of
-from recording_archive.recovery.documents import enter_documents
-from recording_archive.recovery.event_history import vouched_files
+from recording_archive.holds.survey import Told, read_told
+from recording_archive.recovery.documents import changed, enter_documents, foreign
 from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.store.base import Store
 
@@ -28,11 +28,12 @@ _RELEASE = frozenset({"released_at", "released_by", "release_reason"})
 def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
     """Enter every hold of the archive, and end those released; one result for each document.
 
-    A release that cannot be read, or whose hold is missing, is bad: the hold goes on holding.
+    A release that is foreign, that cannot be read, or whose hold is missing, is bad: the hold goes on holding.
     """
     archive_id = store.required_identity()
-    hashes = vouched_files(catalog, "held") | vouched_files(catalog, "released")
-    missing = set(hashes)
+    with catalog.read() as connection:
+        told = read_told(connection)
+    missing = set(told.hashes)
 
     def read(key: str) -> bytes:
         missing.discard(key)
@@ -40,44 +41,49 @@ def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
         return store.read(key)
 
     def enter(connection: Connection, key: str, content: bytes) -> bool:
-        added = _take_up(connection, archive_id, key, content, hashes.get(key))
+        is_foreign, ends = key not in told.hashes, read_key(key)[1]
+        if is_foreign and ends:
+            raise foreign(key, "it releases nothing")
+        added = enter_hold_document(connection, archive_id, key, content, told)
         _require_release(connection, store, key)
+        if is_foreign:
+            raise foreign(key, "it holds until a person looks at it")
         return added
 
     yield from enter_documents(catalog, "holds", store.list(FOLDER), read=read, enter=enter)
     for key in sorted(missing):
-        yield Indexed("holds", key, IndexResult.BAD, "the ledger tells of it, and it is gone: restore it from a copy")
+        yield Indexed("holds", key, IndexResult.BAD, _lost(key, told))
 
 
-def _take_up(connection: Connection, archive_id: str, key: str, content: bytes, expected: str | None) -> bool:
+def enter_hold_document(connection: Connection, archive_id: str, key: str, content: bytes, told: Told) -> bool:
     """Enter one document; False when the catalog knew it. A hold comes before its release, by their keys.
 
-    ``expected`` is the hash that the events have of it, None when they have none.
+    Raises PermanentError for one that is damaged, or not as its event has it. No event is written.
     """
-    digest = sha256(content).hexdigest()
+    digest, expected = sha256(content).hexdigest(), told.hashes.get(key)
     if expected not in (None, digest):
-        raise PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {expected}; restore it")
+        raise changed(key, digest, str(expected))
     hold_id, ends = read_key(key)
     known = _known(connection, hold_id)
     if not ends:
-        return _enter(connection, known, parse(content, hold_id, archive_id), digest, tell=expected is None)
+        return _enter(connection, known, parse(content, hold_id, archive_id), digest)
     if known is None:
         raise PermanentError(f"{key} releases a hold of which the archive has no sound document: restore that")
-    return _end(connection, known, parse_release(content, known, archive_id), digest, tell=expected is None)
+    return _end(connection, known, parse_release(content, known, archive_id), digest)
 
 
-def _enter(connection: Connection, known: Hold | None, hold: Hold, digest: str, *, tell: bool) -> bool:
+def _enter(connection: Connection, known: Hold | None, hold: Hold, digest: str) -> bool:
     if known is None:
-        rows.enter(connection, hold, digest, tell=tell)
+        rows.enter(connection, hold, digest, tell=False)
     else:
         _compare(known, hold, without=_RELEASE)
     return known is None
 
 
-def _end(connection: Connection, known: Hold, ended: Hold, digest: str, *, tell: bool) -> bool:
+def _end(connection: Connection, known: Hold, ended: Hold, digest: str) -> bool:
     if known.released_at is not None:
         _compare(known, ended)
-    return rows.end(connection, ended, digest, tell=tell)
+    return rows.end(connection, ended, digest, tell=False)
 
 
 def _known(connection: Connection, hold_id: str) -> Hold | None:
@@ -101,3 +107,14 @@ def _require_release(connection: Connection, store: Store, key: str) -> None:
         raise PermanentError(
             f"the catalog has hold {hold_id} released, the archive has no document of it: find out who changed which"
         )
+
+
+def _lost(key: str, told: Told) -> str:
+    """Say what is to be done about a document of which only the ledger tells."""
+    hold_id, ends = read_key(key)
+    if ends or hold_id in told.released:
+        return "the ledger tells of it, and it is gone: restore it from a copy"
+    return (
+        "the ledger tells that it holds, and it is gone: enforce_retention deletes nothing until it is restored from a "
+        f"copy and reindexed, or ended with `recording-archive hold release {hold_id} --reason …`"
+    )

@@ -1,8 +1,8 @@
 """Rebuild the catalog from what must outlive it: ledger for events, sidecars for recordings, reports for runs.
 
 It may be run on a filled catalog too, and again after it was stopped: it adds what is missing, and names what differs
-without changing it. The catalog is bound to the archive last, so no run works with one that is half rebuilt. A document
-that a crash left without its event gets one.
+without changing it. The catalog is bound to the archive last, so no run works with one that is half rebuilt. A report
+that a crash left without its event gets one; a hold, a release or a policy without one is named, and left to a person.
 
 Not rebuilt, because only the catalog had it: the work of each archiving run part by part (reports still tell), plans
 that were not carried out, events that were not sealed, and the attributes of recordings that never were archived.
@@ -17,8 +17,11 @@ from datetime import datetime
 from recording_archive.catalog.database import Catalog
 from recording_archive.errors import StoreError
 from recording_archive.recovery.event_history import restore_acknowledgements
+from recording_archive.recovery.from_certificates import reindex_certificates
+from recording_archive.recovery.from_deletions import reindex_deletions
 from recording_archive.recovery.from_events import restore_events
 from recording_archive.recovery.from_holds import reindex_holds
+from recording_archive.recovery.from_policies import reindex_policies
 from recording_archive.recovery.from_reports import index_reports
 from recording_archive.recovery.from_sidecars import index_recordings
 from recording_archive.recovery.from_tombstones import reindex_tombstones
@@ -43,9 +46,12 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
     yield from restore_events(store, catalog, archive_id)
     yield from index_recordings(store, catalog, archive_id)
     yield from reindex_tombstones(store, catalog)
+    yield from reindex_certificates(store, catalog)
+    yield from reindex_deletions(store, catalog)
     yield from index_reports(store, catalog)
     yield from (Indexed("acknowledged", str(part), IndexResult.ADDED) for part in restore_acknowledgements(catalog))
     yield from reindex_holds(store, catalog)
+    yield from reindex_policies(store, catalog)
     catalog.bind(archive_id, _created(store))
     catalog.close()
 

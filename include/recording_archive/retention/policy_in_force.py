@@ -2,7 +2,8 @@
 
 Policies lie in the archive as ``policies/000001.yaml`` and so on; the highest number is in force. A policy that is
 read from elsewhere (``RECORDING_ARCHIVE_POLICY_URL``) gets its number before it is used, so that the archive shows for
-good by which rules recordings were deleted.
+good by which rules recordings were deleted. Each has its event. A highest one without event, which nobody adopted, and
+an event without its document are for a person: nothing is deleted meanwhile.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import events
 from recording_archive.errors import ConfigurationError, StoreError
@@ -24,35 +26,45 @@ from recording_archive.retention.rules import Policy
 from recording_archive.settings import Settings
 from recording_archive.store.base import Store
 
-__all__ = ["adopt", "in_force", "keep", "newest", "read_file", "read_policy"]
+__all__ = ["adopt", "adoptions", "foreign", "in_force", "keep", "newest", "read_file", "read_policy", "tell"]
 
 FOLDER = "policies/"
 _NUMBERED = re.compile(r"policies/(\d{6})\.yaml")
 _ENDINGS = (".yaml", ".yml", ".json")
+_MEND = "restore it from a copy of the archive, or adopt a policy with `recording-archive retention adopt`"
 
 
 def in_force(archive: Archive) -> Policy:
     """Return the policy that decides now; without any document the days of the settings, as version ``default:90``.
 
     Raise ConfigurationError when it cannot be understood, and StoreError when the archive's was changed since it was
-    adopted. Whoever deletes by it calls `keep` first.
+    adopted, is gone, or was adopted by nobody. Whoever deletes by it calls `keep` first.
     """
     if outside := _outside(archive.settings):
         path = _newest_file(outside)
         return read_policy(read_file(path), str(path))
-    key = newest(archive.store)
+    adopted = adoptions(archive.catalog)  # before the folder: a document is there before its event
+    key, last = newest(archive.store), max(adopted, default=None)
+    if last is not None and (key is None or key < last):
+        raise StoreError(f"{last} was adopted by the ledger's word and is gone from {archive.store}: {_MEND}")
     if key is None:
         days = archive.settings.retention_days
         return Policy(f"default:{days}", "default", days, origin="RECORDING_ARCHIVE_RETENTION_DAYS")
-    policy = read_policy(archive.store.read(key), key)
-    with archive.catalog.read() as connection:
-        adopted = _adopted(connection, key)
-    if adopted not in (None, policy.version):
+    if key not in adopted:
         raise StoreError(
-            f"{key} in {archive.store} has SHA-256 {policy.version}, adopted was {adopted}: restore it from a copy of "
-            "the archive, or adopt a policy with `recording-archive retention adopt`"
+            f"{key} in {archive.store} is foreign: no event tells that it was adopted. Find out who put it there; then "
+            f"take it up with `recording-archive take-up {key} --reason …`, or adopt another policy"
         )
+    policy = read_policy(archive.store.read(key), key)
+    if adopted[key] not in (None, policy.version):
+        raise StoreError(f"{key} in {archive.store} has SHA-256 {policy.version}, adopted was {adopted[key]}: {_MEND}")
     return policy
+
+
+def foreign(archive: Archive) -> list[str]:
+    """List the policies of the archive that nobody adopted, by key."""
+    adopted = adoptions(archive.catalog)
+    return [key for key in archive.store.list(FOLDER) if _NUMBERED.fullmatch(key) and key not in adopted]
 
 
 def newest(store: Store) -> str | None:
@@ -86,7 +98,9 @@ def adopt(archive: Archive, content: bytes, name: str, *, actor: str) -> Policy:
 
 
 def keep(archive: Archive, policy: Policy, *, run_id: str | None = None) -> str | None:
-    """Make ``policy`` the newest in the archive; return its key, None for the days of the settings."""
+    """Make a policy from elsewhere the newest in the archive; return its key, None for the days of the settings."""
+    if _NUMBERED.fullmatch(policy.origin):
+        return policy.origin
     return _enter(archive, policy, run_id=run_id) if policy.document else None
 
 
@@ -105,20 +119,37 @@ def read_file(path: Path) -> bytes:
 
 def _enter(archive: Archive, policy: Policy, *, actor: str | None = None, run_id: str | None = None) -> str:
     """Return the key of ``policy`` once it is the newest and has its event, whatever was cut short before."""
-    key = newest(archive.store)
-    with archive.catalog.read() as connection:
-        adopted = _adopted(connection, key) if key else None
+    adopted = adoptions(archive.catalog)
+    key, last = newest(archive.store), max(adopted, default="")
     same = key is not None and sha256(archive.store.read(key)).hexdigest() == policy.version
-    if key is None or not same or adopted not in (None, policy.version):
-        key, adopted = _publish(archive.store, policy, after=key), None
-    if adopted is None:
-        detail = {"files": {key: policy.version}}
-        with archive.catalog.write() as connection:
-            record(connection, "adopted", None, at=archive.clock(), actor=actor, run_id=run_id, detail=detail)
+    if key is None or not same or key < last or adopted.get(key) not in (None, policy.version):
+        key = _publish(archive.store, policy, after=max(key or "", last))
+    if key not in adopted:
+        tell(archive, key, policy.version, actor=actor, run_id=run_id)
     return key
 
 
-def _publish(store: Store, policy: Policy, *, after: str | None) -> str:
+def adoptions(catalog: Catalog) -> dict[str, str | None]:
+    """Read which policies events tell of, by key, with the SHA-256 each was adopted with last; None: it is not told."""
+    wanted = (events.c.interaction_id.is_(None), events.c.kind == "adopted")  # the first has an index
+    told = select(events.c.detail).where(*wanted).order_by(events.c.segment.nulls_last(), events.c.id)
+    adopted: dict[str, str | None] = {}
+    with catalog.read() as connection:
+        for detail in connection.execute(told).scalars():
+            adopted |= detail.get("files", {})
+    return adopted
+
+
+def tell(
+    archive: Archive, key: str, version: str | None, *, actor: str | None = None, run_id: str | None = None, **more: str
+) -> None:
+    """Write the event of an adoption."""
+    detail = {"files": {key: version}, **more}
+    with archive.catalog.write() as connection:
+        record(connection, "adopted", None, at=archive.clock(), actor=actor, run_id=run_id, detail=detail)
+
+
+def _publish(store: Store, policy: Policy, *, after: str) -> str:
     """Store the document under the next number; where another policy was faster, under the one after it."""
     number = int(after.removeprefix(FOLDER).removesuffix(".yaml")) if after else 0
     while (number := number + 1) < 10**6:
@@ -126,15 +157,6 @@ def _publish(store: Store, policy: Policy, *, after: str | None) -> str:
         if store.put(key, policy.document):
             return key
     raise StoreError(f"{after} in {store} has the last number there is: find out who put it there")
-
-
-def _adopted(connection: Connection, key: str) -> str | None:
-    """Find the SHA-256 with which the document ``key`` was adopted last."""
-    adoptions = select(events.c.detail).where(events.c.interaction_id.is_(None), events.c.kind == "adopted")
-    for detail in connection.execute(adoptions.order_by(events.c.id.desc())).scalars():
-        if key in detail.get("files", {}):
-            return str(detail["files"][key])
-    return None
 
 
 def _outside(settings: Settings) -> Path | None:

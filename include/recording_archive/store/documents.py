@@ -1,7 +1,7 @@
 """Documents that must outlive the catalog: holds, tombstones, certificates, policies.
 
 A document is written once, durable before anyone is told of it; then its event follows, with its hash under ``files``,
-for the ledger to vouch for. A crash between the two leaves a document that `reindex` finds and takes up.
+for the ledger to vouch for. A crash between the two leaves a document that `reindex` finds and names.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def release_hold(request: Request, archive: ArchiveDep, hold_id: HoldId, decisio
     try:
         return to_hold(holds.release(archive, hold.id, reason=decision.reason, actor=access.user_name(request)))
     except ConfigurationError as error:
-        raise Problem(409, "This hold was released before", str(error)) from error
+        raise Problem(409, "This hold cannot be released", str(error)) from error
 
 
 def page_of(archive: Archive, *, active: bool, limit: int, after: str | None) -> tuple[list[holds.Hold], str | None]:
