@@ -141,6 +141,8 @@ def questions(rows: int, dice: random.Random) -> dict[str, Callable[[], Filters]
         "one id": lambda: Filters(ids=(some_id(),)),
         "1,000 ids pasted": lambda: Filters(ids=tuple(some_id() for _ in range(1000))),
         "id in the text box": lambda: Filters(text=some_id()),
+        "the start of an id": lambda: Filters(text=some_id()[: dice.randrange(6, 20)].upper()),
+        "100 ids pasted, one mistyped": lambda: Filters(text="\n".join(["typo", *(some_id() for _ in range(99))])),
         "family name in the text box": lambda: Filters(text=dice.choice(_FAMILY).lower()),
         "number in the text box": lambda: Filters(text=f"+49 30 {dice.randrange(CALLERS):08}"),
         "caller's number": lambda: Filters(number=caller(dice.randrange(CALLERS))),

@@ -13,13 +13,16 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, select
+from sqlalchemy import create_engine, insert, inspect, select, text
 
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.events import record
 from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
-from recording_archive.catalog.tables import events, tables
+from recording_archive.catalog.search import Filters, search
+from recording_archive.catalog.search_ids import starts
+from recording_archive.catalog.tables import events, recordings, tables
 from support.services import Postgres
+from support.spellings import GUID
 
 pytestmark = pytest.mark.cluster
 
@@ -78,6 +81,21 @@ def test_events_keep_their_zone(catalog: Catalog) -> None:
         record(connection, "seen", None, at=now)
     with catalog.read() as connection:
         assert connection.execute(select(events.c.at)).scalar_one() == now
+
+
+def test_the_start_of_an_id_is_found_by_its_index(catalog: Catalog) -> None:
+    """The server sorts texts by language, the index by bytes; a GUID is found in either case."""
+    names = (GUID, GUID.upper().replace("4F2A", "4F2B"), "4f2-a9c00", "call-1")
+    with catalog.write() as connection:
+        rows = [{"interaction_id": each, "recording_id": each, "part": 0, "state": "archived"} for each in names]
+        connection.execute(insert(recordings), rows)
+    for start, wanted in ((GUID[:7].upper(), {names[0]}), ("4f2b9c00-", {names[1]}), ("4f2-a9", {names[2]})):
+        assert {row["interaction_id"] for row in search(catalog, Filters(text=start)).rows} == wanted
+    with catalog.read() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        (condition, *_) = starts(connection, "call-1")
+        query = select(recordings.c.part).where(condition).compile(connection, compile_kwargs={"literal_binds": True})
+        assert "ix_recordings_interaction_id_start" in str(connection.execute(text(f"EXPLAIN {query}")).all())
 
 
 def test_a_restart_of_the_server_is_survived(catalog: Catalog, postgres: Postgres) -> None:
