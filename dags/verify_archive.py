@@ -61,7 +61,7 @@ PARAMS = {
 def verify_archive() -> None:
     """Plan → re-read in mapped batches → repair or escalate → verify the ledger → report."""
 
-    @task(task_display_name="Reindex when asked")
+    @task(task_display_name="Reindex when asked", execution_timeout=dag_parts.long_timeout(SETTINGS))
     def reindex_archive() -> dict[str, int] | None:
         """Rebuild the catalog from the archive, if the run was asked to."""
         from recording_archive import hooks

@@ -18,7 +18,6 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "provider": "tests/dag/test_connection_type.py",
     "set_up": "the door of deploy/set_up",
     "watch": "the door of deploy/watch",
-    "archiving/download": "tests/archiving/test_budget.py and tests/archiving/test_compress.py",
     "archiving/outcomes": "tests/archiving/test_compress.py and tests/archiving/test_retry.py",
     "archiving/whole_interactions": "tests/sources/conversations/test_source.py",
     "archiving/work_rows": "tests/archiving/test_totals.py",

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     max_catch_up_days: int = Field(7, ge=1, description="A longer hole in coverage is left to a backfill.")
     retry_days: int = Field(14, ge=1, description="Days for which failed recordings are taken up again.")
     allowed_failure_ratio: float = Field(0, ge=0, le=1, description="Share of failures that leaves a run green.")
+    task_timeout_hours: float = Field(
+        12, gt=0, description="Hours after which Airflow ends a task that still runs, and tries it again."
+    )
     task_retry_delay_s: float = Field(60, ge=0, description="Seconds until Airflow tries a failed task again.")
     retention_days: int = Field(
         90, ge=1, description="Days from the interaction's date, where no policy says otherwise."

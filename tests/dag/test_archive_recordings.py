@@ -77,6 +77,14 @@ def test_named_interactions(quiet: World, form: str) -> None:
     assert not report["coverageClosed"]
 
 
+@pytest.mark.parametrize("dag", [DAG, "enforce_retention", "verify_archive"])
+def test_every_task_has_a_time_limit(quiet: World, dag: str) -> None:
+    """The net below all other limits: nothing keeps a run from its end for ever."""
+    tasks = quiet.airflow.call("GET", f"/dags/{dag}/tasks")["tasks"]
+    assert tasks
+    assert [task["task_id"] for task in tasks if not task["execution_timeout"]] == []
+
+
 def test_unknown_interaction_fails_the_run(quiet: World) -> None:
     """An asked id that the source does not have is missing by name, and the run is failed after its report."""
     report = quiet.run("unknown", {"interactionId": "never-was"}, expect="failed")

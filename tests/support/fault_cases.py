@@ -73,6 +73,7 @@ API = [
     api("hang at the token", Fault("hang", "token", times=1)),
     api("slow start", Fault("slow", "query", times=2, seconds=0.3)),
     api("slow trickle", Fault("trickle", "query", times=1, size=100, seconds=0.05)),
+    api("a drip once", Fault("trickle", "query", times=1, size=1, seconds=0.05)),
     api("endless reply once", Fault("endless", "query", times=1)),
     api("gzip bomb", Fault("gzip_bomb", "query"), stopped="larger than .* bytes"),
     api("malformed JSON once", Fault("malformed_json", "query", times=1)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,15 +57,16 @@ def download(
     group: list[_Fetch] = []
     staged, begun, failure, before = 0, time.monotonic(), None, source.requests
     try:
-        for result in _fetch_all(archive, source, media, todo, stop=stop):
-            if isinstance(result.error, RunError) and failure is None:
-                failure = result.error
-                stop.set()
-                media.stop()
-            group.append(result)
-            if len(group) >= GROUP_SIZE or time.monotonic() - begun > GROUP_AGE_S:
-                done, group, begun = group, [], time.monotonic()
-                staged += _settle_fetched(archive, done, run_id)
+        with closing(_fetch_all(archive, source, media, todo, stop=stop)) as results:
+            for result in results:
+                if isinstance(result.error, RunError) and failure is None:
+                    failure = result.error
+                    stop.set()
+                    media.stop()
+                group.append(result)
+                if len(group) >= GROUP_SIZE or time.monotonic() - begun > GROUP_AGE_S:
+                    done, group, begun = group, [], time.monotonic()
+                    staged += _settle_fetched(archive, done, run_id)
     finally:
         staged += _settle_fetched(archive, group, run_id)
         with suppress(StoreError), archive.catalog.write() as connection:  # a full disk already has its error
@@ -82,12 +83,15 @@ def _fetch_all(
     todo: Sequence[Work],
     *,
     stop: threading.Event,
-) -> Iterator[_Fetch]:
-    """Transfer through a pool, with the next chunk of URLs asked for while the pool is still busy."""
+) -> Generator[_Fetch]:
+    """Transfer through a pool, with the next chunk of URLs asked for while the pool is still busy.
+
+    Whatever ends it before its end, such as the time limit of a task, stops the transfers that are under way.
+    """
     pending: set[Future[_Fetch]] = set()
     failure: ArchiveError | None = None
     transfers = archive.settings.transfers
-    with ThreadPoolExecutor(transfers, thread_name_prefix="transfer") as pool:
+    with ThreadPoolExecutor(transfers, thread_name_prefix="transfer") as pool, _stopping(media, stop):
         try:
             for job, listing in _resolved(archive, source, todo, stop):
                 defect = "the source no longer lists it" if listing is None else listing.defect
@@ -108,6 +112,17 @@ def _fetch_all(
             yield from (future.result() for future in done)
     if failure is not None:
         raise failure
+
+
+@contextmanager
+def _stopping(media: MediaClient, stop: threading.Event) -> Iterator[None]:
+    """Stop all transfers when the block is left by an exception: the pool behind it waits for them."""
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        media.stop()
+        raise
 
 
 def _resolved(

@@ -18,13 +18,22 @@ _MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d
 
 
 def default_args(settings: Settings, *rules: RetryRule) -> dict[str, Any]:
-    """Return the retries of every task: none for what a retry cannot help, nor by the further ``rules``."""
+    """Return the retries and the time limit of every task.
+
+    Nothing that a retry cannot help is tried again, nor what the further ``rules`` name.
+    """
     permanent = RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help")
     return {
         "retries": 3,
         "retry_delay": timedelta(seconds=settings.task_retry_delay_s),
         "retry_policy": ExceptionRetryPolicy([permanent, *rules]),
+        "execution_timeout": timedelta(hours=settings.task_timeout_hours),
     }
+
+
+def long_timeout(settings: Settings) -> timedelta:
+    """Return the time limit of a task that reads the whole archive: millions of files in a bucket take days."""
+    return 14 * timedelta(hours=settings.task_timeout_hours)
 
 
 def list_param(pattern: str, *, title: str, description: str, **more: Any) -> Param:

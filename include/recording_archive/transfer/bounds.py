@@ -103,6 +103,8 @@ class Meter:
         try:
             return read()
         except TimeoutError as error:
+            if self.received == 0:  # silence, which has its own name
+                raise
             raise late from error
         finally:
             self._sock.settimeout(usual_s)
