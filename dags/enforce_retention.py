@@ -139,9 +139,16 @@ class PlanApproval(ApprovalOperator):
     doc_md=__doc__,
 )
 def enforce_retention() -> None:
-    """Plan → approval above the caps → quarantine → purge → report with certificates."""
+    """Approved requests → plan → approval of a surprise → quarantine → purge → report with certificates."""
 
-    @task(task_display_name="Plan")
+    @task(task_display_name="Erase what was requested")
+    def erase_requested() -> int:
+        """Carry out requests of erasure that were approved in the archive; return how many recordings are gone."""
+        from recording_archive import hooks
+
+        return hooks.erase_requested(get_current_context()["dag_run"].conf)
+
+    @task(task_display_name="Plan", trigger_rule="all_done")
     def plan_retention() -> dict[str, Any]:
         """Write down what is due, or what is to be erased."""
         from recording_archive import hooks
@@ -199,7 +206,9 @@ def enforce_retention() -> None:
         context["outlet_events"][REPORTS].extra.update(totals)
         return totals
 
-    chosen, gone, report = choose(plan_retention()), purge(), write_report()
+    planned, gone, report = plan_retention(), purge(), write_report()
+    chosen = choose(planned)
+    erase_requested() >> planned
     chosen >> [approve_plan, within_caps] >> quarantine() >> gone >> report
     chosen >> report
 

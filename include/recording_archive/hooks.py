@@ -20,6 +20,7 @@ from recording_archive.tasks.fixity import (
 )
 from recording_archive.tasks.retention import (
     ask_for_approval,
+    erase_requested,
     plan_retention,
     purge_planned,
     quarantine_planned,
@@ -32,6 +33,7 @@ __all__ = [
     "GenesysCloudHook",
     "ask_for_approval",
     "download_batch",
+    "erase_requested",
     "gzip_batch",
     "list_recordings",
     "look_for_strays",

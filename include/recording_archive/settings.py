@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     approvers: str = Field(
         "", description="Names, by commas, of who may approve a plan; default: everyone whom Airflow lets answer."
     )
+    erase_alone: bool = Field(False, description="Let one person alone erase at the command line.")
     drill: bool = Field(False, description="Allow enforce_retention to act as of a future date; never in production.")
     erasure_key: str = Field(
         "", repr=False, description="64 hex digits that hide who was erased; default: `erasure.key` beside the root."

@@ -19,7 +19,12 @@ import requests
 from sqlalchemy import create_engine, select
 
 from genesys_sandbox.airflow import USER
+from recording_archive.archive import open_archive
 from recording_archive.catalog.tables import events, recordings
+from recording_archive.disposition import erasure_request
+from recording_archive.disposition.approval import approve
+from recording_archive.disposition.erasure_subject import Subject
+from recording_archive.settings import Settings
 from support.dag_world import KEEPER, PER_DAY, RUN_S, TODAY, World, day, eventually
 
 pytestmark = pytest.mark.airflow
@@ -286,3 +291,19 @@ def test_erasure_without_a_shell(kept: World) -> None:
     assert {entry["interactionId"] for entry in found["entries"]} == {first, second}
     assert states(kept, ASKED) == {"quarantined": PER_DAY - 2, "erased": 2}
     assert len(objects(kept, ASKED)) == PER_DAY - 2
+
+
+def test_a_request_approved_in_the_archive_is_carried_out_by_the_next_run(kept: World) -> None:
+    """Whatever that run itself is about; one that only plans leaves it."""
+    victim = kept.ids(ASKED)[2]
+    archive = open_archive(Settings(url=str(kept.root), catalog_url=f"sqlite:///{kept.root.parent / 'catalog.db'}"))
+    asked = erasure_request.enter(archive, Subject(ids=(victim,)), reason="request 18", actor="ann")
+    approve(archive, asked.run_id, plan_sha256=str(asked.sha256), actor="carol")
+    archive.catalog.close()
+    enforce(kept, "only_planned", {"dry_run": True})
+    assert states(kept, ASKED) == {"quarantined": PER_DAY - 2, "erased": 2}
+    enforce(kept, "carries_out", {})
+    assert task(kept, "carries_out", "erase_requested") == "success"
+    assert states(kept, ASKED)["erased"] == 3
+    found = report(kept, asked.run_id)
+    assert (found["triggeredBy"], found["approvedBy"], found["erased"], found["problems"]) == ("ann", "carol", 1, [])

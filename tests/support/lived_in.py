@@ -17,6 +17,8 @@ from recording_archive import holds
 from recording_archive.archive import Archive, open_archive
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import events, recordings
+from recording_archive.disposition import erasure_request
+from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.fixity.request import Scope
 from recording_archive.holds import Criteria
@@ -119,6 +121,7 @@ def _hold_and_let_go(archive: Archive, calm: str, *, quarantined: str, purged: s
     enforce(at(archive, now), "scheduled__2026-11-22T01:00:00+00:00")
     _adopt(archive, {"short": row_of(archive, quarantined).agent_id, BAD: BAD})
     make_plan(at(archive, now, max_delete_count=0), WAITING, triggered_by="dave")
+    erasure_request.enter(archive, Subject(ids=(quarantined,)), reason=f"request 2026-118 {BAD}", actor="ann")
     return hold.id
 
 

@@ -19,6 +19,7 @@ NAMES = [
     "GenesysCloudHook",
     "ask_for_approval",
     "download_batch",
+    "erase_requested",
     "gzip_batch",
     "list_recordings",
     "look_for_strays",
@@ -47,6 +48,7 @@ SIGNATURES = {
     "GenesysCloudHook.test_connection": "(self) -> 'tuple[bool, str]'",
     "ask_for_approval": "(run_id: 'str', *, link: 'str | None' = None) -> 'Question'",
     "download_batch": "(run_id: 'str', number: 'int') -> 'int'",
+    "erase_requested": "(conf: 'Mapping[str, Any] | None') -> 'int'",
     "gzip_batch": "(run_id: 'str', number: 'int') -> 'int'",
     "list_recordings": "(*, run_id: 'str', conf: 'Mapping[str, Any] | None', "
     "interval: 'tuple[datetime, datetime] | None', scheduled: 'bool', "

@@ -39,6 +39,8 @@ DECISIONS = {  # none of them changes anything where it is allowed
     "api/holds": {"matter": "M", "reason": "because"},
     "api/holds/H-20260101-000000/release": {"reason": "because"},
     "api/recordings/nobody/nobody/restore": {"reason": "because"},
+    "api/retention/runs/nobody/approve": {"plan": "0" * 64},
+    "api/retention/runs/nobody/reject": {"reason": "because"},
 }
 QUESTIONS = {  # asked by POST for their size; they change nothing
     "api/retention/forecast": {"policy": "x"},

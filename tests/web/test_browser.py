@@ -347,6 +347,23 @@ def test_a_quarantined_call_is_restored_with_a_reason(visit: Visit, world: World
     assert world.row(world.quarantined).state == "archived"
 
 
+def test_a_request_of_erasure_is_rejected_with_a_reason(visit: Visit) -> None:
+    """Approve and Reject look different, and each asks once more; then the request is gone from the list."""
+    page = visit.go("retention")
+    notice = page.locator(".notice", has_text="A request to erase 1 recording waits")
+    approving, rejecting = notice.get_by_role("button", name="Approve…"), notice.get_by_role("button", name="Reject…")
+    colours = [each.evaluate("(button) => getComputedStyle(button).color") for each in (approving, rejecting)]
+    assert colours[0] != colours[1]
+    approving.click()
+    shoot(page, "approve-erasure-light")
+    page.get_by_role("button", name="Cancel").click()
+    rejecting.click()
+    page.get_by_label("Reason").fill("the wrong number was given")
+    page.get_by_role("button", name="Reject the request").click()
+    expect(page.locator(".notice", has_text="A request to erase")).to_have_count(0)
+    expect(page.get_by_text("admin rejected it: the wrong number was given")).to_be_visible()
+
+
 def test_a_pasted_policy_is_compared_at_once(visit: Visit, world: World) -> None:
     """Leaving the field is enough; what is no policy is told with its line; nothing is put to use."""
     page = visit.go("retention")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive
-from recording_archive.disposition import erasure
+from recording_archive.disposition import erasure, erasure_request
 from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.fixity.request import Scope
@@ -270,6 +271,50 @@ def test_a_plan_that_waits_leads_to_airflows_own_page(app_client: TestClient, ar
     assert item["actions"]["quarantine"]["open"] == 6
     enforce(limited, "retention__2")
     assert "A plan waits for a person:" not in page_of(app_client, "retention")
+
+
+def test_a_request_of_erasure_is_answered_by_another_person(app_client: TestClient, archived: Archive) -> None:
+    """The page has two buttons, which differ; approved over REST by its hash, the next run carries it out."""
+    victim = ids(archived)[0]
+    asked = erasure_request.enter(archived, Subject(ids=(victim,)), reason=f"request 7 {BAD}", actor="ann")
+    address = f"api/retention/runs/{asked.run_id}"
+    for path in ("retention", f"retention/runs/{asked.run_id}"):
+        page = page_of(app_client, path)
+        assert '<button type="button" class="button danger" data-decide="approve-erasure"' in page
+        assert '<button type="button" class="button" data-decide="reject-erasure"' in page
+        assert "<img" not in page
+        assert "required_actions" not in page
+    assert app_client.get(address).json()["requested"] is True
+    for wrong, code in (({"plan": "0" * 64}, 409), ({"plan": ""}, 400), ({}, 400)):
+        assert app_client.post(f"{address}/approve", json=wrong).status_code == code
+    assert app_client.post("api/retention/runs/nobody/approve", json={"plan": asked.sha256}).status_code == 404
+    told = app_client.post(f"{address}/approve", json={"plan": asked.sha256}).json()
+    assert (told["approvedBy"], told["waitsForApproval"], told["status"]) == ("tester", False, None)
+    page = page_of(app_client, f"retention/runs/{asked.run_id}")
+    assert "The next run of <code>enforce_retention</code> erases it" in page
+    assert row_of(archived, victim).state == "archived"
+    (done,) = erasure_request.carry_out_approved(archived, threading.Event())
+    assert done.erased == 1
+    assert app_client.post(f"{address}/reject", json={"reason": "x"}).status_code == 409
+
+
+def test_who_asked_for_an_erasure_may_only_withdraw_it(app_client: TestClient, archived: Archive) -> None:
+    """Their page has no button to approve, and says why; REST refuses; a rejection closes the request."""
+    asked = erasure_request.enter(archived, Subject(ids=(ids(archived)[0],)), reason="request 7", actor="Tester")
+    page = page_of(app_client, "retention")
+    assert 'data-decide="approve-erasure"' not in page
+    assert "You cannot approve it: tester triggered it; somebody else must approve." in page
+    address = f"api/retention/runs/{asked.run_id}"
+    refused = app_client.post(f"{address}/approve", json={"plan": asked.sha256})
+    assert (refused.status_code, "somebody else must approve" in refused.json()["detail"]) == (409, True)
+    assert app_client.post(f"{address}/reject", json={"reason": " "}).status_code == 400
+    told = app_client.post(f"{address}/reject", json={"reason": "wrong number"}).json()
+    assert (told["status"], told["problem"]) == ("failed", "tester rejected it: wrong number")
+    assert "waits for a second person" not in page_of(app_client, "retention")
+    plan = make_plan(at(archived, EXPIRED, max_delete_count=2), "retention__1")
+    assert plan.needs_approval
+    refused = app_client.post("api/retention/runs/retention__1/approve", json={"plan": plan.sha256})
+    assert (refused.status_code, "waits in Airflow" in refused.json()["detail"]) == (409, True)
 
 
 def test_plans_tell_what_became_of_them_and_who_agreed(app_client: TestClient, archived: Archive) -> None:

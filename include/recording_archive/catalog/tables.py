@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -266,6 +267,8 @@ plans = Table(
     Column("closed_at", UtcDateTime),
     Column("report_key", Text),
     Column("status", Text),
+    Column("requested", Boolean, nullable=False, server_default=false()),  # an erasure that no run of Airflow's made
+    Column("foretold", JSON),  # what the policy makes due in the days after, to which later plans are compared
     Index(None, "started_at", "run_id"),
 )
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from recording_archive.cli import dispositions, documents, holds, integrity, ledger, records, retention, terminal
+from recording_archive.cli import (
+    approvals,
+    dispositions,
+    documents,
+    holds,
+    integrity,
+    ledger,
+    records,
+    retention,
+    terminal,
+)
 from recording_archive.cli.basics import IMPOSSIBLE, Json, exit_bad_if
 from recording_archive.errors import ArchiveError
 
@@ -34,6 +44,8 @@ app.add_typer(retention.app, name="retention")
 app.command()(ledger.verify_ledger)
 app.command()(dispositions.restore)
 app.command()(dispositions.erase)
+app.command()(approvals.approve)
+app.command()(approvals.reject)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`recording-archive restore` and `erase`: take a recording out of quarantine, and erase what is of a person."""
+"""`recording-archive restore` and `erase`: take a recording out of quarantine; ask to erase what is of a person."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recording_archive.cli import terminal
+from recording_archive.cli import approvals, terminal
 from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
 
 if TYPE_CHECKING:
     from recording_archive.disposition.erasure import Erasure
     from recording_archive.disposition.erasure_subject import Found
+    from recording_archive.disposition.plan_table import Plan
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
 
@@ -54,12 +55,13 @@ def erase(  # noqa: PLR0917 - options, which are given by name
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Erase all recordings of a number, contact or id, now and whatever their age.
+    """Ask to erase all recordings of a number, contact or id, whatever their age.
 
-    Lists what it found, and asks before it acts. What is held stays, and the answer names the holds.
+    Lists what it found, and enters a request, which another person approves. What is held stays, and is named.
     """
     from recording_archive.catalog.search_ids import unknown_ids
     from recording_archive.disposition.erasure import erase as carry_out
+    from recording_archive.disposition.erasure_request import enter
     from recording_archive.disposition.erasure_subject import Subject, find
     from recording_archive.spelling.ids import split_each
 
@@ -71,15 +73,20 @@ def erase(  # noqa: PLR0917 - options, which are given by name
             terminal.say(f"warning: {said}", to_stderr=True)
         if not json:
             terminal.table("Found", ("part", "state", "date", "kept"), map(_cells, found))
-        ended = None
-        if found and (yes or _confirmed(found)):
-            ended = carry_out(archive, subject, reason=reason, actor=user())
+        alone = archive.settings.erase_alone
+        request, ended = None, None
+        if found and (yes or _confirmed(found, alone=alone)):
+            if alone:
+                ended = carry_out(archive, subject, reason=reason, actor=user())
+            else:
+                request = enter(archive, subject, reason=reason, actor=user())
     if json:
         told = {"found": [_to_json(each) for each in found], "unmatchedIds": unmatched, "warning": said}
-        terminal.document(told | _outcome(ended))
+        told |= {"request": request and request.run_id, "plan": request and request.sha256}
+        terminal.document(told | approvals.outcome(ended))
     else:
-        _tell(found, ended)
-    exit_bad_if(ended is None or bool(ended.refused))
+        _tell(found, request, ended)
+    exit_bad_if(request is None and (ended is None or bool(ended.refused)))
 
 
 def _warning(found: list[Found], unmatched: list[str]) -> str | None:
@@ -89,37 +96,27 @@ def _warning(found: list[Found], unmatched: list[str]) -> str | None:
     return None if found else "nothing that is named is in the catalog; check the spelling"
 
 
-def _confirmed(found: list[Found]) -> bool:
+def _confirmed(found: list[Found], *, alone: bool) -> bool:
     """Ask who sits at a terminal; nobody else can say yes."""
     if not sys.stdin.isatty():
         return False
     count = sum(each.held is None for each in found)
-    return typer.confirm(f"Erase {count} recordings for good?", err=True)
+    what = f"Erase {count} recordings for good?" if alone else f"Enter a request to erase {count} recordings?"
+    return typer.confirm(what, err=True)
 
 
-def _tell(found: list[Found], ended: Erasure | None) -> None:
+def _tell(found: list[Found], request: Plan | None, ended: Erasure | None) -> None:
     if not found:
         terminal.say("nothing found, nothing erased")
-    elif ended is None:
-        terminal.say("nothing erased: give --yes, or answer yes on a terminal")
+    elif request:
+        terminal.say(f"request: {request.run_id}")
+        terminal.say(f"plan: {request.sha256}")
+        terminal.say("nothing is erased yet: another person approves it, in the page or by")
+        terminal.say(f"  recording-archive approve {request.run_id}")
+    elif ended:
+        approvals.tell(ended)
     else:
-        for refusal in ended.refused:
-            terminal.say(f"not erased: {refusal.part}: {refusal.why}")
-        terminal.say(f"{ended.erased} recordings erased, {len(ended.refused)} not")
-        for number in ended.certificates:
-            terminal.say(f"certificate: {number}")
-        terminal.say(f"report: {ended.report_key}")
-
-
-def _outcome(ended: Erasure | None) -> dict[str, Any]:
-    if ended is None:
-        return {"erased": 0, "refused": [], "certificates": [], "report": None}
-    return {
-        "erased": ended.erased,
-        "refused": [{"part": str(refusal.part), "problem": refusal.why} for refusal in ended.refused],
-        "certificates": list(ended.certificates),
-        "report": ended.report_key,
-    }
+        terminal.say("nothing erased: give --yes, or answer yes on a terminal")
 
 
 def _cells(found: Found) -> tuple[Any, ...]:

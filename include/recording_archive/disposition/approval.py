@@ -32,6 +32,15 @@ def approve(archive: Archive, run_id: str, *, plan_sha256: str, actor: str) -> N
     sealing.seal(archive)
 
 
+def who_must_not(actor: str, triggered_by: str | None, approving: Collection[str]) -> str | None:
+    """Say why a person must not approve what ``triggered_by`` began, or None; ``approving`` as in the settings."""
+    if actor.casefold() == (triggered_by or "").casefold():
+        return f"{actor} triggered it; somebody else must approve"
+    if approving and actor.casefold() not in approving:
+        return f"{actor} is not among RECORDING_ARCHIVE_APPROVERS"
+    return None
+
+
 def executable(archive: Archive, run_id: str, kind: str = RETENTION) -> Plan | None:
     """Return the run's plan, None for a dry run; raise PermanentError when it may not be carried out."""
     plan = read_plan(archive, run_id)
@@ -72,10 +81,8 @@ def _refusal(  # noqa: PLR0911 - one for each reason
         return f"its hash is {plan.sha256}, the approval names {plan_sha256}: look at the plan again"
     if not plan.caps:
         return "it exceeds no limit and needs no approval"
-    if actor.casefold() == (plan.triggered_by or "").casefold():
-        return f"{actor} triggered it; somebody else must approve"
-    if approving and actor.casefold() not in approving:
-        return f"{actor} is not among RECORDING_ARCHIVE_APPROVERS"
+    if why := who_must_not(actor, plan.triggered_by, approving):
+        return why
     if plan.approved_by not in (None, actor):
         return f"{plan.approved_by} approved it before"
     return None

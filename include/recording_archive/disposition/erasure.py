@@ -27,7 +27,7 @@ from recording_archive.disposition.erasure_subject import Subject, checked, chec
 from recording_archive.disposition.personal import day_of, without_personal_data
 from recording_archive.disposition.recheck import Recheck, lock_part
 from recording_archive.disposition.report import close
-from recording_archive.errors import ConfigurationError
+from recording_archive.errors import ConfigurationError, TransientError
 from recording_archive.ledger import sealing
 from recording_archive.model import PartId, State
 from recording_archive.retention.rules import Action
@@ -66,9 +66,21 @@ def erase(
 
     Reason and actor are kept for good. Raises ConfigurationError when more is named than may go without approval.
     """
-    run_id = run_id or f"erasure__{archive.clock():%Y%m%dT%H%M%S}_{secrets.token_hex(3)}"
-    plan = plan_erasure(archive, run_id, subject, reason=reason, triggered_by=actor, approval=False)
-    erase_planned(archive, plan.run_id, stop or threading.Event())
+    run_id = run_id or new_run_id(archive)
+    plan_erasure(archive, run_id, subject, reason=reason, triggered_by=actor, approval=False)
+    return finish_erasure(archive, run_id, stop or threading.Event())
+
+
+def new_run_id(archive: Archive) -> str:
+    """Make an id for an erasure that is no run of Airflow's."""
+    return f"erasure__{archive.clock():%Y%m%dT%H%M%S}_{secrets.token_hex(3)}"
+
+
+def finish_erasure(archive: Archive, run_id: str, stop: threading.Event) -> Erasure:
+    """Carry out a planned erasure, and close it with its report; after a stop it is left open, for the next attempt."""
+    erase_planned(archive, run_id, stop)
+    if stop.is_set():
+        raise TransientError(f"The erasure {run_id} was stopped before its end: it goes on with the next attempt")
     report = close(archive, run_id)
     left = (page for page in plan_table.rows_of(archive, run_id, dispositions.c.outcome != plan_table.DONE))
     refused = tuple(Refusal(part_of(row), row.why or row.outcome) for page in left for row in page)
@@ -85,15 +97,18 @@ def plan_erasure(
     triggered_by: str | None,
     dry_run: bool = False,
     approval: bool = True,
+    requested: bool = False,
 ) -> plan_table.Plan:
     """Plan the erasure of all that ``subject`` names now; `erase_planned` erases it once somebody else approved it.
 
-    Without ``approval`` it may be carried out at once, up to the configured number of recordings.
+    Without ``approval`` it may be carried out at once, up to the configured number of recordings. ``requested`` marks
+    one that no run of Airflow's carries out (`erasure_request`).
     """
     require_current(archive)
     subject_hashes.read_key(archive.settings)  # before anything goes: without it no tombstone can be written
     wanted, at = checked(subject), archive.clock()
     facts = {"dry_run": dry_run, "reason": checked_reason(reason, wanted), "triggered_by": triggered_by}
+    facts["requested"] = requested
     with archive.catalog.write() as connection:
         plan_table.begin_plan(connection, run_id, plan_table.ERASURE, at=at, as_of=at, **facts)
     digest, count, most = sha256(f"{plan_table.ERASURE} {at.date()}\n".encode()), 0, archive.settings.max_delete_count

@@ -37,7 +37,7 @@ class Plan:
     """A plan as the catalog has it; ``counts`` and ``sizes`` (stored bytes) are those of its rows, by action.
 
     ``sha256`` is None while it is being made. ``caps`` says, a sentence each, what exceeds which limit; ``kept`` counts
-    what stays, by reason.
+    what stays, by reason. ``requested`` marks an erasure that was entered without a run of Airflow's.
     """
 
     run_id: str
@@ -58,6 +58,7 @@ class Plan:
     problem: str | None
     status: str | None
     report_key: str | None
+    requested: bool
 
     @property
     def needs_approval(self) -> bool:
@@ -158,7 +159,7 @@ def read_plan(archive: Archive, run_id: str) -> Plan | None:
     for action, count, size in totals:
         counts[action], sizes[action] = count, int(size)
     names = ("kind", "started_at", "as_of", "dry_run", "policy", "reason", "triggered_by", "sha256")
-    more = ("approved_by", "approved_at", "problem", "status", "report_key")
+    more = ("approved_by", "approved_at", "problem", "status", "report_key", "requested")
     return Plan(
         run_id,
         **{name: getattr(row, name) for name in (*names, *more)},

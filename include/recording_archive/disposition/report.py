@@ -90,7 +90,8 @@ def close_left_open(archive: Archive, run_id: str) -> list[RetentionReport]:
     """Close the plans of runs that ended without a report: those that lapsed, and those given up long ago."""
     longest = timedelta(hours=2 * max(24.0, archive.settings.approval_hours))
     given_up = or_(plans.c.status == plan_table.LAPSED, plans.c.started_at < archive.clock() - longest)
-    left = select(plans.c.run_id).where(plans.c.closed_at.is_(None), plans.c.run_id != run_id, given_up)
+    ours = (plans.c.run_id != run_id, plans.c.requested.is_(False))  # a request waits until somebody answers it
+    left = select(plans.c.run_id).where(plans.c.closed_at.is_(None), *ours, given_up)
     with archive.catalog.read() as connection:
         runs = connection.execute(left).scalars().all()
     for each in runs:

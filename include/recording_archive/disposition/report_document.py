@@ -103,6 +103,7 @@ def report_head(
         "policy": plan.policy,
         "reason": plan.reason,
         "triggeredBy": plan.triggered_by,
+        "requested": plan.requested,
         "plan": plan.sha256,
         "caps": list(plan.caps),
         "approvedBy": plan.approved_by,

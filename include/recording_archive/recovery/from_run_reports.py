@@ -30,6 +30,7 @@ def enter_plan(connection: Connection, store: Store, key: str) -> Iterator[Index
             "as_of": datetime.fromisoformat(head["asOf"]),
             "dry_run": bool(head["dryRun"]),
             "triggered_by": head["triggeredBy"],
+            "requested": bool(head.get("requested")),
             "sha256": head["plan"],
             "approved_by": head["approvedBy"],
             "approved_at": _moment(head["approvedAt"]),

@@ -1,4 +1,4 @@
-"""The tasks of `enforce_retention`: plan, ask for approval, quarantine, purge, report."""
+"""The tasks of `enforce_retention`: erase what was requested, plan, ask for approval, quarantine, purge, report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from recording_archive.archive import Archive
-from recording_archive.disposition import erasure, plan, plan_table, quarantine
+from recording_archive.disposition import erasure, erasure_request, plan, plan_table, quarantine
 from recording_archive.disposition.approval import approve
 from recording_archive.disposition.approval_question import Question, question
 from recording_archive.disposition.report import RetentionReport, close, close_left_open
@@ -56,6 +56,20 @@ def plan_retention(
             log.warning("closed the plan that run %s left open: %s", closed.run_id, closed.report_key)
     choices = {"kind": made.kind, "sha256": made.sha256, "dryRun": made.dry_run, "needsApproval": made.needs_approval}
     return {**choices, "caps": list(made.caps), **made.counts}
+
+
+def erase_requested(conf: Mapping[str, Any] | None) -> int:
+    """Carry out the requests of erasure that a second person approved; return how many recordings are gone.
+
+    A run that only plans leaves them to the next.
+    """
+    settings = read_settings()
+    if read_retention_request(conf or {}, zone=settings.zone).dry_run:
+        return 0
+    with task_archive(settings) as archive, stoppable() as (stop, _):
+        done = erasure_request.carry_out_approved(archive, stop)
+        raise_if_stopped(stop)
+    return sum(each.erased for each in done)
 
 
 def ask_for_approval(run_id: str, *, link: str | None = None) -> Question:

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from recording_archive.archive import Archive
+from recording_archive.disposition.approval import who_must_not
 from recording_archive.errors import ArchiveError
 from recording_archive.retention.forecast import forecast
 from recording_archive.retention.forecast_figures import Forecast
@@ -47,6 +48,19 @@ class Comparison:
     charts: tuple[OutlookChart, OutlookChart] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A plan that waits for a person: it is answered in Airflow at ``address``, or here by who ``may_decide``.
+
+    ``not_by_me`` says why the signed-in user may not approve it.
+    """
+
+    plan: PlanRow
+    may_decide: bool
+    address: str | None
+    not_by_me: str | None
+
+
 class Pasted(ApiDocument):
     """A policy as it was pasted."""
 
@@ -55,7 +69,10 @@ class Pasted(ApiDocument):
 
 @router.get("/retention")
 def retention_page(
-    request: Request, archive: ArchiveDep, policy: Annotated[str, Query(max_length=60_000)] = ""
+    request: Request,
+    archive: ArchiveDep,
+    may_decide: access.MayDecide,
+    policy: Annotated[str, Query(max_length=60_000)] = "",
 ) -> HTMLResponse:
     """Show what expires when; with a policy in the address, what it would do instead."""
     told, problem = _forecast(archive)
@@ -71,7 +88,7 @@ def retention_page(
         comparison=_compare(archive, policy) if policy.strip() else None,
         plans=plans,
         next=write_cursor(following),
-        approvals=_approvals(request, waiting_plans(archive)),
+        approvals=_approvals(request, archive, waiting_plans(archive), may_decide=may_decide),
     )
 
 
@@ -91,10 +108,14 @@ def plans_page(request: Request, archive: ArchiveDep, after: After = None) -> HT
 
 @router.get("/retention/runs/{run_id}")
 def plan_page(
-    request: Request, archive: ArchiveDep, run_id: str, after: Annotated[int, Query(ge=0, lt=2**63)] = 0
+    request: Request,
+    archive: ArchiveDep,
+    may_decide: access.MayDecide,
+    run_id: str,
+    after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> HTMLResponse:
     """One plan: what it does with which recording, and what became of it."""
-    return show_plan(request, archive, find_plan(archive, run_id), after=after)
+    return show_plan(request, archive, find_plan(archive, run_id), may_decide=may_decide, after=after)
 
 
 @router.get("/certificates/{number}")
@@ -105,10 +126,11 @@ def certificate_page(request: Request, archive: ArchiveDep, number: str) -> HTML
 
 
 def show_plan(
-    request: Request, archive: Archive, plan: PlanRow, *, after: int = 0, in_tab: bool = False
+    request: Request, archive: Archive, plan: PlanRow, *, may_decide: bool = False, after: int = 0, in_tab: bool = False
 ) -> HTMLResponse:
     """A plan as a page of its own, or as the tab on its DAG run."""
     rows, following = list_dispositions(archive, plan.run_id, after=after)
+    waiting = [plan] if plan.waits_for_approval else []
     return page(
         request,
         archive,
@@ -119,7 +141,7 @@ def show_plan(
         following=following,
         later=after > 0,
         in_tab=in_tab,
-        approvals=_approvals(request, [plan] if plan.waits_for_approval else []),
+        approvals=_approvals(request, archive, waiting, may_decide=may_decide),
     )
 
 
@@ -143,7 +165,15 @@ def _compare(archive: Archive, policy: str) -> Comparison:
     return Comparison(told=told, charts=(draw(told.in_force, told.proposed), draw(told.proposed, told.in_force)))
 
 
-def _approvals(request: Request, waiting: Iterable[PlanRow]) -> list[tuple[PlanRow, str]]:
-    """The plans that wait, and the way to Airflow's own page where each is agreed to."""
-    runs = f"{root(request)}../dags/{access.DECIDE_DAG}/runs/"
-    return [(plan, f"{runs}{quote(plan.run_id, safe='')}/required_actions") for plan in waiting]
+def _approvals(request: Request, archive: Archive, waiting: Iterable[PlanRow], *, may_decide: bool) -> list[Waiting]:
+    """The plans that wait, each with the way to Airflow's own page, or why this user may not approve a request."""
+    runs, user = f"{root(request)}../dags/{access.DECIDE_DAG}/runs/", access.user_name(request)
+    return [
+        Waiting(
+            plan,
+            may_decide,
+            None if plan.requested else f"{runs}{quote(plan.run_id, safe='')}/required_actions",
+            who_must_not(user, plan.triggered_by, archive.settings.approving),
+        )
+        for plan in waiting
+    ]

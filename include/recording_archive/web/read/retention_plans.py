@@ -49,6 +49,7 @@ class PlanRow(ApiDocument):
     """One plan. ``caps`` say what exceeds which limit; ``sha256`` is what an approval names, None while it is made.
 
     ``status`` is None while it may still act, then ``lapsed`` or how its report ended. ``reason`` is an erasure's.
+    ``requested`` says that it is approved here, and not in a run of Airflow's.
     """
 
     run_id: str
@@ -68,6 +69,7 @@ class PlanRow(ApiDocument):
     closed_at: datetime | None
     report_key: str | None
     status: str | None
+    requested: bool
     actions: dict[str, Outcomes]
     waits_for_approval: bool
 
@@ -112,7 +114,7 @@ def read_plan(archive: Archive, run_id: str) -> PlanRow | None:
 
 
 def waiting_plans(archive: Archive) -> list[PlanRow]:
-    """Plans that wait for a person's approval, the newest first: mostly none, and of retention never more than one."""
+    """Plans that wait for a person's approval, the newest first: of retention never more than one."""
     undecided = (_p.status.is_(None), _p.closed_at.is_(None), _p.approved_by.is_(None), _p.dry_run.is_(False))
     query = select(plans).where(*undecided).order_by(_p.started_at.desc(), _p.run_id.desc()).limit(PAGE)
     with archive.catalog.read() as connection:

@@ -231,7 +231,8 @@ async function decide(form, action) {
   }
 }
 
-// A button with `data-decide` opens the dialog of that name, which asks for a reason and sends it to `data-post`.
+// A button with `data-decide` opens the dialog of that name, which asks for a reason, if it has a field for one, and sends
+// it to `data-post`.
 for (const button of document.querySelectorAll("[data-decide]")) {
   button.addEventListener("click", () => {
     const dialog = document.getElementById(button.dataset.decide);
@@ -243,7 +244,8 @@ for (const button of document.querySelectorAll("[data-decide]")) {
       event.preventDefault();
       decide(form, async () => {
         const body = JSON.parse(button.dataset.body ?? "{}");
-        await send(button.dataset.post, { ...body, reason: new FormData(form).get("reason").trim() });
+        for (const [name, value] of new FormData(form)) body[name] = value.trim();
+        await send(button.dataset.post, body);
         location.reload();
       });
     };

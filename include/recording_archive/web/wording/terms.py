@@ -44,6 +44,7 @@ _EVENTS = {
     "adopted": "Policy put to use",
     "planned": "Planned",
     "approved": "Approved",
+    "rejected": "Rejected",
 }
 _BAD = frozenset({"failed", "mismatched", "refused"})
 _OUTCOMES = {
