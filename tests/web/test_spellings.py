@@ -88,6 +88,8 @@ def test_a_pasted_column_is_accounted_for(app_client: TestClient, archived: Arch
     told = app_client.get("api/recordings", params={"q": column}).json()
     assert {each["interactionId"] for each in told["items"]} == {first, second}
     assert (told["unknown"], told["notIds"]) == (["nobody", "Case/4711", "typo-1"], ["Case/4711"])
+    words = app_client.get("api/recordings", params={"q": "nobody\r\nelse\r\n"}).json()
+    assert (words["unknown"], words["notIds"]) == (["nobody", "else"], [])
     page = app_client.get("", params={"q": column}, headers=HTML).text
     assert "2 of the 5 ids are not in the archive" in page
     assert "1 of the 5 cannot be an id" in page
