@@ -50,6 +50,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "retention/strict_yaml": "tests/retention/test_policy_document.py",
     "sources/contracts": "tests/sources/test_client.py and tests/sources/test_replies.py",
     "sources/conversations/cursors": "tests/sources/conversations/test_discovery.py",
+    "sources/conversations/details": "tests/sources/conversations/test_query.py",
     "sources/conversations/facts": "tests/sources/conversations/test_listing.py",
     "sources/conversations/inventory": "tests/archiving/test_reconcile.py",
     "sources/conversations/jobs": "tests/sources/conversations/test_discovery.py",

@@ -1,4 +1,4 @@
-"""`recording-archive report`, `show` and `acknowledge`: what they print, and their exit codes."""
+"""`recording-archive report`, `show`, `acknowledge` and `acknowledge-range`: what they print, and their exit codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from genesys_sandbox import Fault, Sandbox
 from recording_archive.archive import Archive
 from recording_archive.archiving.request import Request
-from recording_archive.catalog.tables import events, recordings
+from recording_archive.catalog.tables import coverage, events, recordings, runs
 from recording_archive.cli import basics
 from support.commands import Command, Output
 from support.contents import first_id
@@ -162,3 +162,19 @@ class TestAcknowledge:
         assert "no such recording" in ended.out
         assert command("acknowledge", "nobody", "--reason", " ").code == 2
         assert command("acknowledge", "nobody").code == 2
+
+
+def test_a_gap_of_a_listing_is_acknowledged(archived: Archive, command: Command) -> None:
+    """By its range, once; exit code 1 where no run left one."""
+    at = archived.clock()
+    gap = {"start": "2026-11-20T10:00:00+00:00", "end": "2026-11-20T11:00:00+00:00", "missing": 2, "reason": "short"}
+    with archived.catalog.write() as connection:
+        listing = {"listed": 4, "counted": 6, "gaps": [gap], "notes": []}
+        connection.execute(update(runs).values(listing=listing))
+    who = ("acknowledge-range", "2026-11-20", "2026-11-20", "--reason", "not ours")
+    assert command(*who).code == 0
+    assert "nothing to acknowledge" in command(*who).out
+    with archived.catalog.read() as connection:
+        row = connection.execute(select(coverage).where(coverage.c.kind == "acknowledged")).one()
+    assert (row.start.isoformat(), row.end.isoformat()) == ("2026-11-20T00:00:00+00:00", "2026-11-21T00:00:00+00:00")
+    assert at <= row.closed_at

@@ -50,6 +50,7 @@ COLD = Fault("set_fields", "metadata", values={"fileState": "ARCHIVED"})
 JOBS = (("job_from_hits", 1),)
 
 ROUTES = {
+    "details query": Route("details", "POST *"),
     "details?id=": Route("details", "GET *"),
     "batch": Route("batch"),
     "poll": Route("poll"),
@@ -58,6 +59,9 @@ ROUTES = {
     "attributes": Route("metadata", "GET /api/v2/conversations/*[!a]", options=(("allowed", ["customerTier"]),)),
     "playback after a batch error": Route("playback", before=(BATCH_ERROR,)),
     "restore": Route("restore", before=(BATCH_ERROR, COLD)),
+    "job": Route("jobs", options=JOBS),
+    "results of a job": Route("jobs", "*/results", options=JOBS),
+    "list of orphans": Route("orphans", "*/orphanrecordings", orphan=True),
     "orphan": Route("orphans", "*/orphanrecordings/????????-????-????-????-????????????", orphan=True),
     "media of an orphan": Route("orphans", "*/media", orphan=True),
 }
@@ -106,6 +110,20 @@ def test_the_others_are_archived_the_same_night(name: str, fault: str, tasks: Pl
 
 
 def reason(archive: Archive, ended: Ended, name: str) -> str:
-    """Why a conversation was not archived, by the report."""
+    """Why a conversation was not archived, by the report: in its own row, or in a gap of the listing."""
     rows = [row for row in rows_of(archive, ended) if row["interactionId"] == name]
-    return " ".join(row["error"] for row in rows if row["status"] in {"failed", "deferred"})
+    told = [row["error"] for row in rows if row["status"] in {"failed", "deferred"}]
+    gaps = ended.report["listing"]["gaps"] if ended.report["coverage"] == "partial" and ended.summary.failed else []
+    return " ".join([*told, *(gap["reason"] for gap in gaps)])
+
+
+@pytest.mark.parametrize("name", ["NaN", "digits", "nesting"])
+def test_a_value_that_cannot_be_read_costs_one_conversation(name: str, tasks: PlatformTasks, archive: Archive) -> None:
+    """Its id is read from the text, so that the report names it."""
+    bad = tasks.cloud.world.conversations[BAD].id
+    tasks.cloud.faults.add(Fault("unreadable", "details", recording=bad, name=name))
+    ended = run(tasks, archive, "scheduled__0")
+    have = verified_parts(tasks, archive, ended)
+    assert {PartId(*key) for key in tasks.cloud.world.truth() if key[0] != bad} == have
+    (row,) = (row for row in rows_of(archive, ended) if row["interactionId"] == bad)
+    assert (row["status"], "not JSON" in row["error"]) == ("failed", True)

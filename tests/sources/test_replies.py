@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from recording_archive.errors import AccessError, PermanentError
+from recording_archive.errors import AccessError, PermanentError, TransientError
 from recording_archive.sources.client import ApiClient
-from recording_archive.sources.replies import NotFoundError, RejectedError
+from recording_archive.sources.replies import NotFoundError, RejectedError, UnreadableError, as_object
 from support.scripted_api import SECRET, Answer, ScriptedServer, error_of, unchanged
 
 
@@ -54,3 +54,29 @@ def test_the_words_of_the_other_side_are_cut_and_cleaned(server: ScriptedServer,
     assert "canary" not in message
     assert "\n" not in message
     assert len(message) < 500
+
+
+def test_a_202_has_no_result_whatever_it_holds(server: ScriptedServer, client: ApiClient) -> None:
+    """Its status decides: a list without entries is not the end of a list; only what was to be queued is."""
+    server.script("/x", Answer(202, {"jobId": "a"}))
+    assert client.get("/x", unchanged) is None
+    assert client.post("/x", {}, unchanged) is None
+    assert client.post("/x", {}, unchanged, queued=True) == {"jobId": "a"}
+    error = error_of(lambda: client.get("/x", as_object))
+    assert isinstance(error, TransientError)
+    assert "202, the service has no result yet" in str(error)
+
+
+def test_an_empty_reply_to_a_put_says_that_it_is_done(server: ScriptedServer, client: ApiClient) -> None:
+    """Whatever the status of success; for others nothing is known."""
+    server.script("/x", Answer(200, b""))
+    assert client.put("/x", {}, unchanged) is None
+    assert "not JSON" in str(error_of(lambda: client.post("/x", {}, unchanged)))
+
+
+def test_an_unreadable_reply_still_names_its_conversations(server: ScriptedServer, client: ApiClient) -> None:
+    """By the ids in its text, so that one of them can be told."""
+    server.script("/x", Answer(body=b'[{"conversationId": "a", "x": NaN}, {"conversationId" : "b"}]'))
+    error = error_of(lambda: client.get("/x", unchanged))
+    assert isinstance(error, UnreadableError)
+    assert error.names == ("a", "b")

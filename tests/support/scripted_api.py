@@ -132,7 +132,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(body)
         self.close_connection = answer.fault != ""
 
-    do_POST = do_GET  # noqa: N815 - named by http.server
+    do_POST = do_PUT = do_GET  # noqa: N815 - named by http.server
 
 
 class FakeTime:

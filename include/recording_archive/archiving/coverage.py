@@ -6,7 +6,7 @@ without a word. So a run does not trust its interval: it asks from the end of ga
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,6 +72,17 @@ def plan_reach(connection: Connection, source: str, interval: Window, *, look_ba
         look_back=timedelta(days=look_back_days),
         most=timedelta(days=most_days),
     )
+
+
+def without(window: Window, gaps: Iterable[Window]) -> Iterator[Window]:
+    """The parts of ``window`` that no gap touches."""
+    start = window.start
+    for gap in sorted(gaps, key=lambda each: each.start):
+        if start < min(gap.start, window.end):
+            yield Window(start, min(gap.start, window.end))
+        start = max(start, gap.end)
+    if start < window.end:
+        yield Window(start, window.end)
 
 
 def close(connection: Connection, *, source: str, window: Window, run_id: str, kind: str, at: datetime) -> None:

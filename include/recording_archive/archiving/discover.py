@@ -8,7 +8,7 @@ from contextlib import suppress
 from sqlalchemy import update
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import coverage, entering, outcomes, whole_interactions
+from recording_archive.archiving import account, coverage, entering, outcomes, whole_interactions
 from recording_archive.archiving.request import Request
 from recording_archive.archiving.retry import carry_over
 from recording_archive.archiving.work_rows import cut_batches, tally
@@ -16,7 +16,7 @@ from recording_archive.catalog.rows import Batch, chunked
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import StoreError
 from recording_archive.model import Outcome
-from recording_archive.sources import Source
+from recording_archive.sources import Accountable, Source
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
     finally:
         with suppress(StoreError), archive.catalog.write() as connection:  # the error that ended the listing counts
             outcomes.count_requests(connection, run_id, source.requests - before)
+            if isinstance(source, Accountable):
+                account.note(connection, run_id, source.account())
     with archive.catalog.write() as connection:
         entering.enter_missing(connection, run_id, request.ids)
         if request.scheduled:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import coverage, entering, outcomes
+from recording_archive.archiving import account, coverage, entering, outcomes
 from recording_archive.archiving.report_files import as_document, as_manifest, as_table, head_of
 from recording_archive.archiving.totals import count_totals, covers, find_problems
 from recording_archive.archiving.work_rows import is_over
@@ -58,7 +58,9 @@ def report(archive: Archive, run_id: str) -> Summary:
         note_problem(archive, run_id, "the source was never asked")
     run = _close_rows(archive, run_id, (known and known.problem) or "no task of this run finished it; its log says why")
     totals = count_totals(archive, run_id)
-    problems = find_problems(run, totals, archive.settings.allowed_failure_ratio)
+    with archive.catalog.read() as connection:
+        gaps = account.open_gaps(connection, run)
+    problems = find_problems(run, totals, archive.settings.allowed_failure_ratio, gaps=gaps)
     head = sealing.seal_for_report(archive)
     at = archive.clock()
     key, files = writing.publish_report(
@@ -67,13 +69,13 @@ def report(archive: Archive, run_id: str) -> Summary:
         run_id=run_id,
         name="compliance_report",
         table=lambda: as_table(archive, run_id),
-        document=as_document(archive, run_id, head_of(run, totals, problems, at=at, head=head)),
+        document=as_document(archive, run_id, head_of(run, totals, problems, at=at, head=head, gaps=gaps)),
         manifest=as_manifest(archive, run_id),
     )
     with archive.catalog.write() as connection:
         if covers(run, totals):
-            window = Window(run.range_start, run.range_end)
-            coverage.close(connection, source=run.source, window=window, run_id=run_id, kind=run.kind, at=at)
+            for window in coverage.without(Window(run.range_start, run.range_end), [gap.window for gap in gaps]):
+                coverage.close(connection, source=run.source, window=window, run_id=run_id, kind=run.kind, at=at)
         detail, status = {"files": files}, run_state.status_of(problems)
         run_state.close(connection, runs, run_id, at=at, report_key=key, detail=detail, status=status)
     head = sealing.seal_for_report(archive) or head

@@ -18,6 +18,7 @@ from recording_archive.catalog.rows import pages, part_of, same_part
 from recording_archive.catalog.tables import recordings, work
 from recording_archive.model import Outcome, SourceChecksum
 from recording_archive.reports import writing
+from recording_archive.sources import Gap
 from recording_archive.store import sidecar
 
 CSV_COLUMNS = (
@@ -28,9 +29,15 @@ CSV_COLUMNS = (
 
 
 def head_of(
-    run: Row[Any], totals: Mapping[str, int], problems: Iterable[str], *, at: datetime, head: str | None
+    run: Row[Any],
+    totals: Mapping[str, int],
+    problems: Iterable[str],
+    *,
+    at: datetime,
+    head: str | None,
+    gaps: Sequence[Gap] = (),
 ) -> dict[str, Any]:
-    """Compose the document up to its lists; ``head`` is the head of the ledger."""
+    """Compose the document up to its lists; ``head`` is the head of the ledger, ``gaps`` are not acknowledged."""
     shown = {name: count for name, count in totals.items() if name not in {"own", "ownFailures", "missing"}}
     return {
         "runId": run.run_id,
@@ -44,7 +51,9 @@ def head_of(
         **shown,
         "apiRequests": run.api_requests,
         "ledgerHead": head,
-        "coverageClosed": covers(run, totals),
+        "coverageClosed": covers(run, totals) and not gaps,
+        "coverage": "open" if not covers(run, totals) else "partial" if gaps else "closed",
+        "listing": run.listing,
         "problems": list(problems),
     }
 

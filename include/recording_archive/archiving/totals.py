@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, func, select
 
 from recording_archive.archive import Archive
+from recording_archive.archiving import account
 from recording_archive.archiving.mismatches import count_healed
 from recording_archive.archiving.work_rows import tally
 from recording_archive.catalog.tables import work
 from recording_archive.model import FAILURES, Outcome, SourceChecksum
+from recording_archive.sources import Gap
 
 PROCESSED = (Outcome.SUCCESS, *FAILURES)
 
@@ -48,13 +50,19 @@ def count_totals(archive: Archive, run_id: str) -> dict[str, int]:
 
 
 def covers(run: Row[Any], totals: Mapping[str, int]) -> bool:
-    """Tell if a run covers its range: the source was listed to its end, without ids, and every part has an outcome."""
+    """Tell if a run covers its range, but for the gaps of its listing.
+
+    The source was listed to its end, without ids, and every part has an outcome.
+    """
     return run.range_start is not None and run.kind != "asked" and _closes(run, totals)
 
 
-def find_problems(run: Row[Any], totals: Mapping[str, int], allowed_ratio: float) -> list[str]:
+def find_problems(
+    run: Row[Any], totals: Mapping[str, int], allowed_ratio: float, *, gaps: Sequence[Gap] = ()
+) -> list[str]:
     """List why a run counts as failed; more than ``allowed_ratio`` of its own recordings failed is one reason."""
     problems = [run.problem] if run.problem else []
+    problems += account.describe(gaps)
     if run.asked is None:
         problems.append("the source was not listed to its end")
     elif not _closes(run, totals):

@@ -138,6 +138,7 @@ runs = Table(
     Column("report_key", Text),
     Column("status", Text),
     Column("api_requests", Integer, nullable=False, server_default="0"),  # to the source's API, by all tasks
+    Column("listing", JSON),  # what came of what the source counted, and the gaps; None where it does not tell
     Index(None, "closed_at"),
     Index(None, "started_at", "run_id"),
 )

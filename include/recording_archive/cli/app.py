@@ -97,6 +97,7 @@ for _command in (
     records.report,
     records.show,
     records.acknowledge,
+    records.acknowledge_range,
     records.reconcile,
 ):
     app.command()(_command)

@@ -1,4 +1,4 @@
-"""`recording-archive report`, `show`, `acknowledge` and `reconcile`: read and complete the record of runs."""
+"""`recording-archive report`, `show`, `acknowledge`, `acknowledge-range` and `reconcile`: the record of runs."""
 
 from __future__ import annotations
 
@@ -86,6 +86,34 @@ def acknowledge(
         for each in refused:
             terminal.say(f"nothing to acknowledge: {each['part']}: {each['problem']}")
     exit_bad_if(not done)
+
+
+def acknowledge_range(
+    start: Annotated[str, typer.Argument(metavar="START", help="Date or date-time.")],
+    end: Annotated[str, typer.Argument(metavar="END", help="A date is a whole day, a date-time exact.")],
+    reason: Annotated[str, typer.Option(help="Why the gap is accepted; kept for good.")],
+    json: Json = False,
+) -> None:
+    """Accept that the source did not list all that it counted in a range.
+
+    The range counts as covered from now on. Name and reason are kept with the decision.
+    """
+    from recording_archive.archiving.account import acknowledge_gaps
+    from recording_archive.model import Window
+    from recording_archive.params import read_moment
+
+    with opened_archive() as archive:
+        zone = archive.settings.zone
+        window = Window(read_moment("START", start, zone, end=False), read_moment("END", end, zone, end=True))
+        sources = acknowledge_gaps(archive, window, reason=reason, actor=user())
+    if json:
+        terminal.document({"acknowledged": sources})
+    else:
+        for source in sources:
+            terminal.say(f"acknowledged: {start} to {end} of {source}")
+        if not sources:
+            terminal.say(f"nothing to acknowledge: no run left a gap between {start} and {end}")
+    exit_bad_if(not sources)
 
 
 def reconcile(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from recording_archive.archiving import coverage
+from recording_archive.archiving import account, coverage
 from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import insert_missing, is_part
 from recording_archive.catalog.tables import recordings, runs
@@ -36,7 +36,9 @@ def enter_archiving_run(connection: Connection, store: Store, key: str) -> Itera
     yield Indexed("runs", report.key, IndexResult.ADDED)
     if report.covers and report.window:
         closed: dict[str, Any] = {"run_id": report.run_id, "kind": report.kind, "at": report.closed_at}
-        coverage.close(connection, source=report.source, window=report.window, **closed)
+        gaps = [gap.window for gap in account.read_gaps(report.listing)]
+        for window in coverage.without(report.window, gaps):
+            coverage.close(connection, source=report.source, window=window, **closed)
         yield Indexed("coverage", report.key, IndexResult.ADDED)
     for row in read_rows(store, key):
         comes_again = row["status"] == Outcome.DEFERRED or row["recordingId"] == WHOLE
@@ -59,6 +61,7 @@ def _run_columns(report: StoredReport) -> dict[str, Any]:
         "closed_at": report.closed_at,
         "report_key": report.key,
         "status": run_state.status_of(report.problems),
+        "listing": report.listing,
         "api_requests": report.totals.get("apiRequests", 0),
     }
 

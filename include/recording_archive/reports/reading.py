@@ -27,7 +27,10 @@ _LISTS = {"compliance_report": "missing", "retention_report": "entries", "fixity
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """A stored compliance report; ``totals`` are all its numbers by name."""
+    """A stored compliance report; ``totals`` are all its numbers by name.
+
+    It ``covers`` its window but for the gaps of its ``listing``.
+    """
 
     key: str
     run_id: str
@@ -37,6 +40,7 @@ class StoredReport:
     closed_at: datetime
     window: Window | None
     covers: bool
+    listing: Mapping[str, Any] | None
     asked: int | None
     totals: Mapping[str, int]
     problems: tuple[str, ...]
@@ -119,7 +123,8 @@ def _to_report(key: str, head: Mapping[str, Any]) -> StoredReport:
         started_at=datetime.fromisoformat(head["startedAt"]),
         closed_at=datetime.fromisoformat(head["generatedAt"]),
         window=Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) if start and end else None,
-        covers=bool(head["coverageClosed"]),
+        covers=bool(head["coverageClosed"]) or head.get("coverage") == "partial",
+        listing=head.get("listing"),
         asked=head["asked"],
         totals={name: value for name, value in head.items() if type(value) is int},
         problems=tuple(head["problems"]),

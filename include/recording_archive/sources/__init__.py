@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from recording_archive.model import Listing, PartId, Window
 
-__all__ = ["Inventoried", "Orderable", "Probe", "Source", "Stored"]
+__all__ = ["Account", "Accountable", "Gap", "Inventoried", "Orderable", "Probe", "Source", "Stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,36 @@ class Stored:
     recording_id: str
     created_at: datetime | None
     delete_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A range of which not everything could be listed; ``missing`` interactions did not come, for that ``reason``."""
+
+    window: Window
+    missing: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account of one listing: entries that came, as many as the source counted (None: unknown), and its gaps.
+
+    ``notes`` name what was left out as a whole, and stop no run.
+    """
+
+    listed: int = 0
+    counted: int | None = None
+    gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Accountable(Protocol):
+    """A source that can tell whether its last listing was complete."""
+
+    def account(self) -> Account:
+        """The account of the last `Source.discover`, after its end."""
 
 
 class Inventoried(Protocol):

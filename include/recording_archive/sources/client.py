@@ -87,9 +87,20 @@ class ApiClient:
         """
         return self._call("GET", path, None, read, attempts)
 
-    def post(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T], *, attempts: int | None = None) -> T:
-        """POST ``body`` as JSON; for queries only, because it is repeated after an error. ``attempts`` as in `get`."""
-        return self._call("POST", path, body, read, attempts)
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        read: Callable[[Any], T],
+        *,
+        attempts: int | None = None,
+        queued: bool = False,
+    ) -> T:
+        """POST ``body`` as JSON; for queries only, because it is repeated after an error. ``attempts`` as in `get`.
+
+        ``queued``: what is asked for is to be put to work, so that a 202 with a body answers it.
+        """
+        return self._call("POST", path, body, read, attempts, queued=queued)
 
     def put(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T]) -> T:
         """PUT ``body`` as JSON; it may be repeated after an error. ``read`` gets None for an empty reply."""
@@ -106,10 +117,12 @@ class ApiClient:
         body: Mapping[str, Any] | None,
         read: Callable[[Any], T],
         attempts: int | None = None,
+        *,
+        queued: bool = False,
     ) -> T:
         if not path.startswith("/"):
             raise ValueError("a path begins with /: the token must not leave api_base")
-        return self._pacing.retried(lambda: self._authorized(method, path, body).parsed(read), attempts)
+        return self._pacing.retried(lambda: self._authorized(method, path, body).parsed(read, queued=queued), attempts)
 
     def _authorized(self, method: str, path: str, body: Mapping[str, Any] | None) -> Reply:
         """Send with the current token, and once more with a new one if that is refused (401)."""

@@ -103,20 +103,20 @@ class Reply:
         since = _http_date(self.headers.get("Date")) or now
         return None if until is None else max(0.0, (until - since).total_seconds())
 
-    def parsed(self, read: Callable[[Any], T]) -> T:
-        """Decode the JSON and hand it to ``read``; raise MalformedReplyError that names the request."""
+    def parsed(self, read: Callable[[Any], T], *, queued: bool = False) -> T:
+        """Decode the JSON and hand it to ``read``; raise MalformedReplyError that names the request.
+
+        ``read`` gets None where the status is all there is: a 202 has no result yet, whatever it holds, unless being
+        ``queued`` is what was asked for; and a PUT may be done without a word.
+        """
+        is_put = self.request.startswith("PUT ")
+        says_nothing = (self.status == 202 and not queued) or (not self.body and (is_put or self.status == 202))
         try:
-            return read(None if self._says_nothing else self._decoded())
+            return read(None if says_nothing else self._decoded())
         except MalformedReplyError as error:
             if self.status == 202:
                 raise TransientError(f"{self.request}: 202, the service has no result yet") from error
             raise MalformedReplyError(f"{self.request}: {error}", error.names) from error
-
-    @property
-    def _says_nothing(self) -> bool:
-        """True where the status is all there is: a GET is not answered yet (202, whatever it holds), a PUT is done."""
-        method = self.request.partition(" ")[0]
-        return (method == "GET" and self.status == 202) or (not self.body and (method == "PUT" or self.status == 202))
 
     def _decoded(self) -> Any:
         try:

@@ -113,7 +113,9 @@ class Batches:
     def submit(self, items: Sequence[Item], attempts: int | None = None) -> SubmittedBatch:
         """Ask for up to 100 items; the service goes to work, `finished` gives the results."""
         body = {"batchDownloadRequestList": [_asked(item) for item in items]}
-        job = self._client.post(BATCH_PATH, body, lambda reply: required_text(reply, "id"), attempts=attempts)
+        job = self._client.post(
+            BATCH_PATH, body, lambda reply: required_text(reply, "id"), attempts=attempts, queued=True
+        )
         return SubmittedBatch(job, tuple(items), self._clock())
 
     def finished(self, order: SubmittedBatch, attempts: int | None = None) -> FinishedBatch:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 
-from recording_archive.errors import AccessError, PermanentError, TransientError
+from recording_archive.errors import ArchiveError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
+from recording_archive.sources import Account
 from recording_archive.sources.conversations.jobs import SHORTEST_JOB, DetailsJobs
 from recording_archive.sources.conversations.orphans import Orphan, Orphans
 from recording_archive.sources.conversations.query import DetailsQuery
 from recording_archive.sources.conversations.reading import Conversation
-from recording_archive.sources.replies import NotFoundError, RejectedError
+from recording_archive.sources.conversations.troubles import is_of_one
 
 __all__ = ["Discovery"]
 
@@ -31,6 +32,12 @@ class Discovery:
     jobs: DetailsJobs
     orphans: Orphans
     job_from_hits: int
+
+    def account(self) -> Account:
+        """The account of all listings so far."""
+        query, orphans = self.query, self.orphans
+        gaps = tuple(dict.fromkeys((*query.gaps, *orphans.gaps)))  # a window that was halved may have told twice
+        return Account(query.listed, query.counted, gaps, tuple(orphans.notes))
 
     def listings(self, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
         """List conversations and orphans by id, or those that began in ``window``; at least one must be given."""
@@ -55,7 +62,9 @@ class Discovery:
             return
         try:
             yield from self.jobs.active_in(lake)
-        except (PermanentError, TransientError) as error:
+        except ArchiveError as error:
+            if not is_of_one(error):
+                raise
             log.warning("Details job failed, asking by query instead: %s", error)
             yield from self.query.began_in(lake)
         if lake.end < window.end:
@@ -68,7 +77,9 @@ class Discovery:
             return None
         try:
             until = self.jobs.available_until()
-        except (RejectedError, NotFoundError, AccessError) as error:
+        except ArchiveError as error:
+            if not is_of_one(error):
+                raise
             log.warning("Details jobs are not available: %s", error)
             return None
         if until is None or until - window.start < SHORTEST_JOB:

@@ -13,7 +13,7 @@ from recording_archive.errors import PermanentError
 from recording_archive.model import Window
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.cursors import CursorPage, cursor_parameter, follow_cursors
-from recording_archive.sources.conversations.query import DETAILS_PATH, SEGMENT_FILTERS, interval_of
+from recording_archive.sources.conversations.details import DETAILS_PATH, details_of
 from recording_archive.sources.conversations.reading import (
     Conversation,
     moment,
@@ -53,13 +53,7 @@ class DetailsJobs:
 
     def active_in(self, window: Window) -> Iterator[Conversation]:
         """Submit, wait, and read page by page; JobError where the job gives nothing."""
-        body = {
-            "interval": interval_of(window),
-            "order": "asc",
-            "orderBy": "conversationStart",
-            "segmentFilters": SEGMENT_FILTERS,
-        }
-        job = self._client.post(JOBS_PATH, body, lambda reply: required_text(reply, "jobId"))
+        job = self._client.post(JOBS_PATH, details_of(window), lambda reply: required_text(reply, "jobId"), queued=True)
         self._await(job)
         yield from follow_cursors(f"Details job {job}", partial(self._page, job))
 

@@ -14,13 +14,15 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from recording_archive.errors import AccessError, PermanentError
+from recording_archive.errors import AccessError, ArchiveError, PermanentError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
+from recording_archive.sources import Gap
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.minting import Minting
+from recording_archive.sources.conversations.pieces import Page, Unlisted, in_pieces
 from recording_archive.sources.conversations.playback import MEDIA_FORMATS, Playback, Playing
 from recording_archive.sources.conversations.reading import entities, moment, text
-from recording_archive.sources.conversations.troubles import Trouble, Troubles
+from recording_archive.sources.conversations.troubles import Trouble, Troubles, is_of_one
 from recording_archive.sources.replies import ForbiddenError, MalformedReplyError, NotFoundError, RejectedError
 from recording_archive.sources.texts import harmless
 
@@ -55,11 +57,17 @@ class Orphan:
 
 
 class Orphans:
-    """Lists and looks up; a client that may not see orphans finds none, and is warned of it once."""
+    """Lists and looks up; a client that may not see orphans finds none, and is warned of it once.
+
+    ``notes`` say so to the report; ``gaps`` are single orphans that could not be listed.
+    """
 
     def __init__(self, client: ApiClient, playback: Playback, minting: Minting, troubles: Troubles) -> None:
         self._client, self._playback, self._minting, self._troubles = client, playback, minting, troubles
         self._refused = False
+        self.notes: list[str] = []
+        self.gaps: list[Gap] = []
+        self._hidden: list[str] = []
 
     def every(self) -> Iterator[Orphan]:
         """List all orphans that the service shows: from two lists, where the first one is cut off."""
@@ -78,7 +86,9 @@ class Orphans:
 
     def created_in(self, window: Window) -> Iterator[Orphan]:
         """List the orphans of a window; undated ones are always among them."""
-        return (each for each in self.every() if each.created_at is None or each.created_at in window)
+        self._hidden.clear()
+        yield from (each for each in self.every() if each.created_at is None or each.created_at in window)
+        self.gaps += [Gap(window, 1, reason) for reason in dict.fromkeys(self._hidden)]
 
     def get(self, name: str) -> Orphan | None:
         """The orphan of that id, unless there is none or the client may not see it."""
@@ -126,18 +136,41 @@ class Orphans:
         number = 0
         while True:
             number += 1
-            found = self._client.get(f"{PATH}?pageSize={PAGE_SIZE}&pageNumber={number}{query}", _read_orphans)
+            try:
+                found, hidden = self._page(query, (number, PAGE_SIZE)), 0
+            except ArchiveError as error:
+                found, hidden = self._in_pieces(query, number, error)
             ids = [each.id for each in found]
             if ids and ids == before:
                 raise PermanentError(f"GET {PATH} gives the same page twice: the list has no end; report it")
             yield from found
-            if len(ids) < PAGE_SIZE:
+            if len(ids) + hidden < PAGE_SIZE:
                 return
             before = ids
+
+    def _page(self, query: str, page: Page, attempts: int | None = None) -> list[Orphan]:
+        number, size = page
+        path = f"{PATH}?pageSize={size}&pageNumber={number}{query}"
+        return self._client.get(path, _read_orphans, attempts=attempts)
+
+    def _in_pieces(self, query: str, number: int, error: ArchiveError) -> tuple[list[Orphan], int]:
+        """The page that failed, and how many orphans with which it fails were left out of it."""
+        if not is_of_one(error) or (isinstance(error, ForbiddenError) and error.lacks_permission):
+            raise error
+        found: list[Orphan] = []
+        hidden = 0
+        for piece in in_pieces(partial(self._page, query), (number, PAGE_SIZE), error):
+            if isinstance(piece, Unlisted):
+                hidden += 1
+                self._hidden.append(f"one orphan recording cannot be listed: {piece.trouble.reason}")
+            else:
+                found += piece
+        return found, hidden
 
     def _refuse(self, error: Exception) -> None:
         if not self._refused:
             log.warning("Orphan recordings cannot be listed, none are archived: %s", error)
+            self.notes.append(f"orphan recordings were refused, none are archived: {error}")
         self._refused = True
 
 

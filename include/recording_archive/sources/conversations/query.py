@@ -9,79 +9,69 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from recording_archive.catalog.rows import chunked
-from recording_archive.errors import PermanentError
+from recording_archive.errors import ArchiveError, PermanentError
 from recording_archive.model import Window
+from recording_archive.sources import Gap
 from recording_archive.sources.client import ApiClient
+from recording_archive.sources.conversations.details import (
+    DETAILS_PATH,
+    DetailsPage,
+    details_of,
+    interval_of,
+    read_page,
+)
+from recording_archive.sources.conversations.pieces import Page, Unlisted, in_pieces
 from recording_archive.sources.conversations.reading import Conversation, read_conversations
-from recording_archive.sources.conversations.troubles import Trouble, halved
-from recording_archive.sources.replies import MalformedReplyError, RejectedError
+from recording_archive.sources.conversations.troubles import ONE, Trouble, halved, is_of_one
+from recording_archive.sources.replies import RejectedError
 
-__all__ = ["IDS_PER_REQUEST", "SEGMENT_FILTERS", "DetailsQuery", "interval_of"]
+__all__ = ["DetailsQuery"]
 
 log = logging.getLogger(__name__)
 
-DETAILS_PATH = "/api/v2/analytics/conversations/details"
 QUERY_PATH = f"{DETAILS_PATH}/query"
 PAGE_SIZE = 100
 IDS_PER_REQUEST = 100
 SHORTEST = timedelta(minutes=1)
 
-_FLAGS = ("recording", "screenRecording", "snippetRecording")
-_WRITTEN = ("chat", "email", "message")
-
-
-def _predicate(dimension: str, value: str) -> dict[str, str]:
-    return {"type": "dimension", "dimension": dimension, "operator": "matches", "value": value}
-
-
-#: Sound and screens by the flag that a recording was started; written media, which have no flag, by their type.
-SEGMENT_FILTERS = [
-    {
-        "type": "or",
-        "predicates": [
-            *(_predicate(flag, "true") for flag in _FLAGS),
-            *(_predicate("mediaType", kind) for kind in _WRITTEN),
-        ],
-    }
-]
-
-
-def interval_of(window: Window) -> str:
-    """``start/end`` in UTC, as the API reads it."""
-    ends = (moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in (window.start, window.end))
-    return "/".join(text.replace("+00:00", "Z") for text in ends)
-
-
-@dataclass(frozen=True, slots=True)
-class _DetailsPage:
-    conversations: Sequence[Conversation]
-    total: int | None
-
 
 class DetailsQuery:
-    """Lists conversations that began in a window, or that have given ids."""
+    """Lists conversations that began in a window, or that have given ids.
+
+    ``listed`` of ``counted`` conversations came, so far; ``gaps`` are those that did not, or could not be read.
+    """
 
     def __init__(self, client: ApiClient) -> None:
+        self.gaps: list[Gap] = []
+        self.listed = 0
+        self.counted: int | None = None
         self._client = client
         self._longest: timedelta | None = None
         self._most: int | None = None
 
     def began_in(self, window: Window) -> Iterator[Conversation]:
-        """List conversations that began in ``window``; one may come twice when a window had to be halved on its way."""
-        left = deque([window])
+        """List conversations that began in ``window``; one may come twice when a window had to be halved on its way.
+
+        One that cannot be read comes as its id alone, or is one of ``gaps``.
+        """
+        left, short = deque([window]), set[Window]()
         while left:
             current = left.popleft()
             if self._longest is not None and current.end - current.start > self._longest:
                 left.extendleft(reversed(_halves(current)))
                 continue
             try:
-                yield from (each for each in self._pages(current) if _is_within(each, current))
+                for each in self._pages(current, again=current in short):
+                    if _is_within(each, current):
+                        yield each
+            except _ShortError as error:
+                log.warning("The details query of %s %s, asking for halves", interval_of(current), error)
+                short.update(_halves(current))
+                left.extendleft(reversed(_halves(current)))
             except (RejectedError, _TooManyError) as error:
                 if current.end - current.start <= SHORTEST:
                     raise
@@ -105,44 +95,102 @@ class DetailsQuery:
         return self._client.get(f"{DETAILS_PATH}?id={named}", read_conversations, attempts=attempts)
 
     def count(self, window: Window) -> int | None:
-        """Count the conversations of a window; None where it is too long to be asked for at once."""
+        """Count the conversations of a window; None where it is too long to be asked for at once, or cannot be read."""
         try:
-            return self._page(window, 1, 1).total
-        except RejectedError:
+            return self._page(window, (1, 1)).total
+        except ArchiveError as error:
+            if not is_of_one(error):
+                raise
             return None
 
     def probe(self, window: Window) -> int:
         """Ask for one conversation; return how many came."""
-        return len(self._page(window, 1, 1).conversations)
+        return len(self._page(window, (1, 1)).conversations)
 
-    def _pages(self, window: Window) -> Iterator[Conversation]:
+    def _pages(self, window: Window, *, again: bool) -> Iterator[Conversation]:
+        """Page to the true end. A window that ends before as many came as were counted is a gap, if asked ``again``."""
         before: list[str] = []
-        number = seen = 0
+        number = seen = unread = 0
         total: int | None = None
         while True:
             number += 1
             try:
-                page = self._page(window, number, PAGE_SIZE)
-            except RejectedError:
-                if total is not None and seen >= total:
+                page = self._page(window, (number, PAGE_SIZE))
+            except ArchiveError as error:
+                if isinstance(error, RejectedError) and total is not None and seen >= total:
+                    self._count(seen, total, unread)
                     return  # all of them came, and the page behind them is beyond what can be paged
-                self._learn(window, number)
-                raise
+                page = self._in_pieces(window, number, error)
             ids = [each.id for each in page.conversations]
-            seen, total = seen + len(ids), total if page.total is None else page.total
-            if not ids:
+            seen, total = seen + len(ids) + page.hidden, total if page.total is None else page.total
+            unread += page.hidden
+            if not ids and not page.hidden:
                 if total is not None and seen < total:
                     if seen and seen % PAGE_SIZE == 0:  # whole pages alone: this is how far paging goes
                         self._most = seen
                         raise _TooManyError(f"{total} results, and none behind the first {seen}")
-                    log.warning("The details query of %s gave %d of %d", interval_of(window), seen, total)
+                    self._fall_short(window, seen, total, again=again)
+                self._count(seen, total, unread)
                 return
-            if ids == before:
+            if ids and ids == before:
                 raise PermanentError(f"POST {QUERY_PATH} gives the same page twice: the list has no end; report it")
             if number == 1 and self._most is not None and (page.total or 0) > self._most:
                 raise _TooManyError(f"{page.total} results, and only {self._most} can be paged")
             yield from page.conversations
             before = ids
+
+    def _fall_short(self, window: Window, seen: int, total: int, *, again: bool) -> None:
+        """Raise at first, so that the halves are asked for; then the shortfall is a gap."""
+        told = f"gave {seen} of {total}"
+        if not again and window.end - window.start > SHORTEST:
+            raise _ShortError(told)
+        log.warning("The details query of %s %s", interval_of(window), told)
+        self.gaps.append(Gap(window, total - seen, f"the details query {told} conversations, halves and all"))
+
+    def _count(self, seen: int, total: int | None, unread: int) -> None:
+        self.listed += seen - unread
+        self.counted = (self.counted or 0) + (seen if total is None else max(seen, total))
+
+    def _in_pieces(self, window: Window, number: int, error: ArchiveError) -> DetailsPage:
+        """The page that failed, without the conversations with which it fails; raise what is not theirs."""
+        if not is_of_one(error):
+            raise error
+        if isinstance(error, RejectedError) and not self._can_be_paged(window, number):
+            self._learn(window, number)
+            raise error
+
+        def ask(page: Page, attempts: int | None) -> Sequence[Conversation]:
+            return self._page(window, page, attempts).conversations
+
+        found: list[Conversation] = []
+        after, hidden = window.start, list[tuple[datetime, str]]()
+        for piece in in_pieces(ask, (number, PAGE_SIZE), error):
+            if not isinstance(piece, Unlisted):
+                found += piece
+                after = max((each.started_at for each in piece if each.started_at), default=after)
+            elif piece.name is not None:
+                found.append(Conversation(piece.name, None, None, {}))
+            else:
+                hidden.append((after, piece.trouble.reason))
+        self.gaps += [Gap(_around(since, found, window), 1, reason) for since, reason in hidden]
+        return DetailsPage(found, None, len(hidden))
+
+    def _can_be_paged(self, window: Window, number: int) -> bool:
+        """Tell if a window, and its page of that number, can be asked for at all: then one entry of it was refused.
+
+        Two places are tried, for the entry may be in one of them.
+        """
+        places = (1, 2) if number == 1 else (number * PAGE_SIZE, number * PAGE_SIZE - 1)
+        return any(self._is_taken(window, place) for place in places)
+
+    def _is_taken(self, window: Window, place: int) -> bool:
+        try:
+            self._page(window, (place, 1), ONE)
+        except ArchiveError as error:
+            if not is_of_one(error):
+                raise
+            return False
+        return True
 
     def _learn(self, window: Window, number: int) -> None:
         """A refused first page tells how long a window may be, a later one how far paging goes."""
@@ -151,27 +199,18 @@ class DetailsQuery:
         else:
             self._most = (number - 1) * PAGE_SIZE
 
-    def _page(self, window: Window, number: int, size: int) -> _DetailsPage:
-        body = {
-            "interval": interval_of(window),
-            "order": "asc",
-            "orderBy": "conversationStart",
-            "paging": {"pageSize": size, "pageNumber": number},
-            "segmentFilters": SEGMENT_FILTERS,
-        }
-        return self._client.post(QUERY_PATH, body, _read_page)
+    def _page(self, window: Window, page: Page, attempts: int | None = None) -> DetailsPage:
+        number, size = page
+        body = {**details_of(window), "paging": {"pageSize": size, "pageNumber": number}}
+        return self._client.post(QUERY_PATH, body, read_page, attempts=attempts)
+
+
+class _ShortError(PermanentError):
+    """A list that ended before as many came as were counted."""
 
 
 class _TooManyError(PermanentError):
     """More results than can be paged."""
-
-
-def _read_page(reply: Any) -> _DetailsPage:
-    found = read_conversations(reply)
-    total = reply.get("totalHits")
-    if total is not None and (isinstance(total, bool) or not isinstance(total, int)):
-        raise MalformedReplyError("totalHits is no number")
-    return _DetailsPage(found, total)
 
 
 def _is_within(each: Conversation, window: Window) -> bool:
@@ -183,3 +222,10 @@ def _halves(window: Window) -> list[Window]:
     middle = window.start + (window.end - window.start) / 2
     middle = middle.replace(microsecond=middle.microsecond // 1000 * 1000)  # the interval has milliseconds
     return [Window(window.start, middle), Window(middle, window.end)]
+
+
+def _around(since: datetime, found: Sequence[Conversation], window: Window) -> Window:
+    """The range in which one began that comes after what began at ``since``, and before the next of ``found``."""
+    later = (each.started_at for each in found if each.started_at is not None and each.started_at > since)
+    until = min(later, default=window.end)
+    return Window(max(since, window.start), max(min(until, window.end), window.start))

@@ -15,7 +15,7 @@ from pathlib import Path
 from recording_archive.catalog.rows import chunked
 from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.model import Listing, PartId, Window
-from recording_archive.sources import Probe, Stored
+from recording_archive.sources import Account, Probe, Stored
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, MediaResult
 from recording_archive.sources.conversations.discovery import Discovery
@@ -87,6 +87,10 @@ class ConversationsSource:
         if not ids and window is None:
             raise ConfigurationError("Name interaction ids, a date range, or both: the whole source is never listed")
         return self._discovery.listings(ids, window)
+
+    def account(self) -> Account:
+        """The account of what was listed: conversations that could not be, and orphans that were refused."""
+        return self._discovery.account()
 
     def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
         """Ask for the media of ``parts``, a hundred conversations or recordings to a batch request."""
