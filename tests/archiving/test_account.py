@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from genesys_sandbox import Fault
 from recording_archive.archive import Archive
-from recording_archive.archiving.account import acknowledge_gaps
+from recording_archive.archiving.account import KEPT, acknowledge_gaps, note, open_gaps
 from recording_archive.archiving.coverage import without
-from recording_archive.catalog.tables import coverage, events
+from recording_archive.catalog.tables import coverage, events, runs
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import Window
+from recording_archive.sources import Account, Gap
 from support.platform_run import PER_DAY, Start, nights_later, run, start, verified_parts
 from support.whole_run import DAY
 
@@ -94,6 +95,17 @@ def test_a_steady_shortfall_can_be_acknowledged(start: Start, archive: Archive) 
         *("rosa", "another division"),
         "conversations:default",
     )
+
+
+def test_a_report_names_each_gap_up_to_a_limit(start: Start, archive: Archive) -> None:
+    """Beyond it one gap spans the rest, so that nothing is covered that was not listed."""
+    run(start(per_day=1), archive, "scheduled__0")
+    gaps = [Gap(Window(DAY.start + n * HOUR, DAY.start + (n + 1) * HOUR), 1, "x") for n in range(KEPT + 5)]
+    with archive.catalog.write() as connection:
+        note(connection, "scheduled__0", Account(gaps=tuple(gaps)))
+        kept = open_gaps(connection, connection.execute(select(runs)).one())
+    assert (kept[:-1], kept[-1].missing) == (gaps[:KEPT], 5)
+    assert kept[-1].window == Window(gaps[KEPT].window.start, gaps[-1].window.end)
 
 
 def test_orphans_that_were_refused_are_in_the_report(start: Start, archive: Archive) -> None:

@@ -22,10 +22,15 @@ from recording_archive.sources import Account, Gap
 
 ACKNOWLEDGED = "acknowledged"
 SHOWN = 3  # gaps that a run's problem names one by one
+KEPT = 200  # gaps that are kept one by one: the head of a report is read as a whole
 
 
 def note(connection: Connection, run_id: str, account: Account) -> None:
-    """Keep the account of a run's listing."""
+    """Keep the account of a run's listing; gaps beyond `KEPT` become one that spans them."""
+    kept, rest = account.gaps[:KEPT], account.gaps[KEPT:]
+    if rest:
+        span = Window(min(gap.window.start for gap in rest), max(gap.window.end for gap in rest))
+        kept += (Gap(span, sum(gap.missing for gap in rest), f"{len(rest)} more gaps"),)
     gaps = [
         {
             "start": gap.window.start.isoformat(),
@@ -33,7 +38,7 @@ def note(connection: Connection, run_id: str, account: Account) -> None:
             "missing": gap.missing,
             "reason": gap.reason,
         }
-        for gap in account.gaps
+        for gap in kept
     ]
     told = {"listed": account.listed, "counted": account.counted, "gaps": gaps, "notes": list(account.notes)}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(listing=told))

@@ -59,11 +59,12 @@ def head_of(
 
 
 def as_document(archive: Archive, run_id: str, top: Mapping[str, Any]) -> Iterator[str]:
-    """Write the document as JSON: ``top``, then the lists of missing, carried-over and processed parts."""
+    """Write the document as JSON: ``top``, then the lists of missing, deferred, carried-over and processed parts."""
     carried = (_identity(row) for row in _rows(archive, run_id, PROCESSED) if row.carried_over)
     return writing.as_json(
         top,
         missing=(row.interaction_id for row in _rows(archive, run_id, (Outcome.MISSING,))),
+        deferredParts=(_identity(row) | {"reason": row.error} for row in _rows(archive, run_id, (Outcome.DEFERRED,))),
         carriedOver=carried,
         entries=_entries(archive, run_id),
     )

@@ -10,7 +10,6 @@ from genesys_sandbox import Fault
 from recording_archive.archive import Archive
 from recording_archive.model import Listing, PartId
 from recording_archive.sources.conversations import ConversationsSource
-from support.night_runs import rows_of
 from support.platform_run import PlatformTasks, SleepClock, Start, nights_later, run, verified_parts
 from support.whole_run import SCHEDULED
 
@@ -110,8 +109,8 @@ def test_a_batch_that_comes_to_no_end_gives_what_it_has(start: Start, archive: A
     assert {part.interaction_id for part in verified_parts(tasks, archive, ended)} == {
         each.id for each in tasks.cloud.world.conversations if each.id != bad
     }
-    (row,) = (row for row in rows_of(archive, ended) if row["status"] == "deferred")
-    assert (row["interactionId"], "came to no end" in row["error"]) == (bad, True)
+    (deferred,) = ended.report["deferredParts"]
+    assert (deferred["interactionId"], "came to no end" in deferred["reason"]) == (bad, True)
     assert clock.now < 15 * 60
     tasks.cloud.faults.clear()
     assert len(verified_parts(tasks, archive, nights_later(tasks, archive, 1))) == 20
