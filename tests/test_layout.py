@@ -77,6 +77,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "tasks/retention": "tests/dag/test_enforce_retention.py",
     "tasks/session": "tests/resilience/test_stop_signal.py",
     "transfer/limits": "tests/transfer/test_retries.py and tests/transfer/test_partial_file.py",
+    "transfer/receiving": "tests/transfer/test_transfer.py, where cuts fall at every byte",
     "web/": "tests/web/test_access.py, tests/web/test_pages.py and tests/web/test_words.py",
     "web/api/": "tests/web/test_api.py, tests/web/test_holds_web.py and tests/web/test_retention_web.py",
     "web/media/": "tests/web/media/test_playback.py and tests/web/media/test_peaks.py",

@@ -7,6 +7,7 @@ import re
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin
 
 from recording_archive.errors import ArchiveError, PermanentError, TransientError
 from recording_archive.transfer.bounds import TooMuchError, TooSlowError
@@ -73,6 +74,22 @@ def total_of_unsatisfied(reply: http.client.HTTPResponse, partial: Partial) -> i
     found = _UNSATISFIED.fullmatch((reply.headers["Content-Range"] or "").strip())
     complete = found is not None and int(found[1]) == partial.size and partial.total in (None, partial.size)
     return partial.size if complete else None
+
+
+def target_of(reply: http.client.HTTPResponse, url: str, name: str, host: str) -> str:
+    """Return where a redirect leads from ``url``; raise PermanentError when that is nowhere.
+
+    A Location is bytes, mostly of UTF-8; the guard encodes what must not be sent so.
+    """
+    text: str = reply.headers["Location"] or ""
+    location = text.encode("latin-1", "replace").decode(errors="surrogateescape")
+    try:
+        if location:
+            return urljoin(url, location)
+    except ValueError:
+        pass
+    what = "to a malformed URL" if location else "without saying where"
+    raise PermanentError(f"{name}: {host} redirects ({reply.status}) {what}; look the recording up in Genesys Cloud")
 
 
 def refused(reply: http.client.HTTPResponse, name: str, host: str, *, now: datetime) -> ArchiveError:

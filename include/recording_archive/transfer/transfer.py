@@ -12,22 +12,22 @@ from __future__ import annotations
 import http.client
 import logging
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urljoin
 
 from recording_archive.errors import PermanentError, TransientError
 from recording_archive.model import Fetched
 from recording_archive.transfer import replies
 from recording_archive.transfer.allowed_hosts import CheckedHost
-from recording_archive.transfer.bounds import BUFFER_BYTES, BoundedResponse
+from recording_archive.transfer.bounds import BoundedResponse
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.documents import document_kind, is_declared, is_error
 from recording_archive.transfer.formats import sniff
 from recording_archive.transfer.partial_file import Partial
 from recording_archive.transfer.pinned import PinnedConnection
+from recording_archive.transfer.receiving import chunks_of
 from recording_archive.transfer.retries import DiffersError, ExpiredError, Retries, UnusableError
 
 MAX_REDIRECTS = 3
@@ -124,7 +124,7 @@ class Transfer:
                 return reply, place, connection
             with reply:
                 self._drain(reply, connection)
-            url = self._target(url, reply, place.host)
+            url = replies.target_of(reply, url, self._order.name, place.host)
         raise PermanentError(f"{self._order.name}: {place.host} redirects more than {MAX_REDIRECTS} times")
 
     def _checked(self, url: str) -> CheckedHost:
@@ -132,20 +132,6 @@ class Transfer:
             return self._client.check(url)
         except (PermanentError, TransientError) as error:
             raise type(error)(f"{self._order.name}: {error}") from error
-
-    def _target(self, url: str, reply: BoundedResponse, host: str) -> str:
-        """The target of a redirect. Its text is bytes, mostly of UTF-8; the guard encodes what must not be sent so."""
-        text: str = reply.headers["Location"] or ""
-        location = text.encode("latin-1", "replace").decode(errors="surrogateescape")
-        try:
-            if location:
-                return urljoin(url, location)
-        except ValueError:
-            pass
-        what = "to a malformed URL" if location else "without saying where"
-        raise PermanentError(
-            f"{self._order.name}: {host} redirects ({reply.status}) {what}; look the recording up in Genesys Cloud"
-        )
 
     def _get(self, place: CheckedHost, extra: Mapping[str, str]) -> tuple[BoundedResponse, PinnedConnection]:
         """One GET; a kept connection that the host closed meanwhile is replaced at once and costs no attempt."""
@@ -211,7 +197,8 @@ class Transfer:
         """Append the body; bytes that arrived before a cut are kept, and the next attempt goes on from there."""
         due, begun = replies.length_of(reply), partial.size
         try:
-            for chunk in self._chunks(reply, due):
+            most = self._client.limits.max_media_bytes + 1 if due is None else due
+            for chunk in chunks_of(reply, self._client.buffer(), most, self._count):
                 if partial.size + len(chunk) > self._client.limits.max_media_bytes:
                     raise self._too_large()
                 partial.append(chunk)
@@ -225,32 +212,8 @@ class Transfer:
         if partial.size - begun < (due or 0):
             raise TransientError(f"{self._order.name}: {place.host} ended the body after {partial.size} bytes")
 
-    def _chunks(self, reply: BoundedResponse, due: int | None) -> Iterator[memoryview]:
-        """Fill this thread's buffer by single system calls, so that a cut loses nothing, and hand it out when full."""
-        buffer = self._client.buffer()
-        read = reply.readinto1 if reply.chunked else reply.fp.readinto1
-        left = self._client.limits.max_media_bytes + 1 if due is None else due
-        filled, came, room = 0, 0, BUFFER_BYTES  # no more than is buffered behind the headers
-        failure: Exception | None = None
-        while left:
-            try:
-                view = buffer[filled : min(len(buffer), filled + left, filled + room)]
-                reply.meter.expect(len(view), came)
-                count = read(view)
-            except (OSError, http.client.HTTPException) as error:
-                failure = error
-                break
-            if not count:
-                break
-            filled, left, came, room = filled + count, left - count, came + count, len(buffer)
-            self.wire_bytes += count
-            if filled == len(buffer):
-                yield buffer
-                filled = 0
-        if filled:
-            yield buffer[:filled]
-        if failure is not None:
-            raise failure
+    def _count(self, received: int) -> None:
+        self.wire_bytes += received
 
     def _check_head(self, reply: BoundedResponse, place: CheckedHost, partial: Partial) -> None:
         """Look at the first bytes; what the checksum will prove or disprove is left to it."""
