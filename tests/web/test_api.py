@@ -358,6 +358,8 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/retention/runs": ["get"],
         "/api/retention/runs/{run_id}": ["get"],
         "/api/retention/runs/{run_id}/report": ["get"],
+        "/api/retention/runs/{run_id}/approve": ["post"],
+        "/api/retention/runs/{run_id}/reject": ["post"],
         "/api/certificates/{number}": ["get"],
         "/api/fixity/runs": ["get"],
         "/api/fixity/runs/{run_id}": ["get"],
