@@ -232,3 +232,29 @@ def test_a_trap_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="known are open"):
         SandboxOptions(traps="opne")
     assert DIGITS.keys() <= TRAPS.keys()
+
+
+def test_every_nth_conversation_is_transferred(make: Make) -> None:
+    """Two agents in turn, two queues and divisions, and a second customer with a SIP address; all named."""
+    cloud, api = make(participants_every=4)
+    shown = {
+        each["conversationId"]: each for each in api.details(DAYS, paging={"pageSize": 50}).json()["conversations"]
+    }
+    moved = [each for each in cloud.world.conversations if each.transferred]
+    assert [each.number for each in moved] == [3, 7, 11, 15, 19, 23]
+    users = {each["id"] for each in api.get("/api/v2/users", state="any", pageSize=100)["entities"]}
+    queues = {each["id"] for each in api.get("/api/v2/routing/queues", pageSize=100)["entities"]}
+    for each in moved:
+        people = shown[each.id]["participants"]
+        agents = [one for one in people if one["purpose"] == "agent"]
+        first, second = (one["sessions"][0]["segments"][0] for one in agents)
+        assert first["segmentEnd"] == second["segmentStart"]
+        assert first["disconnectType"] == "transfer"
+        assert len({one["userId"] for one in agents} & users) == 2
+        assert len({first["queueId"], second["queueId"]} & queues) == 2
+        assert {one["sessions"][0]["peerId"] for one in agents} == {each.items[0].session_id}
+        customers = [one["sessions"][0] for one in people if one["purpose"] == "customer"]
+        assert [one["segments"][0].get("conference", False) for one in customers] == [False, True]
+        assert customers[1]["dnis"].startswith("sip:+1202555")
+        assert len(set(shown[each.id]["divisionIds"])) == 2
+    assert {len(one["participants"]) for one in shown.values()} == {3, 6}

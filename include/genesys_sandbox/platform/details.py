@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from genesys_sandbox.platform.call import BadRequestError, Call, answer, utc_text
-from genesys_sandbox.recordings.world import Conversation, Item, World, made_id
+from genesys_sandbox.platform.participants import participants
+from genesys_sandbox.recordings.world import Conversation, World, made_id
 from genesys_sandbox.reply import Reply
 
 MAX_IDS = 100
 MAX_PAGE = 100
-_ANSWER_S = 5
 
 
 def query(call: Call) -> Reply:
@@ -76,12 +75,8 @@ def details(world: World, each: Conversation) -> dict[str, Any]:
         "conversationStart": utc_text(each.start),
         **end,
         "originatingDirection": each.fields["direction"],
-        "divisionIds": [made_id("division", each.division)],
-        "participants": [
-            _customer(each),
-            _queue(each),
-            *(_agent(each, item, n) for n, item in enumerate(each.items)),
-        ],
+        "divisionIds": [made_id("division", name) for name in each.divisions],
+        "participants": list(participants(each)),
     }
 
 
@@ -118,81 +113,3 @@ def _fits(sessions: list[dict[str, Any]], predicate: dict[str, Any]) -> bool:
     if name not in known or predicate.get("operator", "matches") != "matches":
         raise BadRequestError(f"The sandbox knows no dimension {name!r}")
     return any(str(session.get(name, "")).lower() == str(value).lower() for session in sessions)
-
-
-def _customer(each: Conversation) -> dict[str, Any]:
-    fields = each.fields
-    sessions = [
-        {
-            "sessionId": item.session_id,
-            "mediaType": each.media_type,
-            "direction": fields["direction"],
-            "provider": "Edge",
-            "ani": fields["ani"],
-            "dnis": fields["dnis"],
-            "remote": "Somebody",
-            **({"recording": True} if item.media == "audio" else {}),
-            "segments": [_segment(each, "interact", disconnectType="peer")],
-        }
-        for item in each.items
-    ]
-    return {
-        "participantId": made_id("customer", each.id),
-        "participantName": "Somebody",
-        "externalContactId": made_id("contact", fields["ani"]),
-        "purpose": "customer",
-        "sessions": sessions,
-    }
-
-
-def _queue(each: Conversation) -> dict[str, Any]:
-    session = {
-        "sessionId": made_id("acd", each.id),
-        "mediaType": each.media_type,
-        "segments": [_segment(each, "interact", queueId=each.fields["queueId"])],
-    }
-    return {"participantId": made_id("queue", each.id), "purpose": "acd", "sessions": [session]}
-
-
-def _agent(each: Conversation, item: Item, n: int) -> dict[str, Any]:
-    fields = item.parts[0].fields
-    talk = _segment(each, "interact", queueId=fields["queueId"])
-    wrap = {"wrapUpCode": made_id("wrapup", fields["wrapUpCode"]), "wrapUpNote": "Noted.", "wrapUpTags": ["tag"]}
-    session = {
-        "sessionId": made_id("agent", each.id, n),
-        "peerId": item.session_id,
-        "mediaType": each.media_type,
-        "segments": [talk, _segment(each, "wrapup", queueId=fields["queueId"], **wrap)],
-    }
-    return {
-        "participantId": made_id("agent", each.id, n),
-        "userId": fields["agentId"],
-        "purpose": "agent",
-        "sessions": [session],
-    }
-
-
-def _segment(each: Conversation, kind: str, **more: Any) -> dict[str, Any]:
-    start = each.start + timedelta(seconds=_ANSWER_S)
-    return {"segmentType": kind, "segmentStart": utc_text(start), "segmentEnd": utc_text(each.end), **more}
-
-
-def users(world: World) -> Iterator[tuple[str, str]]:
-    """Id and name of every agent."""
-    found = {part.fields["agentId"]: part.fields["agentName"] for part in _parts(world)}
-    return iter(found.items())
-
-
-def queues(world: World) -> Iterator[tuple[str, str]]:
-    """Id and name of every queue."""
-    found = {part.fields["queueId"]: part.fields["queueName"] for part in _parts(world)}
-    return iter(found.items())
-
-
-def codes(world: World) -> Iterator[tuple[str, str]]:
-    """Id and name of every wrap-up code."""
-    return ((made_id("wrapup", name), name) for name in sorted({part.fields["wrapUpCode"] for part in _parts(world)}))
-
-
-def _parts(world: World) -> Iterator[Any]:
-    return (part for each in world.conversations for item in each.items for part in item.parts)

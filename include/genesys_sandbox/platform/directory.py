@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from genesys_sandbox.platform import details
+from genesys_sandbox.platform import participants
 from genesys_sandbox.platform.call import Call, answer
 from genesys_sandbox.recordings.world import GAP_DIVISION, made_id
 from genesys_sandbox.reply import Reply
@@ -49,19 +49,19 @@ def divisions(call: Call) -> Reply:
 
 def users(call: Call) -> Reply:
     """``GET /users``: active ones alone unless ``state`` says otherwise."""
-    found = details.users(call.world)
-    gone = {name for _, name in found if name.endswith("1")} if call.query.get("state", "active") == "active" else ()
-    return _listing(call, ((i, name) for i, name in details.users(call.world) if name not in gone))
+    active = call.query.get("state", "active") == "active"
+    found = participants.users(call.world).items()
+    return _listing(call, ((i, name) for i, name in found if not (active and name.endswith("1"))))
 
 
 def queues(call: Call) -> Reply:
     """``GET /routing/queues``."""
-    return _listing(call, details.queues(call.world))
+    return _listing(call, participants.queues(call.world).items())
 
 
 def codes(call: Call) -> Reply:
     """``GET /routing/wrapupcodes``."""
-    return _listing(call, details.codes(call.world))
+    return _listing(call, participants.codes(call.world).items())
 
 
 def limits(call: Call) -> Reply:

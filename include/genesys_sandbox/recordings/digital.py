@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
+from genesys_sandbox.recordings.people import AGENTS, agent_named, queue_named
 from genesys_sandbox.recordings.recording import Recording
 from genesys_sandbox.settings.options import SandboxOptions
 
@@ -31,12 +32,12 @@ def _recording(seed: int, day: date, extension: str, index: int, folder: Path) -
     path = folder / f"{name}.{extension}"
     path.write_bytes(content)
     moment = datetime.combine(day, time(20 if extension == "zip" else 21), UTC)
-    agent = 1 + index % 12
+    (agent_id, agent_name), (queue_id, queue) = agent_named(1 + index % AGENTS), queue_named("Support")
     fields = {
-        "agentId": str(uuid.uuid5(uuid.NAMESPACE_OID, f"agent {agent}")),
-        "agentName": f"Agent {agent:02}",
-        "queueId": str(uuid.uuid5(uuid.NAMESPACE_OID, "queue Support")),
-        "queueName": "Support",
+        "agentId": agent_id,
+        "agentName": agent_name,
+        "queueId": queue_id,
+        "queueName": queue,
         "ani": "someone@example.com",
         "dnis": "support@example.com",
         "direction": "inbound",

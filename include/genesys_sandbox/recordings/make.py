@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import uuid
 import wave
 from collections.abc import Callable
 from operator import attrgetter
@@ -14,6 +13,7 @@ from typing import Any
 
 from genesys_sandbox.media import BYTES_PER_SECOND, WAV_HEADER_BYTES, wav
 from genesys_sandbox.recordings.library import Library
+from genesys_sandbox.recordings.people import AGENTS, QUEUES, agent_named, queue_named
 from genesys_sandbox.recordings.plan import Plan, plan_calls, plan_folder
 from genesys_sandbox.recordings.recording import MIME_TYPES, Recording
 from genesys_sandbox.settings.options import SandboxOptions
@@ -71,12 +71,12 @@ def _sha256(path: Path) -> str:
 def _attributes(plan: Plan) -> dict[str, Any]:
     """Numbers are from 202-555-01xx, which the North American plan reserves for fiction."""
     chance = random.Random(f"{plan.key}:fields")  # noqa: S311  # repeatable, not secret
-    agent = chance.randint(1, 12)
-    queue = chance.choice(("Billing", "Claims", "Orders", "Support"))
+    agent_id, agent_name = agent_named(chance.randint(1, AGENTS))
+    queue_id, queue = queue_named(chance.choice(QUEUES))
     return {
-        "agentId": str(uuid.uuid5(uuid.NAMESPACE_OID, f"agent {agent}")),
-        "agentName": f"Agent {agent:02}",
-        "queueId": str(uuid.uuid5(uuid.NAMESPACE_OID, f"queue {queue}")),
+        "agentId": agent_id,
+        "agentName": agent_name,
+        "queueId": queue_id,
         "queueName": queue,
         "ani": f"tel:+120255501{chance.randrange(50):02}",
         "dnis": f"tel:+120255501{chance.randrange(50, 100):02}",

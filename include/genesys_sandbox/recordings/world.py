@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from genesys_sandbox.settings.traps import DIGITS, read_traps
 
 GAP_DIVISION = "South-East"
 _SHORT = timedelta(seconds=30)
+_BOTH = ("North", "South")  # a transfer goes to one of them
 
 
 def made_id(*words: object) -> str:
@@ -40,7 +41,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One conversation; ``number`` counts from 0 by start, ``traits`` are the traps that meet it."""
+    """One conversation; ``number`` counts from 0 by start, ``traits`` are the traps that meet it.
+
+    ``transferred``: to a second agent in another queue and division, with a second customer.
+    """
 
     number: int
     id: str
@@ -49,6 +53,13 @@ class Conversation:
     division: str
     items: tuple[Item, ...]
     traits: frozenset[str]
+    transferred: bool = False
+
+    @property
+    def divisions(self) -> tuple[str, ...]:
+        """The divisions it belongs to; a transfer adds one."""
+        other = next(name for name in _BOTH if name != self.division)
+        return (self.division, other) if self.transferred else (self.division,)
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -133,7 +144,9 @@ def make_world(options: SandboxOptions, library: Library, folder: Path) -> World
     for first in rest:
         traits = frozenset(name for name in traps if DIGITS.get(name) == len(found) % 10)
         second = next(rest, None) if traits & {"multi_part", "transfers"} else None
-        found.append(_call(len(found), first, second, traits))
+        call = _call(len(found), first, second, traits)
+        every = options.participants_every
+        found.append(replace(call, transferred=bool(every) and call.number % every == every - 1))
     extra = digital_recordings(options, folder) if "digital" in traps else []
     found += [_digital(len(found) + n, recording) for n, recording in enumerate(extra)]
     found.sort(key=lambda each: each.start)

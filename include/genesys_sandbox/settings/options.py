@@ -55,6 +55,9 @@ class SandboxOptions:
     rate_per_minute: Annotated[int, "API requests a minute and token; 0 sets no limit"] = 300
     api: Annotated[str, "which API `connection` names: interactions or conversations"] = "interactions"
     traps: Annotated[str, f"what the platform API does unexpectedly: all, or any of {', '.join(TRAPS)}"] = ""
+    participants_every: Annotated[
+        int, "every n-th conversation is transferred: two agents, queues, divisions and customers; 0: none"
+    ] = 0
     permissions: Annotated[str, "permissions of the OAuth client's role in the platform API"] = _PERMISSIONS
     interval_days: Annotated[int, "longest interval of a details query, in days"] = 31
     max_results: Annotated[int, "results up to which a details query can be paged"] = 100_000
@@ -75,8 +78,8 @@ class SandboxOptions:
         read_traps(self.traps)
         if self.api not in ("interactions", "conversations"):
             raise ValueError(f"api={self.api!r}: known are interactions and conversations")
-        if self.days < 1 or self.per_day < 0:
-            raise ValueError("days must be at least 1, and per_day at least 0")
+        if self.days < 1 or self.per_day < 0 or self.participants_every < 0:
+            raise ValueError("days must be at least 1, and per_day and participants_every at least 0")
 
     @classmethod
     def described(cls) -> list[Option]:
