@@ -38,9 +38,10 @@ class Sandbox:
         with ExitStack() as undo:
             folder = self.options.state_dir or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
             folder.mkdir(parents=True, exist_ok=True)
-            self._api = Listener((self.options.host, self.options.port), ApiExchange)
+            self._api = Listener((self.options.host, self.options.port), ApiExchange, self.options.certificate)
             undo.callback(self._api.close)
-            self._media = Listener((self.options.host, self.options.media_port), MediaExchange)
+            address = (self.options.host, self.options.media_port)
+            self._media = Listener(address, MediaExchange, self.options.certificate)
             undo.callback(self._media.close)
             library = open_library(self.options, folder, progress)
             world = make_world(self.options, library, folder)
@@ -79,12 +80,21 @@ class Sandbox:
     def api_base(self) -> str:
         """The base URL of the API."""
         host = "127.0.0.1" if self.options.host == "0.0.0.0" else self.options.host  # noqa: S104  # a comparison
-        return f"http://{host}:{self._api.port}"
+        return f"{self._scheme}://{host}:{self._api.port}"
 
     @property
     def login_base(self) -> str:
         """The base URL of the login, on the API's port."""
         return self.api_base
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.options.certificate else "http"
+
+    @property
+    def media_port(self) -> int:
+        """The port on which the media host listens."""
+        return self._media.port
 
     @property
     def media_host(self) -> str:
@@ -95,7 +105,7 @@ class Sandbox:
     @property
     def media_base(self) -> str:
         """The base URL of media."""
-        return f"http://{self.media_host}"
+        return f"{self._scheme}://{self.media_host}"
 
     @property
     def client_id(self) -> str:

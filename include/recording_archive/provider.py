@@ -49,6 +49,10 @@ def get_provider_info() -> dict[str, Any]:
                         "Participant attributes",
                         "API conversations: comma list of the attributes to keep; none by default.",
                     ),
+                    "proxies": _text("Proxy", "http://[user:password@]host:port; default: setting or HTTPS_PROXY."),
+                    "ca_file": _text(
+                        "CA file", "PEM file of trusted CAs, on every worker; default: setting, REQUESTS_CA_BUNDLE …"
+                    ),
                 },
             }
         ],

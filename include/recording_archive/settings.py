@@ -78,6 +78,16 @@ class Settings(BaseSettings):
     verify_days: int = Field(30, ge=1, description="verify_archive re-reads the whole archive within so many days.")
     verify_bytes: int = Field(2**40, ge=1, description="Most stored bytes that one run of verify_archive re-reads.")
     sweep_days: int = Field(2, ge=1, description="Left-overs of killed tasks older than this are removed.")
+    proxy: str = Field(
+        "", repr=False, description="http://[user:password@]host:port for API and media; default: HTTPS_PROXY."
+    )
+    no_proxy: str = Field(
+        "", description="Hosts, by commas, that are reached without it; `*` for all; default: NO_PROXY."
+    )
+    ca_file: str = Field(
+        "",
+        description="PEM file or folder of the only CAs to trust; default: REQUESTS_CA_BUNDLE, SSL_CERT_FILE, system.",
+    )
     api_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that ask the API.")
     media_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that fetch media.")
     max_streams: int = Field(32, ge=1, description="Recordings sent at once by one process of the API server.")

@@ -29,7 +29,16 @@ def test_type_is_offered_with_its_fields(quiet: World) -> None:
         if entry["connection_type"] == "genesys_cloud"
     ]
     fields = offered["extra_fields"]
-    common = {"api", "api_base", "login_base", "media_hosts", "allow_private_hosts", "organization"}
+    common = {
+        "api",
+        "api_base",
+        "login_base",
+        "media_hosts",
+        "allow_private_hosts",
+        "organization",
+        "proxies",
+        "ca_file",
+    }
     assert set(fields) == common | {"recording_metadata", "participant_attributes"}
     assert all("null" in field["schema"]["type"] for field in fields.values())
     assert offered["standard_fields"]["login"]["title"] == "Client ID"

@@ -17,6 +17,7 @@ from recording_archive.archiving.report import Summary, report
 from recording_archive.archiving.request import Request
 from recording_archive.model import Window
 from recording_archive.settings import Settings
+from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions import InteractionsSource
 from recording_archive.transfer.allowed_hosts import MediaHosts
@@ -45,16 +46,20 @@ class Runner:
 
     def __call__(self, archive: Archive, run_id: str, request: Request | None = None) -> Summary:
         """Archive what ``request`` asks for, the whole day by default."""
-        stop, source = threading.Event(), self.source()
-        hosts = MediaHosts([self.cloud.media_host], allow_private=True)
-        media = MediaClient(hosts, TransferLimits(attempts=1, free_space_reserve_bytes=0), stop=stop)
+        stop, source = threading.Event(), self.source(archive)
+        media = self.media(archive, stop)
         for batch in discover(archive, source, request or Request(window=DAY, scheduled=True), run_id):
             download.download(archive, source, media, run_id, batch.number, stop=stop)
             compress.compress(archive, source, run_id, batch.number, stop=stop)
         media.close()
         return report(archive, run_id)
 
-    def source(self) -> InteractionsSource:
+    def media(self, _: Archive, stop: threading.Event) -> MediaClient:
+        """What fetches media."""
+        hosts = MediaHosts([self.cloud.media_host], allow_private=True)
+        return MediaClient(hosts, TransferLimits(attempts=1, free_space_reserve_bytes=0), stop=stop)
+
+    def source(self, _: Archive | None = None) -> Source:
         """What lists the sandbox's recordings."""
         client = ApiClient(
             requests.Session(),

@@ -15,6 +15,7 @@ import pytest
 
 from recording_archive.errors import Stopped
 from recording_archive.transfer.client import BUFFER_BYTES, MediaClient
+from recording_archive.transfer.network import Found, Network
 from recording_archive.transfer.transfer import MediaRequest, Transfer
 from support.media_desk import BIG, BODY, LIMITS, Desk, has_grown, head_of, offsets, wait_for
 from support.scripted_host import Answer, Request, ScriptedHost, endless, ranged, raw, reply, sha256
@@ -115,7 +116,7 @@ class TestStop:
         host = desk.host(
             endless(b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nContent-Length: 999999999\r\n\r\n', BIG), tls=context
         )
-        client = desk.client(host, tls=ssl.create_default_context(cafile=folder / "c"))
+        client = desk.client(host, network=Network(trusted=Found(str(folder / "c"))))
         order = desk.order(host, url=f"https://127.0.0.1:{host.port}/m")
         _stopped_in(client, order, host, desk, after=lambda: has_grown(desk, 2 * 2**20))
         kept = desk.part.read_bytes()

@@ -6,12 +6,10 @@ import contextlib
 import http.client
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
@@ -20,31 +18,21 @@ from recording_archive.errors import ConfigurationError, PermanentError, Transie
 from recording_archive.transfer.allowed_hosts import MediaHosts
 from recording_archive.transfer.bounds import Bounds
 from recording_archive.transfer.pinned import PinnedConnection, Proxy
+from support.certificates import make_certificates
 from support.scripted_host import Answer, Request, ScriptedHost, endless, ranged, reply
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CA, and a certificate for media.test signed by it."""
-    if which("openssl") is None:
-        pytest.skip("needs the openssl program")
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "names").write_text("subjectAltName=DNS:media.test\n")
-    for command in (
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test-CA "
-        "-addext keyUsage=critical,keyCertSign,cRLSign",  # which Python 3.13 insists on
-        "req -newkey rsa:2048 -nodes -keyout host.key -out host.csr -subj /CN=media.test",
-        "x509 -req -in host.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out host.pem",
-    ):
-        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
-    return folder
+    return make_certificates(tmp_path_factory.mktemp("tls"), "media.test")
 
 
 @pytest.fixture
 def secure(certificates: Path) -> Iterator[tuple[ScriptedHost, list[str | None]]]:
     """A TLS host on loopback, and the server names that its clients sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / "host.pem", certificates / "host.key")
+    context.load_cert_chain(certificates / "host.pem")
     names: list[str | None] = []
     context.sni_callback = lambda _, name, __: names.append(name)
     with ScriptedHost([ranged(b"RIFF" + bytes(60))], tls=context) as host:
@@ -54,7 +42,7 @@ def secure(certificates: Path) -> Iterator[tuple[ScriptedHost, list[str | None]]
 def connection(host: ScriptedHost, name: str, certificates: Path, proxy: Proxy | None = None) -> PinnedConnection:
     guard = MediaHosts([f"*.test:{host.port}"], True, resolver=lambda *_: ["127.0.0.1"])
     return PinnedConnection(
-        guard.check(f"https://{name}:{host.port}/x", proxied=proxy is not None),
+        guard.check(f"https://{name}:{host.port}/x", proxied=lambda *_: proxy is not None),
         tls=ssl.create_default_context(cafile=certificates / "ca.pem"),
         connect_timeout_s=5,
         bounds=Bounds(5),
@@ -90,7 +78,7 @@ class TestTls:
     def test_an_interrupt_lets_no_ciphertext_through(self, certificates: Path) -> None:
         """Bytes that wait in the socket after an interrupt are decrypted or an error, never passed on as they are."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates / "host.pem", certificates / "host.key")
+        context.load_cert_chain(certificates / "host.pem")
         answer = endless(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b"RIFF" * 4096)
         with ScriptedHost([answer], tls=context) as host:
             pinned = connection(host, "media.test", certificates)
@@ -169,6 +157,15 @@ def test_a_proxy_is_an_http_url(url: str) -> None:
     """Anything but an http proxy URL is refused when the client is made."""
     with pytest.raises(ConfigurationError):
         Proxy.parse(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:s%40cret@proxy.example:8080", "http://proxy.example:80", "http://[::1]:3128", "http://a:@b:1"]
+)
+def test_its_address_is_written_as_it_was_read(url: str) -> None:
+    """Other clients get the same proxy, with port and credentials."""
+    assert Proxy.parse(Proxy.parse(url).url) == Proxy.parse(url)
+    assert Proxy.parse(url).url == url
 
 
 def test_credentials_of_a_proxy_are_not_shown() -> None:

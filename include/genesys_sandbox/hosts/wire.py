@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import ssl
 import struct
 import sys
 import threading
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -30,8 +32,9 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, address: tuple[str, int], exchange: type[Exchange]) -> None:
+    def __init__(self, address: tuple[str, int], exchange: type[Exchange], certificate: Path | None = None) -> None:
         self.cloud: Cloud
+        self._tls = _context(certificate) if certificate else None
         self._open: set[socket.socket] = set()
         super().__init__(address, exchange)
 
@@ -59,6 +62,13 @@ class Listener(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue  # its own thread was faster
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection; its thread shakes hands when it reads."""
+        connection, address = super().get_request()
+        if self._tls:
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, so that `close` can end it."""
@@ -200,6 +210,12 @@ class Exchange(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
+
+
+def _context(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def _pieces(reply: Reply) -> Iterable[bytes | FileSlice]:

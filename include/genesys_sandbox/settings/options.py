@@ -38,6 +38,7 @@ class SandboxOptions:
     media_port: Annotated[int, "port of the media host; 0 takes a free one"] = 0
     host: Annotated[str, "address both listen on"] = "127.0.0.1"
     media_host: Annotated[str, "name in media URLs; with :PORT where clients see another port"] = "127.0.0.1"
+    certificate: Annotated[Path | None, "PEM file with certificate and key: speak https (default: plain http)"] = None
     client_id: Annotated[str, "OAuth client id"] = "sandbox-client"
     client_secret: Annotated[str, "OAuth client secret"] = "sandbox-secret"  # noqa: S105  # opens nothing but this
     scope: Annotated[str, "scope in token replies; empty leaves it out"] = "recording:read interaction:read"

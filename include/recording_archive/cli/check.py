@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from sqlalchemy.exc import ArgumentError
 from recording_archive.archive import open_archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.migrations import VERSION_TABLE
+from recording_archive.cli.reach import reach_media_hosts, tell_network
 from recording_archive.disposition.documents import documents_in_order
-from recording_archive.errors import ArchiveError, StoreError, TransientError
+from recording_archive.errors import ArchiveError, StoreError
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.connection import CONN_ID, Facts, facts_from_environment
@@ -118,8 +118,9 @@ class _Trial:
             "archive id": (self._archive_id, ("storage", "catalog")),
             "documents": (self._documents, ("archive id",)),
             "connection": (self._connection, ("settings",)),
-            "token": (self._token, ("connection",)),
-            "media hosts": (self._media_hosts, ("connection",)),
+            "network": (self._network, ("connection",)),
+            "token": (self._token, ("network",)),
+            "media hosts": (self._media_hosts, ("network",)),
         }
 
     def _settings(self) -> str:
@@ -198,29 +199,11 @@ class _Trial:
         told = f"granted, scopes {scopes}; {probe.api_base} lists {listed} of the last day"
         return "; ".join([told, *(f"warning: {note}" for note in probe.notes)])
 
-    def _media_hosts(self) -> str:
-        facts = self.connected.facts
-        domain = facts.endpoints.domain
-        patterns = facts.extra.media_hosts or [f"api-downloads.{domain}", f"*.{domain}"]
-        plain = [pattern for pattern in patterns if not pattern.startswith("*.")]
-        if facts.extra.proxies:
-            return f"{', '.join(patterns)}; not tried, a proxy reaches them"
-        for pattern in plain:
-            self._reach(facts, pattern)
-        reached = f"reached {', '.join(plain)}" if plain else "none has a plain name to try"
-        return f"{', '.join(patterns)}; {reached}"
+    def _network(self) -> str:
+        return tell_network(self.connected.facts, self.settings)
 
-    def _reach(self, facts: Facts, pattern: str) -> None:
-        """Connect to a permitted host as a transfer would, but for TLS."""
-        bare_v6 = pattern.count(":") > 1 and not pattern.startswith("[")
-        place = facts.media_hosts.check(f"https://{f'[{pattern}]' if bare_v6 else pattern}/")
-        try:
-            socket.create_connection((place.address, place.port), self.settings.connect_timeout_s).close()
-        except OSError as error:
-            raise TransientError(
-                f"Media host {pattern} cannot be reached at {place.address}:{place.port} ({error}): let the firewall "
-                f"permit it, or correct `media_hosts` of the connection {CONN_ID}"
-            ) from error
+    def _media_hosts(self) -> str:
+        return reach_media_hosts(self.connected.facts, self.settings)
 
 
 def _existing(path: Path) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import requests
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import is_safe_id
@@ -17,8 +17,9 @@ from recording_archive.settings import Settings
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.factory import SOURCES, Api
-from recording_archive.sources.regions import Endpoints, hosts_of
+from recording_archive.sources.regions import Endpoints, hosts_of, place_of
 from recording_archive.transfer.allowed_hosts import MediaHosts
+from recording_archive.transfer.network import PROXY_KEYS, Network, network_of
 
 CONN_ID = "genesys_cloud_default"
 CONN_TYPE = "genesys_cloud"
@@ -26,6 +27,10 @@ CONN_TYPE = "genesys_cloud"
 
 def _listed(given: Any) -> Any:
     return [entry.strip() for entry in given.split(",") if entry.strip()] if isinstance(given, str) else given
+
+
+def _by_scheme(given: Any) -> Any:
+    return {"all": given.strip()} if isinstance(given, str) else given
 
 
 class Extra(BaseModel):
@@ -41,7 +46,15 @@ class Extra(BaseModel):
     organization: str = "default"
     recording_metadata: bool = False
     participant_attributes: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
-    proxies: dict[str, str] = Field(default_factory=dict)
+    proxies: Annotated[dict[str, str], BeforeValidator(_by_scheme)] = Field(default_factory=dict)
+    ca_file: str = ""
+
+    @field_validator("proxies")
+    @classmethod
+    def _known_keys(cls, proxies: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(proxies.keys() - PROXY_KEYS):
+            raise ValueError(f"{unknown[0]!r} is unknown: give {', '.join(sorted(PROXY_KEYS))}, or one address")
+        return proxies
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +68,36 @@ class Facts:
 
     @property
     def media_hosts(self) -> MediaHosts:
+        """The guard of the hosts media may come from."""
+        return MediaHosts(self.media_patterns, allow_private=self.extra.allow_private_hosts)
+
+    @property
+    def media_patterns(self) -> list[str]:
         """The hosts media may come from; by default those of the region."""
         domain = self.endpoints.domain
-        patterns = self.extra.media_hosts or [f"api-downloads.{domain}", f"*.{domain}"]
-        return MediaHosts(patterns, allow_private=self.extra.allow_private_hosts)
+        return self.extra.media_hosts or [f"api-downloads.{domain}", f"*.{domain}"]
+
+    def network(self, settings: Settings) -> Network:
+        """The proxy and the CAs for API and media: of the extra, of the settings, or of the environment."""
+        return network_of(self.extra.proxies, self.extra.ca_file, settings)
+
+    def prepare(self, session: requests.Session, settings: Settings) -> None:
+        """Let a session reach login and API over the network, and take nothing else from its surroundings."""
+        network = self.network(settings)
+        session.trust_env = False  # no netrc; proxies and CAs are those of `network`
+        session.verify = network.certificates
+        session.proxies = {}
+        for base in (self.endpoints.login_base, self.endpoints.api_base):
+            scheme, host, port = place_of(base)
+            if proxy := network.proxy_for(host, port, scheme):
+                session.proxies[f"{scheme}://{host}"] = proxy.url
 
     def source(
         self, session: requests.Session, settings: Settings, *, sleep: Callable[[float], None] = time.sleep
     ) -> Source:
         """Make the source that lists this organization's recordings; its requests go through ``session``."""
         kind = SOURCES[self.extra.api]
+        self.prepare(session, settings)
         client = ApiClient(
             session,
             login_base=self.endpoints.login_base,

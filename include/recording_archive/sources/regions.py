@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from recording_archive.errors import ConfigurationError
 
-__all__ = ["REGIONS", "Endpoints", "hosts_of"]
+__all__ = ["REGIONS", "Endpoints", "hosts_of", "place_of"]
 
 # As in the official Python SDK's PureCloudRegionHosts; the last two are FedRAMP and the EU sovereign region.
 REGIONS = {
@@ -59,6 +59,12 @@ def hosts_of(
         return Endpoints(login, api, urlsplit(api).hostname or "")
     domain = _domain_of(host)
     return Endpoints(login or f"https://login.{domain}", api or f"https://api.{domain}", domain)
+
+
+def place_of(base: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a base URL."""
+    parts = urlsplit(base)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _domain_of(host: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,13 @@ __all__ = ["REPLY_MAX_S", "Transport"]
 REPLY_MAX_BYTES = 32 * 2**20  # a page of 50 entries is some 50 KB
 REPLY_MAX_S = 300.0  # from its first byte on
 REPLY_MIN_BYTES_PER_S = 1024.0
+CA_REMEDY = (
+    "check the address; where a proxy or the company has a CA of its own, name its file in RECORDING_ARCHIVE_CA_FILE, "
+    "REQUESTS_CA_BUNDLE, SSL_CERT_FILE or `ca_file` in the extra of the connection"
+)
+
+_UNTRUSTED = re.compile(r"certificate verify failed: ([A-Za-z .,'-]{1,120})")
+_REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +104,25 @@ def _host_of(location: str) -> str:
     return host if host.isprintable() and 0 < len(host) <= 253 else "another place"  # RFC 1035: names are no longer
 
 
+def _of_proxy(request: str, status: int) -> ArchiveError:
+    if status == 407:
+        return ConfigurationError(f"{request}: the proxy wants credentials (407): set them in its address")
+    if status == 403:
+        return ConfigurationError(f"{request}: the proxy does not permit this host (403): permit it there")
+    return TransientError(f"{request}: the proxy answered {status}")
+
+
 def _translated(request: str, error: Exception) -> ArchiveError:
     """Our error for one of requests or urllib3, by its type alone: its text may hold addresses with secrets."""
     kind = type(error).__name__
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        reason = _UNTRUSTED.search(str(error))
         return ConfigurationError(
-            f"{request}: the certificate of the host is not trusted; check host, proxy and CA file"
+            f"{request}: the certificate of the host is not trusted ({reason[1] if reason else 'no reason given'}); "
+            f"{CA_REMEDY}"
         )
+    if isinstance(error, requests.exceptions.ProxyError) and (refused := _REFUSED_TUNNEL.search(str(error))):
+        return _of_proxy(request, int(refused[1]))
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, HTTPError)
     if isinstance(error, passing):
         return TransientError(f"{request}: no complete reply ({kind})")

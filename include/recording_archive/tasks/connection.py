@@ -51,7 +51,8 @@ class GenesysCloudHook(HttpHook):
             facts = read_facts(
                 name, login=found.login, password=found.password, host=found.host, extra=found.extra_dejson
             )
-        mask_secret(facts.client_secret)
+        for secret in (facts.client_secret, *facts.network(read_settings()).passwords()):
+            mask_secret(secret)
         return facts
 
     def get_conn(
@@ -61,11 +62,10 @@ class GenesysCloudHook(HttpHook):
         facts = self.facts()
         session = requests.Session()
         self.base_url = facts.endpoints.api_base
-        session.trust_env = False  # no netrc, no proxies from the environment
-        session.proxies.update(facts.extra.proxies)
+        facts.prepare(session, read_settings())
         session.headers.update(headers or {})
         if extra_options:
-            session.verify = extra_options.get("verify", True)
+            session.verify = extra_options.get("verify", session.verify)
         return self._configure_session_from_mount_adapters(session)
 
     def source(self, settings: Settings, stop: threading.Event | None = None) -> Source:
@@ -76,7 +76,8 @@ class GenesysCloudHook(HttpHook):
     def media(self, settings: Settings, stop: threading.Event) -> MediaClient:
         """Make the client that fetches media; a transfer ends when ``stop`` is set."""
         facts = self.facts()
-        return MediaClient(facts.media_hosts, TransferLimits.of(settings), stop=stop, proxies=facts.extra.proxies)
+        network = facts.network(settings)
+        return MediaClient(facts.media_hosts, TransferLimits.of(settings), stop=stop, network=network)
 
     def test_connection(self) -> tuple[bool, str]:
         """Try token, permissions and one small query, as the *Test* button asks."""

@@ -118,10 +118,11 @@ class MediaHosts:
         if not self._patterns:
             raise ConfigurationError(f"No media host is permitted: set `media_hosts` {REMEDY}")
 
-    def check(self, url: str, *, proxied: bool = False) -> CheckedHost:
+    def check(self, url: str, *, proxied: Callable[[str, int], bool] = lambda _, __: False) -> CheckedHost:
         """Return where ``url`` leads, or raise PermanentError (TransientError when DNS gives no answer).
 
-        ``proxied``: a proxy makes the connection to https hosts and resolves their names, which are not resolved here.
+        ``proxied`` tells whether a proxy makes the connection to an https host and resolves its name, which is not
+        resolved here then.
         """
         found = _URL.fullmatch(url.partition("#")[0])
         if found is None:
@@ -131,7 +132,9 @@ class MediaHosts:
         self._check_listed(host, port, tls)
         rest = found["rest"] if found["rest"].startswith("/") else "/" + found["rest"]
         literal = _literal(host)
-        addresses = [literal] if literal is not None else [] if proxied and tls else self._resolve(host, port)
+        addresses = (
+            [literal] if literal is not None else [] if tls and proxied(host, port) else self._resolve(host, port)
+        )
         return CheckedHost(host, port, tls, _encoded(rest), self._permitted(host, addresses, tls=tls))
 
     def _check_listed(self, host: str, port: int, tls: bool) -> None:
@@ -167,6 +170,12 @@ class MediaHosts:
         if addresses and not permitted:
             raise PermanentError(f"Media host {host} is refused: its address is {reasons[addresses[0]]} ({REMEDY})")
         return tuple(str(address) for address in permitted)
+
+
+def host_of(pattern: str) -> tuple[str, int]:
+    """A host that a pattern permits, and its port: of a wildcard its own domain."""
+    name, port = _pattern(pattern)
+    return name.removeprefix("*."), port or 443
 
 
 def _pattern(text: str) -> tuple[str, int | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
 
@@ -13,7 +13,8 @@ from recording_archive.errors import Stopped
 from recording_archive.transfer.allowed_hosts import CheckedHost, MediaHosts
 from recording_archive.transfer.bounds import Bounds
 from recording_archive.transfer.limits import TransferLimits
-from recording_archive.transfer.pinned import PinnedConnection, Proxy
+from recording_archive.transfer.network import DIRECT, Network
+from recording_archive.transfer.pinned import PinnedConnection
 
 CONNECTIONS_PER_THREAD = 4
 BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
@@ -22,8 +23,8 @@ BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
 class MediaClient:
     """The shared part of the transfers of one task: guard, limits, and a kept connection per thread and host.
 
-    Thread-safe. ``sleep`` and ``clock`` are for tests; the default sleep ends when ``stop()`` is called. ``proxies``
-    maps ``https`` to the proxy that tunnels; the environment is not read, and plain http (private hosts) goes direct.
+    Thread-safe. ``sleep`` and ``clock`` are for tests; the default sleep ends when ``stop()`` is called. ``network``
+    tells which hosts a proxy tunnels to, and which CAs are trusted; plain http (private hosts) goes direct.
     """
 
     def __init__(
@@ -35,14 +36,12 @@ class MediaClient:
         sleep: Callable[[float], object] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
-        proxies: Mapping[str, str] | None = None,
-        tls: ssl.SSLContext | None = None,
+        network: Network = DIRECT,
     ) -> None:
         self.limits, self.clock, self.jitter = limits, clock, jitter
         self._hosts, self._stopping, self._sleep = hosts, stop, sleep or stop.wait
-        proxy = (proxies or {}).get("https")
-        self._proxy = Proxy.parse(proxy) if proxy else None
-        self._tls = tls
+        self._network = network
+        self._tls: ssl.SSLContext | None = None
         self._mine = threading.local()
         self._lock = threading.RLock()  # re-entrant: a signal may call stop() while its own thread holds it
         self._connections: set[PinnedConnection] = set()
@@ -80,7 +79,7 @@ class MediaClient:
 
     def check(self, url: str) -> CheckedHost:
         """Ask the guard where ``url`` leads."""
-        return self._hosts.check(url, proxied=self._proxy is not None)
+        return self._hosts.check(url, proxied=lambda host, port: self._network.proxy_for(host, port) is not None)
 
     def buffer(self) -> memoryview:
         """Give the calling thread its buffer, made once."""
@@ -113,7 +112,7 @@ class MediaClient:
             tls=self._context() if place.tls else None,
             connect_timeout_s=self.limits.connect_timeout_s,
             bounds=Bounds(self.limits.read_timeout_s, self.limits.min_bytes_per_s),
-            proxy=self._proxy,
+            proxy=self._network.proxy_for(place.host, place.port) if place.tls else None,
             stopping=self._stopping,
         )
         with self._lock:
@@ -121,10 +120,10 @@ class MediaClient:
         return connection
 
     def _context(self) -> ssl.SSLContext:
-        """The TLS context, made when it is first needed: reading the system's certificates takes a while."""
+        """The TLS context, made when it is first needed: reading certificates takes a while."""
         with self._lock:
             if self._tls is None:
-                self._tls = ssl.create_default_context()
+                self._tls = self._network.context()
             return self._tls
 
     def _discard(self, connection: PinnedConnection) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from recording_archive.errors import ConfigurationError, PermanentError, TransientError
 from recording_archive.transfer.allowed_hosts import CheckedHost, resolve
@@ -23,23 +23,36 @@ class Proxy:
 
     host: str
     port: int
-    authorization: str | None = field(repr=False)
+    user: str | None = field(default=None, repr=False)
+    password: str = field(default="", repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
         """Read ``http://[user:password@]host[:port]``; anything else is a ConfigurationError."""
-        parts = urlsplit(url)
         try:
-            port = parts.port or 3128
+            parts = urlsplit(url)
+            port = parts.port or 80
         except ValueError:
-            raise ConfigurationError("The proxy's port is not a number") from None  # its text may hold the password
+            # from None: its text may hold the password
+            raise ConfigurationError("The proxy's port is not a number, or its address is malformed") from None
         if parts.scheme != "http" or not parts.hostname:
             raise ConfigurationError("A proxy is given as http://[user:password@]host:port")
-        login = None
-        if parts.username is not None:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            login = "Basic " + base64.b64encode(pair.encode()).decode()
-        return cls(parts.hostname, port, login)
+        user = None if parts.username is None else unquote(parts.username)
+        return cls(parts.hostname, port, user, unquote(parts.password or ""))
+
+    @property
+    def url(self) -> str:
+        """Its address with user and password, as other clients take it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        login = "" if self.user is None else f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
+        return f"http://{login}{host}:{self.port}"
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of the ``Proxy-Authorization`` header, where there is a user."""
+        if self.user is None:
+            return None
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 class PinnedConnection(http.client.HTTPConnection):

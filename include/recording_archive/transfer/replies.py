@@ -113,7 +113,10 @@ def broken(error: Exception, name: str, host: str) -> ArchiveError:
     """Make the error of a connection that failed."""
     what = f"{name}: media host {host}"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return PermanentError(f"{what}: its certificate does not verify ({error.verify_message}); trust its issuer")
+        return PermanentError(
+            f"{what}: its certificate is not trusted ({error.verify_message}); check the network "
+            "as `recording-archive check` shows it: which proxy, which CA file"
+        )
     if isinstance(error, TooSlowError):
         return SlowError(f"{what} is too slow: {error}")
     if isinstance(error, TooMuchError):
