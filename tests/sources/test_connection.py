@@ -24,6 +24,75 @@ def test_region_gives_addresses_and_media_hosts() -> None:
         found.media_hosts.check("https://mypurecloud.ie.evil.example/x")
 
 
+SIGNED = "X-Amz-Date=1&X-Amz-Signature=ab"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api-downloads.mypurecloud.ie/MediaCache/a/b?Expires=1&Signature=ab&Key-Pair-Id=K",
+        "https://api-downloads.euw2.pure.cloud/MediaCache/a/b?Expires=1&Signature=ab&Key-Pair-Id=K",
+        "https://api-downloads.edee1.eusc-pure.cloud/a?Signature=ab",
+        f"https://recordings.s3.eu-west-1.amazonaws.com/a?{SIGNED}",
+        f"https://recordings.s3.dualstack.eu-west-1.amazonaws.com/a?{SIGNED}",
+        f"https://s3.eu-west-1.amazonaws.com/recordings/a?{SIGNED.lower()}",
+        "https://d111111abcdef8.cloudfront.net/a?Expires=1&Signature=ab&Key-Pair-Id=K",
+    ],
+)
+def test_the_hosts_of_the_service_need_no_setting(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Media may lie at another domain of Genesys Cloud, in S3 of the organization's region, or behind CloudFront."""
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("52.218.0.1", 443))])
+    assert facts(api="conversations").media_hosts.check(url).address == "52.218.0.1"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("https://recordings.s3.eu-west-1.amazonaws.com/a", "signed URLs alone"),
+        ("https://d111111abcdef8.cloudfront.net/a?NoSignature=ab", "signed URLs alone"),
+        ("https://d111111abcdef8.cloudfront.net/a?Signature=", "signed URLs alone"),
+        (f"https://recordings.s3.us-west-2.amazonaws.com/a?{SIGNED}", "not permitted"),
+        (f"https://ec2.eu-west-1.amazonaws.com/a?{SIGNED}", "not permitted"),
+        (f"https://cloudfront.net.evil.test/a?{SIGNED}", "not permitted"),
+        (f"https://d1.cloudfront.net:8443/a?{SIGNED}", "not permitted"),
+        (f"http://d1.cloudfront.net/a?{SIGNED}", "plain http"),
+    ],
+)
+def test_others_need_one(url: str, says: str) -> None:
+    """Hosts that anybody may rent count only for signed URLs; other regions and services not at all."""
+    with pytest.raises(PermanentError, match=says):
+        facts(api="conversations").media_hosts.check(url)
+
+
+def test_a_shared_host_is_never_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where private hosts are allowed: nothing of ours is called so, and plain http is not followed."""
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("10.0.0.1", 443))])
+    hosts = facts(api="conversations", allow_private_hosts=True).media_hosts
+    with pytest.raises(PermanentError, match="private"):
+        hosts.check(f"https://d1.cloudfront.net/a?{SIGNED}")
+    with pytest.raises(PermanentError, match="not permitted"):
+        hosts.check(f"http://d1.cloudfront.net/a?{SIGNED}")
+    assert hosts.check("https://a.mypurecloud.ie/a").address == "10.0.0.1"
+
+
+def test_hosts_that_are_named_are_the_only_ones() -> None:
+    """A list in the connection replaces all defaults."""
+    hosts = facts(api="conversations", media_hosts="media.example.com").media_hosts
+    for host in ("api-downloads.mypurecloud.ie", "d1.cloudfront.net"):
+        with pytest.raises(PermanentError, match="not permitted"):
+            hosts.check(f"https://{host}/a?{SIGNED}")
+
+
+@pytest.mark.parametrize("alias", ["us", "eu", "AP", "eu.genesyscloud.com", "api.eu.genesyscloud.com"])
+def test_an_alias_is_no_region_of_the_platform_api(alias: str) -> None:
+    """The platform API has a host in each region; the list of them is the answer. The other API knows aliases."""
+    with pytest.raises(ConfigurationError, match=r"eu-west-1 \(mypurecloud\.ie\)"):
+        facts(alias, api="conversations")
+    assert facts(alias).endpoints.domain.endswith("genesyscloud.com")
+    bases = {"api_base": "https://gw.example.com", "login_base": "https://gw.example.com"}
+    assert facts(alias, api="conversations", **bases).endpoints.domain == "gw.example.com"
+
+
 def test_secret_is_not_shown() -> None:
     """The representation of the facts, which lands in tracebacks, holds no secret."""
     assert "secret" not in repr(facts())

@@ -41,7 +41,14 @@ def reach_media_hosts(facts: Facts, settings: Settings) -> str:
         for pattern in plain:
             _reach(client, facts, settings, pattern)
     reached = f"reached {', '.join(plain)}" if plain else "none has a plain name to try"
-    return f"{', '.join(facts.media_patterns)}; {reached}"
+    return f"{', '.join(facts.media_patterns)}; {reached}{_shared(facts)}"
+
+
+def _shared(facts: Facts) -> str:
+    if not facts.shared_media_patterns:
+        return ""
+    s3 = f"S3 in {facts.endpoints.region}, " if facts.endpoints.region else ""
+    return f"; signed URLs also of {s3}CloudFront and other domains of Genesys Cloud"
 
 
 def media_client(facts: Facts, settings: Settings) -> MediaClient:

@@ -17,7 +17,7 @@ from recording_archive.settings import Settings
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.factory import SOURCES, Api
-from recording_archive.sources.regions import Endpoints, hosts_of, place_of
+from recording_archive.sources.regions import REGIONS, Endpoints, hosts_of, place_of, shared_media_hosts
 from recording_archive.transfer.allowed_hosts import MediaHosts
 from recording_archive.transfer.network import PROXY_KEYS, Network, network_of
 
@@ -69,13 +69,20 @@ class Facts:
     @property
     def media_hosts(self) -> MediaHosts:
         """The guard of the hosts media may come from."""
-        return MediaHosts(self.media_patterns, allow_private=self.extra.allow_private_hosts)
+        return MediaHosts(
+            self.media_patterns, allow_private=self.extra.allow_private_hosts, shared=self.shared_media_patterns
+        )
 
     @property
     def media_patterns(self) -> list[str]:
-        """The hosts media may come from; by default those of the region."""
+        """The hosts media may come from; by default those of the domain."""
         domain = self.endpoints.domain
         return self.extra.media_hosts or [f"api-downloads.{domain}", f"*.{domain}"]
+
+    @property
+    def shared_media_patterns(self) -> list[str]:
+        """The hosts to which signed URLs are followed as well; none where the connection names its hosts."""
+        return [] if self.extra.media_hosts else shared_media_hosts(self.endpoints)
 
     def network(self, settings: Settings) -> Network:
         """The proxy and the CAs for API and media: of the extra, of the settings, or of the environment."""
@@ -137,6 +144,11 @@ def read_facts(
         login_base=checked.login_base or None,
         allow_private_hosts=checked.allow_private_hosts,
     )
+    if checked.api == "conversations" and endpoints.is_alias:
+        raise ConfigurationError(
+            f"{name}: host {host!r} names no single region, and the platform API has a host in each: give one of "
+            f"{', '.join(f'{region} ({domain})' for region, domain in REGIONS.items())}"
+        )
     return Facts(login, password, endpoints, checked)
 
 

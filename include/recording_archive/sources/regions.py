@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from recording_archive.errors import ConfigurationError
 
-__all__ = ["REGIONS", "Endpoints", "hosts_of", "place_of"]
+__all__ = ["REGIONS", "Endpoints", "hosts_of", "place_of", "shared_media_hosts"]
 
 # As in the official Python SDK's PureCloudRegionHosts; the last two are FedRAMP and the EU sovereign region.
 REGIONS = {
@@ -32,16 +32,42 @@ REGIONS = {
 }
 _SHORT = {name: f"{name}.genesyscloud.com" for name in ("us", "eu", "ap")}
 _BY_NAME = {**REGIONS, **_SHORT}
+_REGION_OF = {domain: region for region, domain in REGIONS.items()}
 _DOMAINS = frozenset(_BY_NAME.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Base URLs without a trailing slash, and the domain that media hosts belong to."""
+    """Base URLs without a trailing slash, the domain that media hosts belong to, and its AWS region if it has one."""
 
     login_base: str
     api_base: str
     domain: str
+
+    @property
+    def region(self) -> str | None:
+        """The AWS region of the domain; None for a gateway and for an alias."""
+        return _REGION_OF.get(self.domain)
+
+    @property
+    def is_alias(self) -> bool:
+        """Tell if the domain is one that stands for no single region: ``us``, ``eu``, ``ap``."""
+        return self.domain in _SHORT.values()
+
+
+def shared_media_hosts(endpoints: Endpoints) -> list[str]:
+    """Hosts that signed media URLs may lead to besides the domain's own: other regions' domains, S3, CloudFront.
+
+    Recordings may be stored in another region than the organization's (``RecordingMetadata.region``).
+    """
+    genesys = [f"*.{domain}" for domain in REGIONS.values() if domain != endpoints.domain]
+    region = endpoints.region
+    if region is None:
+        return [*genesys, "*.cloudfront.net"]
+    suffix = "amazonaws.eu" if region.startswith("eusc-") else "amazonaws.com"
+    s3 = [f"s3.{region}.{suffix}", f"*.s3.{region}.{suffix}", f"*.s3.dualstack.{region}.{suffix}"]
+    oldest = ["s3.amazonaws.com", "*.s3.amazonaws.com"] if region == "us-east-1" else []
+    return [*genesys, *s3, *oldest, "*.cloudfront.net"]
 
 
 def hosts_of(

@@ -48,6 +48,7 @@ _NEVER = tuple(
         ),
     )
 )
+_SIGNED = re.compile(r"[?&](?:X-Amz-Signature|Signature)=[^&]", re.IGNORECASE)
 _AS_BYTES = "surrogateescape"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -100,7 +101,8 @@ class MediaHosts:
     """The permitted media hosts: ``*.example.com``, ``host``, ``127.0.0.1:9000``, ``[::1]:9000``.
 
     A pattern without port means 443, and 80 too with ``allow_private``, which permits private and loopback
-    addresses and plain http to them. `ConfigurationError` names a pattern that means nothing or everything.
+    addresses and plain http to them. Hosts that everybody may rent are in ``shared``: they are followed by https, to
+    public addresses, with a signature in the URL. ConfigurationError names a pattern that means nothing or everything.
     """
 
     def __init__(
@@ -108,11 +110,12 @@ class MediaHosts:
         patterns: Sequence[str],
         allow_private: bool = False,
         *,
+        shared: Sequence[str] = (),
         resolver: Resolver = resolve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._allow_private = allow_private
-        self._patterns = frozenset(_pattern(text) for text in patterns)
+        self._patterns, self._shared = (frozenset(map(_pattern, texts)) for texts in (patterns, shared))
         self._resolver, self._clock = resolver, clock
         self._remembered: dict[tuple[str, int], tuple[float, tuple[IpAddress, ...]]] = {}
         if not self._patterns:
@@ -129,23 +132,42 @@ class MediaHosts:
             raise PermanentError("The media URL is malformed: only plain http(s) URLs without user-info are followed")
         host, tls = _canonical(found["host"]), found["scheme"].lower() == "https"
         port = int(found["port"] or (443 if tls else 80))
-        self._check_listed(host, port, tls)
         rest = found["rest"] if found["rest"].startswith("/") else "/" + found["rest"]
+        is_own = self._is_own(host, port)
+        self._check_listed(host, port, rest, tls=tls, is_own=is_own)
         literal = _literal(host)
         addresses = (
             [literal] if literal is not None else [] if tls and proxied(host, port) else self._resolve(host, port)
         )
-        return CheckedHost(host, port, tls, _encoded(rest), self._permitted(host, addresses, tls=tls))
+        return CheckedHost(
+            host,
+            port,
+            tls,
+            _encoded(rest),
+            self._permitted(host, addresses, tls=tls, private=is_own and self._allow_private),
+        )
 
-    def _check_listed(self, host: str, port: int, tls: bool) -> None:
+    def _is_own(self, host: str, port: int) -> bool:
+        """Test whether a host is permitted by its own name, for this port."""
+        defaults = (443, 80) if self._allow_private else (443,)
+        return any(
+            (name, port) in self._patterns or ((name, None) in self._patterns and port in defaults)
+            for name in _names(host)
+        )
+
+    def _check_listed(self, host: str, port: int, rest: str, *, tls: bool, is_own: bool) -> None:
+        """Permit a host by its own name, or a shared one by https with a signature in ``rest``."""
         if not tls and not self._allow_private:
             raise PermanentError(f"Media host {host}: plain http is refused; `allow_private_hosts` {REMEDY} permits it")
-        names = [host] if _literal(host) is not None else [host, *_wildcards(host)]
-        defaults = (443, 80) if self._allow_private else (443,)
-        if not any(
-            (name, port) in self._patterns or ((name, None) in self._patterns and port in defaults) for name in names
-        ):
+        if is_own:
+            return
+        if not (tls and port == 443 and any((name, None) in self._shared for name in _names(host))):
             raise PermanentError(f"Media host {host}:{port} is not permitted: add it to `media_hosts` {REMEDY}")
+        if not _SIGNED.search(rest):
+            raise PermanentError(
+                f"Media host {host} is followed for signed URLs alone, and this one has no signature: add the host to "
+                f"`media_hosts` {REMEDY} if it is yours"
+            )
 
     def _resolve(self, host: str, port: int) -> tuple[IpAddress, ...]:
         until, known = self._remembered.get((host, port), (0.0, ()))
@@ -160,9 +182,10 @@ class MediaHosts:
         self._remembered[host, port] = (self._clock() + REMEMBER_S, answer)
         return answer
 
-    def _permitted(self, host: str, addresses: Sequence[IpAddress], *, tls: bool) -> tuple[str, ...]:
+    @staticmethod
+    def _permitted(host: str, addresses: Sequence[IpAddress], *, tls: bool, private: bool) -> tuple[str, ...]:
         """Keep the addresses that may be contacted; a host none of whose addresses may be is refused."""
-        reasons = {address: refusal(address, allow_private=self._allow_private) for address in addresses}
+        reasons = {address: refusal(address, allow_private=private) for address in addresses}
         permitted = [address for address, reason in reasons.items() if reason is None]
         if not tls and permitted:
             permitted = [address for address in permitted if _is_private(_unwrapped(address))]
@@ -209,6 +232,11 @@ def _canonical(host: str) -> str:
 def _encoded(rest: str) -> str:
     """Path and query as they may be sent: blanks and what is not ASCII percent-encoded (RFC 3987, 3.1)."""
     return "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"%{byte:02X}" for byte in rest.encode(errors=_AS_BYTES))
+
+
+def _names(host: str) -> list[str]:
+    """The patterns that permit a host: its name, and wildcards that it falls under."""
+    return [host] if _literal(host) is not None else [host, *_wildcards(host)]
 
 
 def _wildcards(host: str) -> list[str]:

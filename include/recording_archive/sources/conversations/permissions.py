@@ -18,6 +18,7 @@ __all__ = ["NEEDED", "SENSITIVE", "USEFUL", "Access", "try_access"]
 
 NEEDED = ("analytics:conversationDetail:view", "recording:recording:view")
 SENSITIVE = "recording:recording:viewSensitiveData"
+WEAKER = "recording:recordingSegment:view"
 USEFUL = {
     "recording:screenRecording:view": "screen recordings are not listed",
     "recording:recording:restore": "recordings in cold storage cannot be brought back",
