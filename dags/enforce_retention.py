@@ -1,4 +1,4 @@
-"""Let recordings go whose time is over: plan, ask a person when it is much, quarantine, purge, report."""
+"""Let recordings go whose time is over: plan, ask a person about a surprise, quarantine, purge, report."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ PARAMS = {
         minimum=0,
         title="Most recordings",
         description="A whole number. A plan above it waits for a person's approval. It only lowers "
-        f"RECORDING_ARCHIVE_MAX_DELETE_COUNT ({SETTINGS.max_delete_count}).",
+        f"RECORDING_ARCHIVE_MAX_DELETE_COUNT ({SETTINGS.max_delete_count or 'no limit'}).",
     ),
     "max_delete_bytes": Param(
         None,
@@ -67,7 +67,7 @@ PARAMS = {
         minimum=0,
         title="Most bytes",
         description="The same in stored bytes. It only lowers RECORDING_ARCHIVE_MAX_DELETE_BYTES "
-        f"({SETTINGS.max_delete_bytes or '1 % of the archive'}).",
+        f"({SETTINGS.max_delete_bytes}).",
     ),
     "eraseNumbers": _erased(
         _TEXT,
@@ -164,7 +164,7 @@ def enforce_retention() -> None:
 
     @task.branch(task_display_name="Must a person approve?")
     def choose(plan: Any) -> str:
-        """Ask above the caps and for erasures; a dry run only reports."""
+        """Ask about what was not foretold, above the caps, and for erasures; a dry run only reports."""
         if plan["dryRun"]:
             return "write_report"
         return "approve_plan" if plan["needsApproval"] else "within_caps"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from recording_archive.errors import ConfigurationError
 
 PREFIX = "RECORDING_ARCHIVE_"
+_SHARE = re.compile(r"\d{1,3}(\.\d{1,6})? ?%", re.ASCII)
+_ERASED_ALONE = 1000  # where no limit is set
 _HOME = Path("~/recording-archive").expanduser()
 
 
@@ -60,9 +63,11 @@ class Settings(BaseSettings):
     )
     quarantine_days: int = Field(14, ge=0, description="Days between quarantine and purge.")
     policy_url: str = Field("", description="A policy file or a folder of them; default: `policies/` in the archive.")
-    max_delete_count: int = Field(1000, ge=0, description="Above it a person must approve a plan of enforce_retention.")
-    max_delete_bytes: int | None = Field(
-        None, ge=0, description="The same in stored bytes; default: 1 % of the archive."
+    max_delete_count: int | None = Field(
+        None, ge=0, description="Above it a person must approve a plan, even one that was foretold; default: no limit."
+    )
+    max_delete_bytes: int | str = Field(
+        "10 %", description="The same in stored bytes, or as a share of the archive's; 100 % is no limit."
     )
     approval_hours: float = Field(
         24, gt=0, description="Hours for which a plan waits for its approval; no answer is no."
@@ -100,6 +105,26 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin") from error
         return name
+
+    @field_validator("max_delete_bytes")
+    @classmethod
+    def _bytes_or_share(cls, given: int | str) -> int | str:
+        text = str(given).strip()
+        if text.isascii() and text.isdecimal():
+            return int(text)
+        if not _SHARE.fullmatch(text) or float(text.rstrip(" %")) > 100:
+            raise ValueError(f"{given!r} is neither a whole number of bytes nor a share such as 10 %")
+        return text
+
+    @property
+    def max_delete_share(self) -> float | None:
+        """The percentage of the archive that MAX_DELETE_BYTES is; None where it is a number of bytes."""
+        return float(self.max_delete_bytes.rstrip(" %")) if isinstance(self.max_delete_bytes, str) else None
+
+    @property
+    def most_erased_alone(self) -> int:
+        """The recordings that one person may erase at once without another's approval."""
+        return _ERASED_ALONE if self.max_delete_count is None else self.max_delete_count
 
     @property
     def zone(self) -> ZoneInfo:

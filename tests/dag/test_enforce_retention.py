@@ -195,18 +195,22 @@ def test_dry_run_changes_nothing(kept: World) -> None:
     assert objects(kept, PURGED) == before
 
 
-def test_below_the_caps_nobody_is_asked(kept: World) -> None:
-    """What expired is quarantined without approval, with every byte left where it is; the form's blanks do no harm."""
-    found = enforce(kept, "quarantine", FORM | as_of(PURGED))
-    assert (found["quarantined"], found["purged"], found["approvedBy"]) == (PER_DAY, 0, None)
-    assert task(kept, "quarantine") == "skipped"
+def test_the_first_quarantine_asks(kept: World) -> None:
+    """What expired is quarantined, with every byte left where it is; the form's blanks do no harm."""
+    kept.airflow.trigger(DAG, "quarantine", FORM | as_of(PURGED))
+    asked = answer(kept, "quarantine", "Approve")
+    found = finish(kept, "quarantine")
+    assert "- nothing was foretold for this day" in asked["body"]
+    assert (found["quarantined"], found["purged"], found["approvedBy"]) == (PER_DAY, 0, KEEPER)
     assert states(kept, PURGED) == {"quarantined": PER_DAY}
     assert len(objects(kept, PURGED)) == PER_DAY
 
 
 def test_quarantine_over_is_purged_with_certificate(kept: World) -> None:
-    """A later run deletes the bytes, leaves tombstones and a certificate, and emits counts and the ledger's head."""
-    found = enforce(kept, "purge", as_of(PURGED))
+    """The first purge asks; it deletes the bytes, leaves tombstones and a certificate, and emits counts and head."""
+    kept.airflow.trigger(DAG, "purge", as_of(PURGED))
+    assert "- the first purge" in answer(kept, "purge", "Approve")["body"]
+    found = finish(kept, "purge")
     assert (found["purged"], found["quarantined"], found["problems"]) == (PER_DAY, 0, [])
     assert states(kept, PURGED) == {"purged": PER_DAY}
     assert objects(kept, PURGED) == []
@@ -216,6 +220,17 @@ def test_quarantine_over_is_purged_with_certificate(kept: World) -> None:
     sent = kept.airflow.call("GET", f"/assets/events?source_dag_id={DAG}&source_run_id=purge")["asset_events"]
     assert sent[0]["extra"]["purged"] == PER_DAY
     assert ":" in sent[0]["extra"]["ledgerHead"]
+
+
+def test_what_was_foretold_asks_nobody(kept: World) -> None:
+    """The next day is quarantined without approval; found too young again, it comes back without one as well."""
+    found = enforce(kept, "foretold", FORM | as_of(ASKED))
+    assert (found["quarantined"], found["caps"], found["approvedBy"]) == (PER_DAY, [], None)
+    assert task(kept, "foretold") == "skipped"
+    assert states(kept, ASKED) == {"quarantined": PER_DAY}
+    found = enforce(kept, "back", {})
+    assert (found["restored"], found["caps"]) == (PER_DAY, [])
+    assert states(kept, ASKED) == {"archived": PER_DAY}
 
 
 @pytest.mark.usefixtures("unanswered")

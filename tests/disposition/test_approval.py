@@ -23,7 +23,7 @@ from recording_archive.holds import Criteria
 from recording_archive.ledger import sealing
 from recording_archive.model import State
 from support.contents import events_of, rows
-from support.retention_run import EXPIRED, at, enforce, planned
+from support.retention_run import EXPIRED, at, enforce, plan_approved, planned
 
 STOP = threading.Event()
 
@@ -76,7 +76,7 @@ class TestOutdated:
     def test_an_unknown_segment_of_the_ledger_is_refused(self, archived: Archive) -> None:
         """A hold may be among what a restored catalog does not know: `reindex` comes first."""
         soon = at(archived, EXPIRED)
-        make_plan(soon, "retention__1")
+        plan_approved(soon, "retention__1")
         sealing.seal(archived)
         with archived.catalog.write() as connection:
             connection.execute(delete(segments))
@@ -140,7 +140,7 @@ class TestApproval:
             approve(soon, "retention__1", plan_sha256="0" * 64, actor="carol")
 
     def test_what_cannot_be_approved(self, archived: Archive) -> None:
-        """No plan, a dry run, one within its caps, one approved by another, one whose report is written."""
+        """No plan, a dry run, one that lets nothing go, one approved by another, one whose report is written."""
         soon, plan = self.made(archived)
         digest = str(plan.sha256)
         make_plan(at(soon, EXPIRED, max_delete_count=0), "retention__dry", dry_run=True)
@@ -153,6 +153,6 @@ class TestApproval:
         close(soon, "retention__1")
         with pytest.raises(PermanentError, match="its report is written"):
             approve(soon, "retention__1", plan_sha256=digest, actor="carol")
-        within = make_plan(at(archived, EXPIRED), "retention__2")
+        within = make_plan(at(archived, EXPIRED - timedelta(days=30)), "retention__2")
         with pytest.raises(PermanentError, match="needs no approval"):
             approve(soon, "retention__2", plan_sha256=str(within.sha256), actor="carol")

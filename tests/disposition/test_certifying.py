@@ -8,10 +8,9 @@ from sqlalchemy import select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import work
-from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.quarantine import purge
 from support.contents import documents
-from support.retention_run import check_gone, enforce, quarantined
+from support.retention_run import check_gone, enforce, plan_approved, quarantined
 
 STOP = threading.Event()
 
@@ -19,7 +18,7 @@ STOP = threading.Event()
 def test_many_parts_share_one_certificate_and_more_get_another(archived: Archive) -> None:
     """A certificate lists so many parts at most."""
     soon = quarantined(archived)
-    make_plan(soon, "retention__2")
+    plan_approved(soon, "retention__2")
     assert purge(soon, "retention__2", STOP, certificate_parts=4) == 6
     certificates = documents(archived, "certificates").values()
     assert sorted(len(document["parts"]) for document in certificates) == [2, 4]

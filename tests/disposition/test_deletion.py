@@ -7,14 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from recording_archive.archive import Archive
-from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.quarantine import purge
 from recording_archive.disposition.report import close
 from recording_archive.model import State
 from recording_archive.store import sidecar
 from recording_archive.store.local import LocalStore
 from support.contents import files_of, ids, row_of, rows
-from support.retention_run import at, check_gone, enforce, hold, planned, quarantined
+from support.retention_run import at, check_gone, enforce, hold, plan_approved, planned, quarantined
 
 STOP = threading.Event()
 
@@ -81,7 +80,7 @@ class TestStop:
     def test_what_was_deleted_before_a_stop_is_certified(self, archived: Archive) -> None:
         """The rest waits for the next attempt of the same run, and nothing is half done."""
         soon, stop = quarantined(archived), threading.Event()
-        make_plan(soon, "retention__2")
+        plan_approved(soon, "retention__2")
 
         class Stopping(LocalStore):
             def remove(self, key: str) -> None:

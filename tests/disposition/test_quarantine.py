@@ -8,13 +8,22 @@ from datetime import timedelta
 import pytest
 
 from recording_archive.archive import Archive
-from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.quarantine import purge, quarantine, restore
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import State
 from support.contents import change, documents, events_of, files_of, ids, row_of, rows
 from support.harms import Harm, make_young, possibly_hold
-from support.retention_run import EXPIRED, QUARANTINE, at, check_gone, enforce, hold, planned, quarantined
+from support.retention_run import (
+    EXPIRED,
+    QUARANTINE,
+    at,
+    check_gone,
+    enforce,
+    hold,
+    plan_approved,
+    planned,
+    quarantined,
+)
 
 STOP = threading.Event()
 
@@ -57,7 +66,7 @@ class TestRestore:
     def test_a_recording_restored_after_the_plan_is_not_purged(self, archived: Archive) -> None:
         """The plan's word does not go against a person's."""
         soon, victim = quarantined(archived), ids(archived)[0]
-        make_plan(soon, "retention__2")
+        plan_approved(soon, "retention__2")
         restore(soon, victim, reason="case 7", actor="ann")
         assert purge(soon, "retention__2", STOP) == 5
         assert planned(archived, "retention__2")[victim].why == "it is archived, not quarantined"
@@ -66,7 +75,7 @@ class TestRestore:
     def test_a_recording_restored_after_the_plan_is_not_quarantined_again(self, archived: Archive) -> None:
         """An attempt that comes late, with the plan of before, lets it be."""
         soon, victim = at(archived, EXPIRED), ids(archived)[0]
-        make_plan(soon, "retention__1")
+        plan_approved(soon, "retention__1")
         change(archived, victim, deletion={"restoredUntil": (EXPIRED + QUARANTINE).isoformat()})
         assert quarantine(soon, "retention__1", STOP) == 5
         assert row_of(archived, victim).state == State.ARCHIVED

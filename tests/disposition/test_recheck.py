@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from recording_archive.archive import Archive, open_archive
-from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.quarantine import purge, quarantine
 from recording_archive.disposition.report import close
 from recording_archive.errors import StoreError
@@ -20,7 +19,17 @@ from recording_archive.model import State
 from recording_archive.store.local import LocalStore
 from support.contents import files_of, ids, row_of, rows
 from support.harms import AT_PLAN, AT_PURGE, HARMS, MOMENTS, Harm
-from support.retention_run import EXPIRED, QUARANTINE, at, check_gone, enforce, hold, planned, quarantined
+from support.retention_run import (
+    EXPIRED,
+    QUARANTINE,
+    at,
+    check_gone,
+    enforce,
+    hold,
+    plan_approved,
+    planned,
+    quarantined,
+)
 from support.runner import settings_below
 
 STOP = threading.Event()
@@ -34,7 +43,7 @@ class TestRecheck:
         """The plan leaves it out and counts the reason; everything else goes on."""
         victim = ids(archived)[2]
         harm(archived, victim)
-        plan = make_plan(at(archived, EXPIRED), "retention__1")
+        plan = plan_approved(at(archived, EXPIRED), "retention__1")
         assert plan.counts["quarantine"] == 5
         assert victim not in planned(archived, "retention__1")
         assert plan.kept == {why.split(maxsplit=1)[0]: 1}
@@ -43,7 +52,7 @@ class TestRecheck:
     def test_what_may_not_go_any_more_is_not_quarantined(self, archived: Archive, harm: Harm, why: str) -> None:
         """It stays archived, and the report says why."""
         soon, victim = at(archived, EXPIRED), ids(archived)[2]
-        make_plan(soon, "retention__1")
+        plan_approved(soon, "retention__1")
         harm(soon, victim)
         assert quarantine(soon, "retention__1", STOP) == 5
         assert row_of(archived, victim).state == State.ARCHIVED
@@ -53,7 +62,7 @@ class TestRecheck:
     def test_what_may_not_go_any_more_is_not_purged(self, archived: Archive, harm: Harm, why: str) -> None:
         """A hold, a bad reading, another date or hash that comes after the plan saves the recording, every byte."""
         soon, victim = quarantined(archived), ids(archived)[2]
-        make_plan(soon, "retention__2")
+        plan_approved(soon, "retention__2")
         harm(soon, victim)
         before = files_of(archived, victim)
         assert purge(soon, "retention__2", STOP) == 5
@@ -68,7 +77,7 @@ class TestRecheck:
     def test_a_hold_between_intent_and_bytes_takes_the_intent_back(self, archived: Archive) -> None:
         """The last look is in the transaction that removes the bytes: a hold that is there by then wins."""
         soon, victim = quarantined(archived), ids(archived)[2]
-        make_plan(soon, "retention__2")
+        plan_approved(soon, "retention__2")
         held: list[str] = []
 
         class Slow(LocalStore):
@@ -92,7 +101,7 @@ class TestRecheck:
     def test_a_policy_that_came_into_force_after_the_plan_stops_it(self, archived: Archive) -> None:
         """Nothing goes by rules that are not those of the plan."""
         soon = quarantined(archived)
-        make_plan(soon, "retention__2")
+        plan_approved(soon, "retention__2")
         longer = at(soon, soon.clock(), retention_days=3650)
         assert purge(longer, "retention__2", STOP) == 0
         assert {row.state for row in rows(archived).values()} == {State.QUARANTINED}
@@ -101,7 +110,7 @@ class TestRecheck:
     def test_a_root_that_is_not_the_archive_any_more_stops_everything(self, archived: Archive) -> None:
         """An unmounted volume is no deletion: no tombstone, no certificate, and the next run finds all there."""
         soon = quarantined(archived)
-        make_plan(soon, "retention__2")
+        plan_approved(soon, "retention__2")
         root = archived.settings.root
         away = root.with_name("away")
         root.rename(away)
@@ -117,7 +126,7 @@ class TestRecheck:
     def test_a_root_that_goes_away_while_bytes_are_removed_claims_nothing(self, archived: Archive) -> None:
         """Where nothing is mounted everything looks removed: the root is looked at again before anyone is told."""
         soon = quarantined(archived)
-        make_plan(soon, "retention__2")
+        plan_approved(soon, "retention__2")
         root = archived.settings.root
         away = root.with_name("away")
 
@@ -164,10 +173,10 @@ class TestAnything:
 
         first, second = at(archive, EXPIRED), at(archive, EXPIRED + QUARANTINE)
         strike("plan")
-        make_plan(first, "retention__1")
+        plan_approved(first, "retention__1")
         strike("quarantine")
         quarantine(first, "retention__1", STOP)
-        make_plan(second, "retention__2")
+        plan_approved(second, "retention__2")
         strike("purge")
         before = {name: files_of(archive, name) for name in ids(archive)}
         purge(second, "retention__2", STOP)

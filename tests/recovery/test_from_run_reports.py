@@ -60,7 +60,8 @@ def test_plans_and_what_they_did_are_known_again(archived: Archive) -> None:
     enforce(at(later, later.clock(), max_delete_count=0), "retention__2", triggered_by="bob")
     erase(later, Subject(ids=(ids(archived)[0],)), reason="request 7", actor="ann", run_id="erasure__1")
     told = [dump(archived, table) for table in (plans, dispositions)]
-    assert [row["approved_by"] for row in told[0]] == [None, None, None, "carol"]
+    assert [row["approved_by"] for row in told[0]] == [None, None, "carol", "carol"]
+    assert [row["foretold"] is not None for row in told[0]] == [False, True, True, True]
     assert {row["certificate"] is not None for row in told[1]} == {True, False}
     archive, bad = rebuilt(archived)
     assert bad == []

@@ -50,18 +50,24 @@ class Ended:
 
 
 def at(archive: Archive, moment: datetime, **settings: Any) -> Archive:
-    """The archive at a moment at which its clock stands still, with other settings; caps are out of the way."""
+    """The archive at a moment at which its clock stands still, with other settings; no cap is in the way."""
     changed = {"max_delete_bytes": 2**40, **settings}
     return replace(archive, clock=lambda: moment, settings=archive.settings.model_copy(update=changed))
 
 
-def enforce(archive: Archive, run_id: str, **asked: Any) -> Ended:
-    """Plan, approve when asked to, quarantine, purge, report."""
+def plan_approved(archive: Archive, run_id: str, **asked: Any) -> Plan:
+    """Plan, and approve when asked to, as the first plan of an archive always does."""
     plan = make_plan(archive, run_id, **asked)
-    if not plan.dry_run:
-        close_left_open(archive, run_id)
     if plan.needs_approval and plan.sha256:
         approve(archive, run_id, plan_sha256=plan.sha256, actor="carol")
+    return plan
+
+
+def enforce(archive: Archive, run_id: str, **asked: Any) -> Ended:
+    """Plan, approve when asked to, quarantine, purge, report."""
+    plan = plan_approved(archive, run_id, **asked)
+    if not plan.dry_run:
+        close_left_open(archive, run_id)
     quarantined = quarantine.quarantine(archive, run_id, threading.Event())
     purged = quarantine.purge(archive, run_id, threading.Event())
     closed = close(archive, run_id)

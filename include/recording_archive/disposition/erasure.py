@@ -111,7 +111,7 @@ def plan_erasure(
     facts["requested"] = requested
     with archive.catalog.write() as connection:
         plan_table.begin_plan(connection, run_id, plan_table.ERASURE, at=at, as_of=at, **facts)
-    digest, count, most = sha256(f"{plan_table.ERASURE} {at.date()}\n".encode()), 0, archive.settings.max_delete_count
+    digest, count, most = sha256(f"{plan_table.ERASURE} {at.date()}\n".encode()), 0, archive.settings.most_erased_alone
     for page in matching(archive, wanted):
         with archive.catalog.write() as connection:
             plan_table.add_rows(connection, run_id, [_planned(row) for row in page])

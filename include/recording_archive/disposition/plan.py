@@ -1,6 +1,6 @@
-"""Make the plan of a run of `enforce_retention`; above its caps a person approves it by its hash.
+"""Make the plan of a run of `enforce_retention`; a person approves one that surprises, or exceeds a cap, by its hash.
 
-    make_plan → approve, above the caps → quarantine → purge → close
+    make_plan → approve a surprise → quarantine → purge → close
 
 A plan only says what is due; the code that acts on it judges each recording again, in the transaction that changes it.
 The next plan lets this one lapse, so that an approval never reaches further than what the person saw.
@@ -26,6 +26,8 @@ from recording_archive.disposition import plan_table
 from recording_archive.disposition.approval import require_current
 from recording_archive.disposition.caps import Caps, exceeding, read_limits
 from recording_archive.disposition.due import Due, Judge
+from recording_archive.disposition.foretelling import Foretelling, Foretold
+from recording_archive.disposition.surprises import expected, surprises
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import PartId
 from recording_archive.retention import policy_in_force
@@ -66,7 +68,7 @@ def make_plan(
         plan_table.begin_plan(connection, run_id, plan_table.RETENTION, at=at, as_of=as_of, **facts)
         if not dry_run:
             plan_table.lapse_others(connection, run_id)
-    draft = _Draft(archive, run_id, policy, as_of)
+    draft = _Draft(archive, run_id, policy, as_of, at)
     draft.add_all(page_size)
     return draft.finish(limits)
 
@@ -74,11 +76,12 @@ def make_plan(
 class _Draft:
     """A plan while it is made, with the counts and the hash of the rows added so far."""
 
-    def __init__(self, archive: Archive, run_id: str, policy: Policy, as_of: datetime) -> None:
-        self._archive, self._run_id, self._policy, self._as_of = archive, run_id, policy, as_of
+    def __init__(self, archive: Archive, run_id: str, policy: Policy, as_of: datetime, at: datetime) -> None:
+        self._archive, self._run_id, self._policy, self._as_of, self._at = archive, run_id, policy, as_of, at
         self._judge = Judge(archive, policy, as_of)
         self._digest = sha256(f"{policy.version} {as_of.date()}\n".encode())
         self._counts, self._sizes, self._kept = Counter[str](), Counter[str](), self._judge.count_the_rest()
+        self._ahead = Foretelling(policy, archive.settings.quarantine_days, as_of)
         with archive.catalog.read() as connection:
             self._again = plan_table.has_settled(connection, run_id)
 
@@ -87,22 +90,32 @@ class _Draft:
         for page in self._judge.candidates(page_size):
             settled_before = self._settled(page)
             decisions = zip(page, self._judge.decide(page), strict=True)
-            rows = [self._add(row, due) for row, due in decisions if part_of(row) not in settled_before]
+            rows = [self._add(row, due, settled=part_of(row) in settled_before) for row, due in decisions]
             with self._archive.catalog.write() as connection:
                 plan_table.add_rows(connection, self._run_id, [row for row in rows if row])
 
     def finish(self, limits: Caps) -> plan_table.Plan:
-        """Close the list: its hash, the limits it exceeds, its event."""
-        caps, digest = list(exceeding(self._counts, self._sizes, limits)), self._digest.hexdigest()
+        """Close the list: its hash, why a person must approve it, what it foretells, its event."""
+        surprising, foretold = self._compare()
+        caps, digest = [*exceeding(self._counts, self._sizes, limits), *surprising], self._digest.hexdigest()
         at, kept = self._archive.clock(), {str(why): count for why, count in self._kept.items() if count}
         with self._archive.catalog.write() as connection:
             mine = update(plans).where(plans.c.run_id == self._run_id)
-            connection.execute(mine.values(sha256=digest, caps=caps, kept=kept))
+            connection.execute(mine.values(sha256=digest, caps=caps, kept=kept, foretold=foretold.to_json()))
             detail = {"plan": digest, "policy": self._policy.version, "asOf": self._as_of.isoformat(), "caps": caps}
             counts = {str(action): count for action, count in self._counts.items()}
             record(connection, "planned", None, at=at, run_id=self._run_id, detail={**detail, "counts": counts})
         log.info("plan %s: %s; kept %s; %s", digest, counts, kept, "; ".join(caps) or "no approval needed")
         return plan_table.required_plan(self._archive, self._run_id)
+
+    def _compare(self) -> tuple[list[str], Foretold]:
+        """Name what surprises, and foretell the days after; a plan that lets nothing go asks nobody."""
+        with self._archive.catalog.read() as connection:
+            self._ahead.add_the_rest(connection)
+            before = expected(connection, self._run_id, self._ahead)
+            found = list(surprises(connection, self._ahead, before, self._at))
+        youngest, asks = before.foretold.youngest if before else {}, bool(self._ahead.goes)
+        return found if asks else [], self._ahead.foretold(self._at, youngest, () if asks else tuple(found))
 
     def _settled(self, page: Sequence[Row[Any]]) -> set[PartId]:
         """Find parts with which an earlier attempt of the run has done something."""
@@ -111,8 +124,11 @@ class _Draft:
         with self._archive.catalog.read() as connection:
             return plan_table.settled(connection, self._run_id, (row.interaction_id for row in page))
 
-    def _add(self, row: Row[Any], due: Due) -> dict[str, Any] | None:
-        """Count a decision; return the row of the plan, None for a recording that stays."""
+    def _add(self, row: Row[Any], due: Due, *, settled: bool) -> dict[str, Any] | None:
+        """Count a decision; return the row of the plan, None for a recording that stays or is ``settled``."""
+        self._ahead.add(row, due, settled=settled)
+        if settled:
+            return None
         if due.action is None:
             self._kept[due.why] += 1
             return None

@@ -36,8 +36,9 @@ ACTIONS = (Action.QUARANTINE, Action.PURGE, Action.ERASE, RESTORE)
 class Plan:
     """A plan as the catalog has it; ``counts`` and ``sizes`` (stored bytes) are those of its rows, by action.
 
-    ``sha256`` is None while it is being made. ``caps`` says, a sentence each, what exceeds which limit; ``kept`` counts
-    what stays, by reason. ``requested`` marks an erasure that was entered without a run of Airflow's.
+    ``sha256`` is None while it is being made. ``caps`` says, a sentence each, why a person must approve: a limit that
+    is exceeded, or what was not foretold; ``kept`` counts what stays, by reason. ``requested`` marks an erasure that
+    was entered without a run of Airflow's; ``foretold`` is what the days after bring (`foretelling`).
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class Plan:
     sha256: str | None
     caps: tuple[str, ...]
     kept: Mapping[str, int]
+    foretold: Mapping[str, Any] | None
     counts: Mapping[str, int]
     sizes: Mapping[str, int]
     approved_by: str | None
@@ -74,7 +76,18 @@ def begin_plan(connection: Connection, run_id: str, kind: str, *, at: datetime, 
     undone = or_(dispositions.c.outcome.is_(None), dispositions.c.outcome.in_((KEPT, FAILED)))
     connection.execute(delete(dispositions).where(dispositions.c.run_id == run_id, undone))
     fresh = dict.fromkeys(
-        ("sha256", "caps", "kept", "approved_by", "approved_at", "problem", "closed_at", "report_key", "status")
+        (
+            "sha256",
+            "caps",
+            "kept",
+            "foretold",
+            "approved_by",
+            "approved_at",
+            "problem",
+            "closed_at",
+            "report_key",
+            "status",
+        )
     )
     values = {**fresh, "kind": kind, "started_at": at, "as_of": as_of, **facts}
     if known is None:
@@ -165,6 +178,7 @@ def read_plan(archive: Archive, run_id: str) -> Plan | None:
         **{name: getattr(row, name) for name in (*names, *more)},
         caps=tuple(row.caps or ()),
         kept=dict(row.kept or {}),
+        foretold=row.foretold,
         counts={str(action): counts[action] for action in ACTIONS},
         sizes={str(action): sizes[action] for action in ACTIONS},
     )

@@ -110,6 +110,7 @@ def report_head(
         "approvedAt": plan.approved_at and plan.approved_at.isoformat(),
         **counts,
         "kept": dict(plan.kept),
+        "foretold": plan.foretold,
         "certificates": list(certificates),
         "foreignDocuments": list(foreign),
         "ledgerHead": head,

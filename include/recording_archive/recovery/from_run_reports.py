@@ -31,6 +31,7 @@ def enter_plan(connection: Connection, store: Store, key: str) -> Iterator[Index
             "dry_run": bool(head["dryRun"]),
             "triggered_by": head["triggeredBy"],
             "requested": bool(head.get("requested")),
+            "foretold": head.get("foretold"),
             "sha256": head["plan"],
             "approved_by": head["approvedBy"],
             "approved_at": _moment(head["approvedAt"]),

@@ -51,7 +51,7 @@ def forecast(
     compared = [each for each in (policy_in_force.in_force(archive), policy) if each]
     count = Count(compared, at, months)
     with archive.catalog.read() as connection:
-        for lot in _lots(connection, count, at):
+        for lot in lots(connection, count, at):
             count.add(lot)
         if count.due() and (count.restored or _any_hold(connection)):
             for lot, place in _staying(connection, count, at, page_size=page_size, all_holds=count.due() > most_asked):
@@ -60,24 +60,32 @@ def forecast(
     return count.forecast(at, archive.settings.quarantine_days)
 
 
-def _lots(connection: Connection, count: Count, at: datetime) -> Iterator[Lot]:
-    """Yield all stored recordings, counted by the database, and joined where the same rules govern them."""
+def lots(connection: Connection, count: Count, at: datetime, *where: Any) -> Iterator[Lot]:
+    """Yield stored recordings, counted by the database, and joined where the same rules govern them.
+
+    ``at`` is the forecast's moment in UTC, to which a lot's `Lot.early` refers. ``where`` narrows them down.
+    """
     day, early = _by_the_clock(connection.dialect.name, at)
     alike = {"state": _c.state, "verified": func.coalesce(_c.verified_ok, false()), "day": day, "early": early}
     keys = [column.label(name) for name, column in alike.items()]
     keys += [_c[name].label(f"asked_{name}") for name in count.columns]
     sums = func.count(), func.coalesce(func.sum(_c.stored_bytes), 0), func.count(_c.deletion)
+    newest = func.max(_c.interaction_date)
     # Grouped by label: with parameters in them, PostgreSQL takes an expression and its repetition for two.
-    query = select(*sums, *keys).where(_c.state.in_(_STORED)).group_by(*(key.name for key in keys))
+    query = select(*sums, newest, *keys).where(_c.state.in_(_STORED), *where).group_by(*(key.name for key in keys))
     joined: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
+    latest: dict[tuple[Any, ...], datetime] = {}
     for row in connection.execute(query, execution_options={"yield_per": PAGE}):
-        sizes = joined[(*row[3:7], count.govern(tuple(row[7:])))]
+        same = (*row[4:8], count.govern(tuple(row[8:])))
         for number in range(3):
-            sizes[number] += int(row[number])
-    for (state, verified, when, before, governed), (number, stored_bytes, restored) in joined.items():
+            joined[same][number] += int(row[number])
+        if row[3] is not None:
+            latest[same] = max(row[3], latest.get(same, row[3]))
+    for same, (number, stored_bytes, restored) in joined.items():
+        state, verified, when, before, governed = same
         midnight = None if when is None else datetime.fromisoformat(str(when)).replace(tzinfo=UTC)
         amount = Amount(number, stored_bytes)
-        yield Lot(state, bool(verified), midnight, bool(before), governed, amount, restored)
+        yield Lot(state, bool(verified), midnight, bool(before), governed, amount, restored, latest.get(same))
 
 
 def _by_the_clock(dialect: str, at: datetime) -> tuple[Any, Any]:

@@ -44,6 +44,7 @@ class Lot:
     governed: tuple[Governed, ...]  # by the name and days of a rule of each policy
     amount: Amount
     restored: int = 0  # how many of them a person took out of quarantine, lately or long ago
+    newest: datetime | None = None  # the latest interaction of the lot, where the caller asks for it
 
 
 class Side:
@@ -60,12 +61,11 @@ class Side:
         rule, days = governed
         if lot.day is None:
             return ForecastCell.UNDATED, "", rule
-        expires = later(lot.day, days).date()
-        expired = expires < self._today or (expires == self._today and lot.early)
+        expired = days_until_due(lot, days, self._today) <= 0
         if lot.state == State.QUARANTINED:
             return ForecastCell.QUARANTINED if expired else ForecastCell.RESTORABLE, "", rule
         if not expired:
-            month = _month(expires)
+            month = _month(later(lot.day, days).date())
             return (
                 (ForecastCell.EXPIRING, month, rule) if month <= self._months[-1] else (ForecastCell.BEYOND, "", rule)
             )
@@ -147,6 +147,13 @@ class Count:
     def _govern(self, asked: tuple[str | None, ...]) -> tuple[Governed, ...]:
         alike = SimpleNamespace(**dict(zip(self.columns, asked, strict=True)))
         return tuple(decide(alike, side.policy) for side in self._sides)
+
+
+def days_until_due(lot: Lot, days: int, today: date) -> int:
+    """Count the days from a forecast until a dated lot has expired; 0 or fewer: it has already."""
+    if lot.day is None:
+        raise ValueError("a lot without a date never expires")
+    return (later(lot.day, days).date() - today).days + (not lot.early)
 
 
 def _nth_month(first: date, number: int) -> date:
