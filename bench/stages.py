@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -53,7 +53,13 @@ class Manifest:
         del ids, window
         return iter(self._listings.values())
 
-    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
+    def resolve(
+        self,
+        parts: Sequence[PartId],
+        *,
+        thrifty: bool = False,
+        known: Collection[PartId] = (),  # noqa: ARG002 - nothing is asked again
+    ) -> Iterator[Listing]:
         """List these parts."""
         del thrifty
         return (self._listings[part] for part in parts)

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import import_module
@@ -195,7 +195,9 @@ class Lines:
             attributes = Attributes(agent_name="Agent", ani="tel:+12025550100", duration_ms=60_000)
             yield Listing(part, DAY.start + timedelta(seconds=number), None, f"{number:064x}", attributes)
 
-    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
+    def resolve(
+        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+    ) -> Iterator[Listing]:
         raise NotImplementedError
 
     def renew(self, part: PartId) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -48,7 +48,9 @@ class Days:
                 digest = sha256(media(name)).hexdigest() if name < "b3" else None
                 yield Listing(PartId(name, name), date, None, digest, Attributes(**told))
 
-    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
+    def resolve(
+        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+    ) -> Iterator[Listing]:
         """Nothing is fetched."""
         raise NotImplementedError
 

@@ -134,7 +134,9 @@ def _recording(call: Call, conversation: Conversation, item: Item) -> dict[str, 
 
 def _inventory(call: Call) -> Iterator[dict[str, Any]]:
     for conversation in call.world.visible():
-        for item in () if conversation.traits & {"unrecorded", "deleted", "uploading"} else conversation.items:
+        for item in () if "unrecorded" in conversation.traits else conversation.items:
+            if call.world.state(conversation, item) in {"DELETED", "UPLOADING"}:
+                continue
             yield {
                 "conversationId": conversation.id,
                 "recordingId": item.id,

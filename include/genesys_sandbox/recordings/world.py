@@ -108,7 +108,8 @@ class World:
         """The ``fileState`` of a recording now."""
         if "deleted" in conversation.traits:
             return "DELETED"
-        if "uploading" in conversation.traits and not self.uploaded:
+        late = "late" in conversation.traits and item is not conversation.items[0]
+        if ("uploading" in conversation.traits or late) and not self.uploaded:
             return "UPLOADING"
         if "archived" not in conversation.traits or item.id in self.restored:
             return "RESTORED" if item.id in self.restored else "AVAILABLE"
@@ -143,7 +144,7 @@ def make_world(options: SandboxOptions, library: Library, folder: Path) -> World
     rest = iter(library)
     for first in rest:
         traits = frozenset(name for name in traps if DIGITS.get(name) == len(found) % 10)
-        second = next(rest, None) if traits & {"multi_part", "transfers"} else None
+        second = next(rest, None) if traits & {"multi_part", "transfers", "late"} else None
         call = _call(len(found), first, second, traits)
         every = options.participants_every
         found.append(replace(call, transferred=bool(every) and call.number % every == every - 1))
@@ -158,7 +159,7 @@ def _call(number: int, first: Recording, second: Recording | None, traits: froze
     files = [first, second] if second and "multi_part" in traits else [first]
     files.sort(key=lambda part: part.id)  # their order is that of their paths
     items = [_item(first.id, 0, "audio", tuple(files))]
-    if second and "transfers" in traits:
+    if second and traits & {"transfers", "late"}:
         items.append(_item(first.id, 1, "audio", (second,)))
     division = GAP_DIVISION if "division_gap" in traits else str(first.fields["division"])
     return Conversation(number, first.id, first.date, _end(first), division, tuple(items), traits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from datetime import timedelta
 
 from sqlalchemy import update
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 def discover(archive: Archive, source: Source, request: Request, run_id: str) -> list[Batch]:
     """Enter everything the source lists for ``request`` into the books; return the batches left to do."""
     settings, kind = archive.settings, request.kind
+    look_back = timedelta(days=settings.look_back_days)
     window, problem = request.window, None
     with archive.catalog.write() as connection:
         if request.scheduled and window:
@@ -43,7 +45,7 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
     try:
         for page in chunked(source.discover(ids=request.ids, window=window)):
             with archive.catalog.write() as connection:
-                known = whole_interactions.spelled_out(connection, page)
+                known = whole_interactions.spelled_out(connection, page, look_back=look_back)
                 entering.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
             listed += len(page)
             log.info("listed %d recordings so far", listed)

@@ -135,7 +135,7 @@ def _resolved(
             return
         end = start + source.chunk
         chunk, ahead = todo[start:end], todo[end : end + source.chunk]
-        listings, failure = _listed(source, chunk, thrifty=thrifty)
+        listings, failure = _listed(archive, source, chunk, thrifty=thrifty)
         if failure is not None:
             known = {listing.part_id.interaction_id for listing in listings}
             chunk = [job for job in chunk if job.part_id.interaction_id in known]
@@ -152,11 +152,15 @@ def _resolved(
             raise failure
 
 
-def _listed(source: Source, chunk: Sequence[Work], *, thrifty: bool) -> tuple[list[Listing], ArchiveError | None]:
+def _listed(
+    archive: Archive, source: Source, chunk: Sequence[Work], *, thrifty: bool
+) -> tuple[list[Listing], ArchiveError | None]:
     """List a chunk; the error that ended the list comes with all that was listed before it."""
     listings: list[Listing] = []
+    with archive.catalog.read() as connection:
+        known = whole_interactions.known_of(connection, chunk)
     try:
-        for listing in source.resolve([job.part_id for job in chunk], thrifty=thrifty):
+        for listing in source.resolve([job.part_id for job in chunk], thrifty=thrifty, known=known):
             listings.append(listing)
     except ArchiveError as error:
         return listings, error

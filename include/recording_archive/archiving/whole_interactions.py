@@ -2,7 +2,8 @@
 
 Such an interaction enters the books as one row (`PartId.whole`). The download task replaces it by a row for each part
 that the source then lists, in one transaction with a ``listed`` event; by that event later runs know that they need
-not ask again. The row stays, deferred, while there may be more to come.
+not ask again, once it came a look-back after the interaction's end: a second leg or a screen may be uploaded hours
+later. The row stays, deferred, while there may be more to come.
 """
 
 from __future__ import annotations
@@ -17,24 +18,41 @@ from recording_archive.archiving import entering, outcomes
 from recording_archive.archiving.work_rows import OPEN, Work, open_work
 from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import events, recordings, runs, work
-from recording_archive.model import WHOLE, Listing, Outcome, PartId
+from recording_archive.model import WHOLE, Listing, Outcome, PartId, State
 
-SETTLED_AFTER = timedelta(hours=6)  # a screen recording may be uploaded hours after the interaction ended
 _NONE = "the source has no recording of it: none was made, or a policy has deleted it"
 
 Pair = tuple[Work, Listing | None]
 
 
-def spelled_out(connection: Connection, page: Sequence[Listing]) -> list[Listing]:
-    """A page of listings, with interactions that were listed to their end replaced by the parts known of them."""
+def spelled_out(connection: Connection, page: Sequence[Listing], *, look_back: timedelta) -> list[Listing]:
+    """A page of listings, with interactions that were listed to their end replaced by the parts known of them.
+
+    One that ended less than ``look_back`` before it was listed is asked for again.
+    """
     wholes = {each.part_id.interaction_id: each for each in page if each.part_id.is_whole}
-    settled = _settled(connection, wholes)
+    settled = _settled(connection, wholes, look_back)
     rest = [each for each in page if not each.part_id.is_whole or each.part_id.interaction_id not in settled]
     known = select(recordings).where(recordings.c.interaction_id.in_(settled))
     parts = (_part_id(row) for row in connection.execute(known)) if settled else ()
     return rest + [
         Listing(part, settled[part.interaction_id].interaction_date, None, None) for part in parts if not part.is_whole
     ]
+
+
+def known_of(connection: Connection, jobs: Sequence[Work]) -> list[PartId]:
+    """The parts that need no media any more, of interactions that are asked again as a whole though nothing waits.
+
+    A whole that is deferred or failed has more to tell than its parts, and is asked for as if nothing was known.
+    """
+    names = [job.part_id.interaction_id for job in jobs if job.part_id.is_whole]
+    if not names:
+        return []
+    mine = recordings.c.interaction_id.in_(names)
+    rows = connection.execute(select(recordings).where(mine)).all()
+    waiting = {row.interaction_id for row in rows if row.recording_id == WHOLE and row.retry_at is not None}
+    done = [row for row in rows if row.state != State.DISCOVERED and row.interaction_id not in waiting]
+    return [_part_id(row) for row in done]
 
 
 def expand(connection: Connection, jobs: Sequence[Work], listings: Sequence[Listing], *, at: datetime) -> list[Pair]:
@@ -58,7 +76,10 @@ def expand(connection: Connection, jobs: Sequence[Work], listings: Sequence[List
             pairs.append((job, remark))
         elif remark is not None:
             outcomes.defer(connection, job, remark.deferred or "there may be more recordings to come", at=at)
-    _close(connection, [job for job in wholes if job.part_id not in listed], found, at=at)
+    named = [
+        each for part, each in listed.items() if not part.is_whole
+    ]  # some may have been asked for beside the whole
+    _close(connection, [job for job in wholes if job.part_id not in listed], named, at=at)
     added = _count(connection, jobs) - before
     connection.execute(update(runs).where(runs.c.run_id == jobs[0].run_id).values(asked=runs.c.asked + added))
     return pairs
@@ -110,7 +131,7 @@ def _still_open(connection: Connection, jobs: Sequence[Work]) -> list[Work]:
     return [job for job in jobs if job.id in left]
 
 
-def _settled(connection: Connection, wholes: Mapping[str, Listing]) -> dict[str, Listing]:
+def _settled(connection: Connection, wholes: Mapping[str, Listing], look_back: timedelta) -> dict[str, Listing]:
     """Return the conversations that were listed long enough after their end."""
     if not wholes:
         return {}
@@ -123,7 +144,7 @@ def _settled(connection: Connection, wholes: Mapping[str, Listing]) -> dict[str,
     return {
         name: each
         for name, each in wholes.items()
-        if name in found and each.ended_at is not None and found[name] >= each.ended_at + SETTLED_AFTER
+        if name in found and each.ended_at is not None and found[name] >= each.ended_at + look_back
     }
 
 

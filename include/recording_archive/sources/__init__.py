@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -111,8 +111,12 @@ class Source(Protocol):
         Pages are streamed. A part may come twice, far apart; undated parts come whatever the window is.
         """
 
-    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
+    def resolve(
+        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+    ) -> Iterator[Listing]:
         """List parts again with fresh media URLs, chunk by chunk as the caller goes on; parts now gone are left out.
+
+        ``known`` parts of an interaction that is asked for as a whole need no media, and may be listed without.
 
         Whatever goes wrong with one interaction is a defect of its parts, or defers them. An error that is raised
         concerns the others too, and comes between two interactions: what was listed before it can be archived.

@@ -25,16 +25,21 @@ from support.whole_run import DAY, NIGHT, at, leaks
 
 
 def test_a_day_is_archived_and_then_costs_no_batch(start: Start, archive: Archive) -> None:
-    """Every recording once; two nights on it is known that nothing is left to ask for."""
+    """Every recording once; two nights on it is known that nothing more came, and nothing is left to ask for."""
     tasks = start()
     first = run(tasks, archive, "scheduled__0")
     assert verified_parts(tasks, archive, first) == set(tasks.cloud.world.truth())
     assert first.report["asked"] == first.report["successful"] == PER_DAY
     assert first.report["apiRequests"] == tasks.cloud.requests.api_requests + tasks.cloud.requests.counts["token"]
-    second = nights_later(tasks, archive, 1)
-    assert (second.report["alreadyArchived"], second.summary.problems) == (PER_DAY, ())
+    for night in (1, 2):
+        later = nights_later(tasks, archive, night)
+        assert (later.report["alreadyArchived"], later.summary.problems) == (PER_DAY * (2 - night), ())
     tasks.cloud.requests.clear()
-    third = run(tasks, archive, "manual__0", Request(window=DAY))
+    after = replace(tasks, now=lambda: NIGHT + timedelta(days=3))
+    run(after, archive, "manual__0", Request(window=DAY))
+    assert tasks.cloud.requests.counts["batch"] == 1
+    tasks.cloud.requests.clear()
+    third = run(after, archive, "manual__1", Request(window=DAY))
     assert (third.report["alreadyArchived"], third.summary.problems) == (PER_DAY, ())
     assert (tasks.cloud.requests.counts["batch"], tasks.cloud.requests.counts["media"]) == (0, 0)
 
@@ -63,6 +68,7 @@ def test_all_traps_at_once_lose_nothing(start: Start, archive: Archive) -> None:
     assert {part.interaction_id for part in map(PartId._make, waiting)} == {
         *trapped(tasks, "archived"),
         *trapped(tasks, "uploading"),
+        *trapped(tasks, "late"),
     }
     world = tasks.cloud.world
     world.finish_restores()

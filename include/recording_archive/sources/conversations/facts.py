@@ -22,13 +22,14 @@ __all__ = ["ConversationFacts", "FactFinder", "WantedParts", "trouble_of"]
 class WantedParts:
     """Parts that are asked of one conversation: all of it (``whole``), some of its recordings, or both.
 
-    ``thrifty``: spend no request on an attribute alone.
+    ``thrifty``: spend no request on an attribute alone. ``known`` are recordings of which nothing is asked.
     """
 
     conversation: Conversation
     whole: bool
     parts: tuple[PartId, ...]
     thrifty: bool
+    known: frozenset[str] = frozenset()
 
     def parts_of(self, recording: str) -> list[PartId]:
         """Parts to list when a recording has no media: those asked for, or its first."""

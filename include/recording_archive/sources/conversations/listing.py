@@ -58,8 +58,8 @@ class Lister:
             return
         asked = dict.fromkeys(part.recording_id for part in wanted.parts)
         every = dict.fromkeys([*found.results, *found.states]) if wanted.whole else asked
-        any_listed = False
-        for recording in every:
+        any_listed = bool(wanted.known)
+        for recording in (each for each in every if each not in wanted.known):
             for listing in self._recording(found, recording):
                 any_listed = True
                 yield listing

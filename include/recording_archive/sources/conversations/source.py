@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.model import Listing, PartId, Window
 from recording_archive.sources import Account, Probe, Stored
 from recording_archive.sources.client import ApiClient
+from recording_archive.sources.conversations.again import AskedAgain
 from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, MediaResult
 from recording_archive.sources.conversations.discovery import Discovery
 from recording_archive.sources.conversations.facts import FactFinder, WantedParts
@@ -92,10 +93,12 @@ class ConversationsSource:
         """The account of what was listed: conversations that could not be, and orphans that were refused."""
         return self._discovery.account()
 
-    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:
+    def resolve(
+        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+    ) -> Iterator[Listing]:
         """Ask for the media of ``parts``, a hundred conversations or recordings to a batch request."""
         for chunk in chunked(parts, self.chunk):
-            yield from self._resolved(chunk, thrifty=thrifty)
+            yield from self._resolved(chunk, AskedAgain.among(chunk, known), thrifty=thrifty)
 
     def order(self, parts: Sequence[PartId]) -> None:
         """Submit the batch request of a chunk that `resolve` will be asked for; an error is raised there."""
@@ -117,23 +120,33 @@ class ConversationsSource:
         yield from inventory(self._client)
         yield from (Stored(each.id, each.id, each.created_at, None) for each in self._orphans.every())
 
-    def _resolved(self, parts: Sequence[PartId], *, thrifty: bool) -> Iterator[Listing]:
-        conversations, troubles = self._query.by_ids([part.interaction_id for part in parts])
+    def _resolved(self, parts: Sequence[PartId], again: AskedAgain, *, thrifty: bool) -> Iterator[Listing]:
+        new = [part.interaction_id for part in parts if part.interaction_id not in again.parts]
+        conversations, troubles = self._query.by_ids(new)
+        names = {*conversations, *again.conversations}
+        items = [item for item in _items(parts) if item[0] in names]
+        minted = self._minting.mint(items) if items else Minted()
+        results: dict[str, list[MediaResult]] = {name: [] for name in names}
+        for result in minted.results:
+            results.get(result.conversation_id, []).append(result)
+        late = [
+            each for each in again.conversations if each in minted.incomplete or again.has_news(each, results[each])
+        ]
+        shown, hidden = self._query.by_ids(late)
+        conversations, troubles = conversations | shown, troubles | hidden
+        for name in again.parts:
+            yield from again.listings(name)
         for part in parts:
             if part.interaction_id in troubles:
                 yield hindered(part, troubles[part.interaction_id])
-        items = [item for item in _items(parts) if item[0] in conversations]
-        minted = self._minting.mint(items) if items else Minted()
-        by_conversation: dict[str, list[MediaResult]] = {name: [] for name in conversations}
-        for result in minted.results:
-            by_conversation.get(result.conversation_id, []).append(result)
         self._load_names(conversations.values())
         # those that need no more requests first: an error that ends the listing costs none of them
-        for name in sorted(conversations, key=lambda name: not all(each.url for each in by_conversation[name])):
-            asked = _wanted(conversations[name], parts, thrifty=thrifty)
-            yield from self._listed(asked, by_conversation[name], incomplete=name in minted.incomplete)
-        known = conversations.keys() | troubles
-        for name in dict.fromkeys(part.interaction_id for part in parts if part.interaction_id not in known):
+        for name in sorted(conversations, key=lambda name: not all(each.url for each in results[name])):
+            known = again.without_news(name, results[name])
+            asked = _wanted(conversations[name], parts, thrifty=thrifty, known=known)
+            yield from self._listed(asked, results[name], incomplete=name in minted.incomplete)
+        done = {*conversations, *troubles, *(again.parts.keys() - set(late))}
+        for name in dict.fromkeys(part.interaction_id for part in parts if part.interaction_id not in done):
             yield from self._other([part for part in parts if part.interaction_id == name])
 
     def _listed(self, asked: WantedParts, results: Sequence[MediaResult], *, incomplete: bool) -> Sequence[Listing]:
@@ -167,10 +180,12 @@ class ConversationsSource:
             yield from (Listing(part, None, None, None, defect=_GONE) for part in parts if part.is_whole)
 
 
-def _wanted(each: Conversation, parts: Sequence[PartId], *, thrifty: bool) -> WantedParts:
+def _wanted(
+    each: Conversation, parts: Sequence[PartId], *, thrifty: bool, known: frozenset[str] = frozenset()
+) -> WantedParts:
     mine = [part for part in parts if part.interaction_id == each.id]
     named = tuple(part for part in mine if not part.is_whole)
-    return WantedParts(each, any(part.is_whole for part in mine), named, thrifty)
+    return WantedParts(each, any(part.is_whole for part in mine), named, thrifty, known)
 
 
 def _items(parts: Sequence[PartId]) -> list[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -54,7 +54,13 @@ class InteractionsSource:
             raise ConfigurationError("Name interaction ids, a date range, or both: the whole source is never listed")
         return self._named(ids, window) if ids else self._listed((), window)
 
-    def resolve(self, parts: Sequence[PartId], *, thrifty: bool = False) -> Iterator[Listing]:  # noqa: ARG002 - is it always
+    def resolve(
+        self,
+        parts: Sequence[PartId],
+        *,
+        thrifty: bool = False,  # noqa: ARG002 - is it always
+        known: Collection[PartId] = (),  # noqa: ARG002 - no interaction is listed as a whole
+    ) -> Iterator[Listing]:
         """List ``parts`` again, 50 to a query; the next query goes out when the last listing of one was taken."""
         for chunk in chunked(dict.fromkeys(part.interaction_id for part in parts), self.chunk):
             yield from self._listed(chunk, None)
