@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from genesys_sandbox import Sandbox, SandboxOptions
+from support.approving import answer
 from support.cluster import Cluster
 from support.services import Bucket, Postgres, redis, until
 
@@ -179,10 +180,12 @@ def test_what_expired_leaves_no_version(cluster: Cluster, cloud: Sandbox, bucket
     assert len(held) == PER_DAY
     cluster.unpause("enforce_retention")
     cluster.trigger("enforce_retention", "quarantine", as_of)
+    answer(cluster, "quarantine", patience_s=200)  # the first quarantine asks, and so does the first purge
     found = finish(cluster, bucket, "quarantine", dag="enforce_retention")
     assert (found["quarantined"], found["purged"], found["problems"]) == (PER_DAY, 0, [])
     assert set(held) <= set(bucket.keys("archive", "calls/recordings/"))
     cluster.trigger("enforce_retention", "purge", as_of)
+    answer(cluster, "purge", patience_s=200)
     found = finish(cluster, bucket, "purge", dag="enforce_retention")
     assert (found["quarantined"], found["purged"], found["problems"]) == (0, PER_DAY, [])
     left = bucket.versions("archive", "calls/recordings/")

@@ -7,7 +7,6 @@ what the one before left: the first day is quarantined and purged, the second on
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import requests
 from sqlalchemy import create_engine, select
 
 from genesys_sandbox.airflow import USER
@@ -25,6 +23,7 @@ from recording_archive.disposition import erasure_request
 from recording_archive.disposition.approval import approve
 from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.settings import Settings
+from support import approving
 from support.dag_world import KEEPER, PER_DAY, RUN_S, TODAY, World, day, eventually
 
 pytestmark = pytest.mark.airflow
@@ -112,30 +111,12 @@ def task(world: World, run_id: str, task_id: str = "approve_plan") -> str:
 
 def question(world: World, run_id: str) -> dict[str, Any] | None:
     """What a person is asked, once somebody is."""
-    if task(world, run_id) != "awaiting_input":
-        return None
-    path = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/approve_plan/-1/hitlDetails"
-    found: dict[str, Any] = world.airflow.call("GET", path)
-    return None if found["response_received"] else found
+    return approving.question(world.airflow, run_id)
 
 
 def answer(world: World, run_id: str, option: str, *, user: str = KEEPER) -> dict[str, Any]:
-    """Answer as a user over Airflow's API, again where the answer was lost; return the question."""
-    asked: dict[str, Any] = eventually(lambda: question(world, run_id), timeout_s=60)
-    passwords = json.loads((world.airflow.home / "passwords.json").read_text())
-    who = {"username": user, "password": passwords[user]}
-    token = requests.post(f"{world.airflow.url}/auth/token", json=who, timeout=30).json()["access_token"]
-    url = f"{world.airflow.url}/api/v2/dags/{DAG}/dagRuns/{run_id}/taskInstances/approve_plan/-1/hitlDetails"
-
-    def decided() -> bool:
-        if question(world, run_id):
-            time.sleep(1)  # an answer in the first moments gets lost
-            body = {"chosen_options": [option], "params_input": {}}
-            requests.patch(url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-        return task(world, run_id) in {"success", "failed"}
-
-    eventually(decided, timeout_s=60)
-    return asked
+    """Answer as a user over Airflow's API; return the question."""
+    return approving.answer(world.airflow, run_id, option, user=user)
 
 
 def test_nothing_to_do_is_a_success_with_a_report(kept: World) -> None:

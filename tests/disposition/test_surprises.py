@@ -6,9 +6,10 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import insert
 
-from recording_archive import holds
+from recording_archive import holds, hooks
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import fixity_runs, recordings
 from recording_archive.disposition.approval_question import question
@@ -20,6 +21,7 @@ from recording_archive.holds import Criteria
 from recording_archive.retention.policy_in_force import adopt
 from support.catalog_rows import archived_row
 from support.contents import amend, ids
+from support.night_of_retention import drill
 from support.rebuilding import rebuilt
 from support.retention_run import EXPIRED, at, enforce, plan_approved
 
@@ -91,6 +93,31 @@ def test_a_first_purge_asks_and_the_next_does_not(archived: Archive) -> None:
         0: ("nothing was foretold for this day: no plan has gone through before",),
         14: ("the first purge: no plan with one has gone through before",),
     }
+
+
+@pytest.mark.usefixtures("configured")
+def test_the_tasks_of_the_dag_ask_twice_and_then_no_more(archived: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first quarantine, the first purge; the next day goes as foretold, and what is young again comes back."""
+    drill(monkeypatch)
+    for number, name in enumerate(ids(archived)):
+        amend(archived, name, interaction_date=NIGHT - (90 - number // 3) * DAY)
+    asked = []
+    for run_id, conf, counts in (
+        ("quarantine", {"as_of": "2027-03-01T12:00:00Z"}, (3, 0, 0)),
+        ("purge", {"as_of": "2027-03-01T12:00:00Z"}, (0, 3, 0)),
+        ("foretold", {"as_of": "2027-03-02T12:00:00Z"}, (3, 0, 0)),
+        ("back", {}, (0, 0, 3)),
+    ):
+        plan = hooks.plan_retention(run_id=run_id, conf=conf)
+        if plan["needsApproval"]:
+            asked.append(run_id)
+            assert f"- {plan['caps'][0]}" in hooks.ask_for_approval(run_id).body
+            hooks.record_approval(run_id, plan_sha256=plan["sha256"], approved_by="carol")
+        hooks.quarantine_planned(run_id)
+        hooks.purge_planned(run_id)
+        done = hooks.write_retention_report(run_id)
+        assert (done.counts["quarantined"], done.counts["purged"], done.counts["restored"]) == counts
+    assert asked == ["quarantine", "purge"]
 
 
 class TestAsks:

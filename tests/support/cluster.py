@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import yaml
 
-from genesys_sandbox.airflow import Airflow
+from genesys_sandbox.airflow import USER, Airflow
+from support.dag_world import KEEPER
 from support.services import Bucket, Postgres, Process, free_port, until
 
 WORKERS = 2
@@ -44,6 +45,7 @@ class Cluster(Airflow):
             "AIRFLOW__CORE__PARALLELISM": "8",  # twice what the workers take: some always waits in the broker
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{KEEPER}:user",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__CELERY__BROKER_URL": redis,
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
