@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     max_media_bytes: int = Field(20 * 2**30, ge=1, description="Larger media fails instead of filling the disk.")
     free_space_reserve_bytes: int = Field(256 * 2**20, ge=0, description="Free space that staging leaves untouched.")
     look_back_days: int = Field(2, ge=1, description="A scheduled run asks at least this many days for late arrivals.")
+    reconcile_days: int = Field(
+        7, ge=0, description="Days between two comparisons with the source's own inventory by scheduled runs; 0: none."
+    )
     max_catch_up_days: int = Field(7, ge=1, description="A longer hole in coverage is left to a backfill.")
     retry_days: int = Field(14, ge=1, description="Days for which failed recordings are taken up again.")
     allowed_failure_ratio: float = Field(0, ge=0, le=1, description="Share of failures that leaves a run green.")

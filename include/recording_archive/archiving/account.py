@@ -25,8 +25,18 @@ SHOWN = 3  # gaps that a run's problem names one by one
 KEPT = 200  # gaps that are kept one by one: the head of a report is read as a whole
 
 
-def note(connection: Connection, run_id: str, account: Account) -> None:
-    """Keep the account of a run's listing; gaps beyond `KEPT` become one that spans them."""
+def note(
+    connection: Connection,
+    run_id: str,
+    account: Account,
+    *,
+    reconciled: Mapping[str, int] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Keep the account of a run's listing; gaps beyond `KEPT` become one that spans them.
+
+    ``reconciled`` are the figures of a comparison with the source's inventory, if one was made.
+    """
     kept, rest = account.gaps[:KEPT], account.gaps[KEPT:]
     if rest:
         span = Window(min(gap.window.start for gap in rest), max(gap.window.end for gap in rest))
@@ -40,7 +50,9 @@ def note(connection: Connection, run_id: str, account: Account) -> None:
         }
         for gap in kept
     ]
-    told = {"listed": account.listed, "counted": account.counted, "gaps": gaps, "notes": list(account.notes)}
+    told: dict[str, Any] = {"listed": account.listed, "counted": account.counted, "gaps": gaps}
+    told["notes"] = [*account.notes, *notes]
+    told |= {"reconciled": dict(reconciled)} if reconciled is not None else {}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(listing=told))
 
 

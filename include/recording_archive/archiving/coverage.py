@@ -74,6 +74,20 @@ def plan_reach(connection: Connection, source: str, interval: Window, *, look_ba
     )
 
 
+def ranges(connection: Connection, source: str) -> list[Window]:
+    """The ranges that runs over ``source`` have covered, those that touch as one, oldest first."""
+    rows = connection.execute(
+        select(coverage.c.start, coverage.c.end).where(coverage.c.source == source).order_by(coverage.c.start)
+    )
+    found: list[Window] = []
+    for row in rows:
+        if found and row.start <= found[-1].end:
+            found[-1] = Window(found[-1].start, max(found[-1].end, row.end))
+        else:
+            found.append(Window(row.start, row.end))
+    return found
+
+
 def without(window: Window, gaps: Iterable[Window]) -> Iterator[Window]:
     """The parts of ``window`` that no gap touches."""
     start = window.start

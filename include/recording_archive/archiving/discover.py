@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import account, coverage, entering, outcomes, whole_interactions
+from recording_archive.archiving import account, coverage, entering, outcomes, take_in, whole_interactions
 from recording_archive.archiving.request import Request
 from recording_archive.archiving.retry import carry_over
 from recording_archive.archiving.work_rows import cut_batches, tally
@@ -42,6 +42,7 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
         bounds = {"range_start": window.start if window else None, "range_end": window.end if window else None}
         entering.begin(connection, run_id, at=archive.clock(), **facts, **bounds)
     listed, before = 0, source.requests
+    reconciled, notes = None, list[str]()
     try:
         for page in chunked(source.discover(ids=request.ids, window=window)):
             with archive.catalog.write() as connection:
@@ -49,11 +50,13 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
                 entering.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
             listed += len(page)
             log.info("listed %d recordings so far", listed)
+        if request.scheduled:
+            reconciled, notes = take_in.take_in_when_due(archive, source, run_id)
     finally:
         with suppress(StoreError), archive.catalog.write() as connection:  # the error that ended the listing counts
             outcomes.count_requests(connection, run_id, source.requests - before)
             if isinstance(source, Accountable):
-                account.note(connection, run_id, source.account())
+                account.note(connection, run_id, source.account(), reconciled=reconciled, notes=notes)
     with archive.catalog.write() as connection:
         entering.enter_missing(connection, run_id, request.ids)
         if request.scheduled:

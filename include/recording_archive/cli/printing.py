@@ -39,6 +39,11 @@ def print_report(archive: Archive, report: StoredReport) -> None:
     terminal.facts(f"Run {report.run_id}: {verdict}", _heading(report) | {name: totals.get(name) for name in _COUNTS})
     for problem in report.problems:
         terminal.say(f"problem: {problem}")
+    listing = report.listing or {}
+    for note in listing.get("notes", ()):
+        terminal.say(f"note: {note}")
+    if reconciled := listing.get("reconciled"):
+        terminal.facts("Compared with the source's inventory", reconciled)
     if shown:
         terminal.table("Failures", ("interaction", "status", "error"), shown)
     path = f"{archive.store}/{report.key}"

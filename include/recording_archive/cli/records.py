@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +14,12 @@ from recording_archive.cli.basics import BAD, Json, exit_bad_if, opened_archive,
 from recording_archive.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from recording_archive.archive import Archive
+    from recording_archive.archiving.reconcile import Compared
+
+_COMPARED = ("archived", "young", "waiting", "unknown", "atRisk")
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
 
@@ -120,6 +125,9 @@ def reconcile(
     days: Annotated[
         int, typer.Option(min=0, help="Warn of recordings that the source deletes within so many days.")
     ] = 30,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Let the next scheduled run archive what no run was told of.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compare the archive with the source's own inventory.
@@ -128,7 +136,7 @@ def reconcile(
     """
     from datetime import timedelta
 
-    from recording_archive.archiving.reconcile import reconcile as compare
+    from recording_archive.archiving import take_in
     from recording_archive.cli.check import connect_by_airflow
     from recording_archive.settings import read_settings
 
@@ -137,23 +145,40 @@ def reconcile(
         raise ConfigurationError(
             "The interactions API has no inventory: reconcile needs the connection's api conversations"
         )
-    counts: Counter[str] = Counter()
     bad = []
-    with opened_archive() as archive:
-        for found in compare(archive, source.inventory(), within=timedelta(days=days)):
-            counts[found.standing] += 1
-            counts["atRisk"] += found.at_risk
-            if not found.is_well:
-                bad.append(found.to_json())
-                if not json:
-                    terminal.say(found.told())
+
+    def tell(found: Compared, taken: bool) -> None:
+        if found.is_well or (taken and not found.at_risk):
+            return
+        bad.append(found.to_json())
+        if not json:
+            terminal.say(found.told() + (", for the next scheduled run" if taken else ""))
+
+    with opened_archive() as opened:
+        leave = partial(take_in.leave_to_next_run, at=opened.clock(), actor=user()) if archive else None
+        inventory = source.inventory()
+        counts = take_in.take_in(opened, source.name, inventory, leave, within=timedelta(days=days), tell=tell)
+    shown = {name: count for name, count in counts.items() if count and (archive or name in _COMPARED)}
     if json:
-        terminal.document({"counts": counts, "recordings": bad})
+        terminal.document({"counts": shown, "recordings": bad})
     else:
         terminal.say(
-            ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "the source keeps nothing"
+            ", ".join(f"{count} {name}" for name, count in sorted(shown.items())) or "the source keeps nothing"
         )
+        if archive:
+            _print_taken_in(counts)
     exit_bad_if(bool(bad))
+
+
+def _print_taken_in(counts: Mapping[str, int]) -> None:
+    """Say what becomes of the recordings that no run was told of."""
+    if counts["takenIn"]:
+        terminal.say(f"{counts['takenIn']} left to the next scheduled run of archive_recordings")
+    if counts["neverAskedFor"]:
+        terminal.say(
+            f"{counts['neverAskedFor']} were made at times that no run has asked for: `airflow backfill create "
+            "--dag-id archive_recordings` archives a range"
+        )
 
 
 def _report_key(archive: Archive, run: str | None) -> str:

@@ -67,6 +67,7 @@ class Accountable(Protocol):
         """The account of the last `Source.discover`, after its end."""
 
 
+@runtime_checkable
 class Inventoried(Protocol):
     """A source that can list all it keeps, cheaply enough to compare an archive with it."""
 

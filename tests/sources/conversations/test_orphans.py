@@ -70,11 +70,13 @@ def test_an_orphan_can_be_named(start: Start, archive: Archive) -> None:
 
 
 def test_without_the_permission_there_are_none_and_nothing_fails(start: Start, archive: Archive) -> None:
-    """`check` warns of it; a run archives the rest, and asks once."""
+    """`check` warns of it; a run archives the rest, asks once, and its report says so."""
     tasks = start("orphans", permissions=WITHOUT)
     ended = run(tasks, archive, "scheduled__0")
     assert (ended.report["successful"], ended.summary.problems) == (PER_DAY, ())
     assert tasks.cloud.requests.counts["orphans"] == 1
+    (note,) = ended.report["listing"]["notes"]
+    assert note.startswith("orphan recordings were refused, none are archived: ")
     assert any(note.startswith("recording:orphan:view is missing") for note in tasks.source().probe().notes)
 
 

@@ -72,6 +72,8 @@ class Orphans:
     def every(self) -> Iterator[Orphan]:
         """List all orphans that the service shows: from two lists, where the first one is cut off."""
         seen: set[str] = set()
+        if self._refused:
+            return
         try:
             for query in ("", "&hasConversation=true"):
                 if query and len(seen) < MOST_WITHOUT_CONVERSATION:
