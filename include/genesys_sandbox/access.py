@@ -36,7 +36,6 @@ class Tokens:
         self._options = options
         self._lock = threading.Lock()
         self._grants: dict[str, _Grant] = {}
-        self._client = _Grant(math.inf, "")
 
     def knows_client(self, authorization: str) -> bool:
         """Test whether an HTTP Basic ``Authorization`` header holds the client's id and secret."""
@@ -67,16 +66,6 @@ class Tokens:
         now = time.monotonic()
         with self._lock:
             grant = self._grants.get(authorization.partition(" ")[2]) or _Grant(0, "")
-            if now - grant.window_start >= WINDOW_S:
-                grant.window_start, grant.requests = now, 0
-            grant.requests += 1
-            return grant.requests, math.ceil(grant.window_start + WINDOW_S - now)
-
-    def count_client(self) -> tuple[int, int]:
-        """Count a request of the client, whichever token it came with: as `count`."""
-        now = time.monotonic()
-        with self._lock:
-            grant = self._client
             if now - grant.window_start >= WINDOW_S:
                 grant.window_start, grant.requests = now, 0
             grant.requests += 1

@@ -13,6 +13,7 @@ import requests
 
 from genesys_sandbox import Fault, Sandbox, SandboxOptions
 from genesys_sandbox.platform.routes import ROUTES
+from genesys_sandbox.recordings.people import queue_after
 from genesys_sandbox.recordings.world import Conversation
 from genesys_sandbox.settings.traps import DIGITS, TRAPS
 from support.platform_api import UNLISTED, PlatformApi, document
@@ -88,6 +89,12 @@ def test_every_reply_has_its_schema(make: Make) -> None:
     assert api.get(UNLISTED)["grants"]
     assert api.get("/api/v2/organizations/limits/namespaces/platform.api") == {"entities": []}
     assert api.get(paths)["participants"][0]["attributes"]
+    assert api.get(f"/api/v2/analytics/conversations/{one.id}/details")["conversationId"] == one.id
+    marks = f"{paths}/recordings/{one.items[0].id}/annotations"
+    (bookmark, hold), again = api.get(marks), api.get(marks)
+    assert (again[0], again[1]["id"] == hold["id"]) == (bookmark, False)
+    assert api.get(f"{marks}/{bookmark['id']}") == bookmark
+    assert api.ask("GET", f"{marks}/nobody").status_code == 404
 
 
 def test_a_job_gives_what_the_data_lake_has(make: Make) -> None:
@@ -108,6 +115,8 @@ def test_a_job_gives_what_the_data_lake_has(make: Make) -> None:
         each.id for each in cloud.world.conversations if each.start < until
     }
     assert found[0]["participants"][0]["attributes"]
+    assert [api.ask("DELETE", path).status_code for _ in range(2)] == [200, 404]
+    assert api.ask("GET", path).status_code == 404
 
 
 def test_the_query_refuses_what_the_service_refuses(make: Make) -> None:
@@ -209,14 +218,14 @@ def test_missing_permissions_are_named(make: Make) -> None:
     assert "routing:queue:view" in refused.json()["message"]
 
 
-def test_the_minute_belongs_to_the_client_and_not_to_the_token(make: Make) -> None:
-    """Every reply counts it, and a second token does not begin a new one."""
+def test_the_minute_belongs_to_the_token(make: Make) -> None:
+    """Every reply counts it; a second token of the client has a minute of its own."""
     cloud, api = make(rate_per_minute=3)
-    replies = [who.ask("GET", "/api/v2/organizations/me") for who in (api, api, PlatformApi(cloud), api)]
-    assert [reply.status_code for reply in replies] == [200, 200, 200, 429]
-    assert [reply.headers["inin-ratelimit-count"] for reply in replies] == ["1", "2", "3", "4"]
+    replies = [who.ask("GET", "/api/v2/organizations/me") for who in (api, api, PlatformApi(cloud), api, api)]
+    assert [reply.status_code for reply in replies] == [200, 200, 200, 200, 429]
+    assert [reply.headers["inin-ratelimit-count"] for reply in replies] == ["1", "2", "1", "3", "4"]
     assert replies[0].headers["ININ-Correlation-Id"]
-    assert int(replies[3].headers["Retry-After"]) > 0
+    assert int(replies[4].headers["Retry-After"]) > 0
 
 
 def test_faults_reach_the_platform_paths(make: Make) -> None:
@@ -258,3 +267,95 @@ def test_every_nth_conversation_is_transferred(make: Make) -> None:
         assert customers[1]["dnis"].startswith("sip:+1202555")
         assert len(set(shown[each.id]["divisionIds"])) == 2
     assert {len(one["participants"]) for one in shown.values()} == {3, 6}
+
+
+def predicate(dimension: str, value: str | None = None, operator: str = "matches") -> dict[str, str]:
+    """A predicate of a filter."""
+    return {"dimension": dimension, "operator": operator, **({"value": value} if value is not None else {})}
+
+
+def either(*predicates: dict[str, str], kind: str = "or") -> dict[str, Any]:
+    """A clause, or a filter without clauses."""
+    return {"type": kind, "predicates": list(predicates)}
+
+
+def test_filters_by_segment_and_by_conversation(make: Make) -> None:
+    """Clauses, every operator, and both kinds of filter at once: as many as a count by hand gives."""
+    cloud, api = make(participants_every=4, traps="digital")
+    every = cloud.world.conversations
+    queue, other = every[0].fields["queueId"], every[1].fields["queueId"]
+    both = [either(either_of, kind="and") for either_of in (predicate("mediaType", "voice"),)]
+    clauses = {"type": "and", "clauses": [either(predicate("queueId", queue), predicate("queueId", other)), *both]}
+    found = set(paged(api, segmentFilters=[clauses]))
+    assert found == {each.id for each in every if each.media_type == "voice" and found_in(each, {queue, other})}
+    assert set(paged(api, segmentFilters=[either(predicate("conference", operator="exists"))])) == {
+        each.id for each in every if each.transferred
+    }
+    # on one segment: the agent of the first queue is not in the second
+    first = every[3]
+    apart = either(predicate("userId", str(first.fields["agentId"])), predicate("conference", "true"), kind="and")
+    assert paged(api, segmentFilters=[apart]) == []
+    one = either(predicate("conversationId", first.id), kind="and")
+    assert paged(api, conversationFilters=[one], segmentFilters=[clauses]) == [first.id] * (first.id in found)
+    divisions = {each["name"]: each["id"] for each in api.get("/api/v2/authorization/divisions")["entities"]}
+    north = paged(api, conversationFilters=[either(predicate("divisionId", divisions["North"]))])
+    assert set(north) == {each.id for each in every if "North" in each.divisions}
+    assert paged(api, conversationFilters=[either(predicate("externalTag", operator="exists"))]) == []
+
+
+def found_in(each: Conversation, queues: set[Any]) -> bool:
+    """Whether the conversation runs through one of the queues."""
+    mine = {each.fields["queueId"]} | ({queue_after(each.fields)[0]} if each.transferred else set())
+    return bool(mine & queues)
+
+
+def test_the_order_is_the_one_asked_for(make: Make) -> None:
+    """By start or end of conversation or segment, both ways; oldest first where none is given."""
+    cloud, api = make(traps="open")
+    by_start = [each.id for each in sorted(cloud.world.conversations, key=lambda each: each.start)]
+    assert paged(api) == paged(api, order="asc", orderBy="segmentStart") == by_start
+    assert paged(api, order="desc", orderBy="conversationStart") == by_start[::-1]
+    by_end = paged(api, order="asc", orderBy="conversationEnd")
+    ended = [each.id for each in sorted(cloud.world.conversations, key=lambda each: each.end) if not each.traits]
+    assert [name for name in by_end if name in set(ended)] == ended
+    assert set(by_end[len(ended) :]) == {each.id for each in cloud.world.conversations if each.traits}
+    assert sorted(paged(api, order="unordered")) == sorted(by_start)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order": "random"},
+        {"orderBy": "mediaType"},
+        {"mediaFilters": []},
+        {"segmentFilters": [either(predicate("mood", "good"))]},
+        {"segmentFilters": [either(predicate("divisionId", "x"))]},
+        {"conversationFilters": [either(predicate("queueId", "x"))]},
+        {"segmentFilters": [either(predicate("queueId"))]},
+        {"segmentFilters": [either(predicate("queueId", "x", "contains"))]},
+        {"segmentFilters": [{"type": "or"}]},
+        {"segmentFilters": [either(predicate("queueId", "x"), kind="nor")]},
+        {"segmentFilters": [{"type": "or", "clauses": [{"type": "or", "clauses": [either(predicate("ani", "x"))]}]}]},
+        {"segmentFilters": [either({"type": "metric", "metric": "tSegmentDuration"})]},
+    ],
+)
+def test_what_a_query_does_not_know_is_refused(make: Make, wrong: dict[str, Any]) -> None:
+    """An unknown filter is a 400, never a longer list."""
+    _, api = make()
+    refused = api.details(DAYS, **wrong)
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad.request")
+    assert (
+        api.ask("POST", "/api/v2/analytics/conversations/details/jobs", {"interval": DAYS, **wrong}).status_code == 400
+    )
+
+
+def test_a_restore_that_leaves_the_delete_date_out_takes_it_away(make: Make) -> None:
+    """A PUT sets both dates, as the real service's may."""
+    cloud, api = make(traps="archived")
+    one = met(cloud, "archived")
+    path = f"/api/v2/conversations/{one.id}/recordings/{one.items[0].id}"
+    (before,) = api.get(f"/api/v2/conversations/{one.id}/recordingmetadata")
+    body = {"id": one.items[0].id, "archiveDate": "2999-01-01T00:00:00.000Z"}
+    kept = api.ask("PUT", path, {**body, "deleteDate": before["deleteDate"]}).json()
+    assert kept["deleteDate"] == before["deleteDate"]
+    assert "deleteDate" not in api.ask("PUT", path, body).json()

@@ -75,7 +75,7 @@ class ApiExchange(Exchange):
         if self.cloud.tokens.scope(self.authorization) is None:
             return api_error(401, "bad.credentials", "Invalid login credentials.")
         allowed = self.cloud.options.rate_per_minute or 10**9
-        count, reset_s = self.cloud.tokens.count_client()
+        count, reset_s = self.cloud.tokens.count(self.authorization)
         limits = {
             "inin_ratelimit_count": str(count),
             "inin_ratelimit_allowed": str(allowed),

@@ -6,7 +6,8 @@ import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from genesys_sandbox.platform.call import BadRequestError, Call, answer, utc_text
+from genesys_sandbox.platform.call import BadRequestError, Call, answer, not_found, utc_text
+from genesys_sandbox.platform.detail_filters import check_query, ordering, passes
 from genesys_sandbox.platform.participants import participants
 from genesys_sandbox.recordings.world import Conversation, World, made_id
 from genesys_sandbox.reply import Reply
@@ -31,6 +32,12 @@ def query(call: Call) -> Reply:
     return answer({**shown, "totalHits": len(found)})
 
 
+def one(call: Call) -> Reply:
+    """``GET …/conversations/{conversationId}/details``."""
+    found = call.world.get(call.path["conversation"])
+    return answer(details(call.world, found)) if found else not_found("conversation")
+
+
 def by_ids(call: Call) -> Reply:
     """``GET …/details?id=``: those of the ids that exist and are shown to the client."""
     ids = call.ids()
@@ -41,21 +48,25 @@ def by_ids(call: Call) -> Reply:
 
 
 def matching(call: Call, body: dict[str, Any], *, activity: bool) -> list[Conversation]:
-    """Conversations that match interval and segment filters, oldest first.
+    """Conversations that match interval and filters, in the order that was asked for.
 
     A query gives what began on a day that the interval touches, a job whatever was active in it.
     """
+    check_query(body)
     start, end = read_interval(body)
     days = _days(start, end)
-    filters = body.get("segmentFilters") or []
-    return [
-        each
+    among = (
+        (each, details(call.world, each))
         for each in call.world.visible()
         if each.start < end
         and (each.end > start or call.world.is_open(each))
         and (activity or each.start.date() in days)
-        and all(_passes(call.world, each, one) for one in filters)
-    ]
+    )
+    found = [(each, shown) for each, shown in among if passes(body, shown)]
+    key, descending = ordering(body)
+    if body.get("order") != "unordered":
+        found.sort(key=lambda pair: key(pair[1]), reverse=descending)
+    return [each for each, _ in found]
 
 
 def read_interval(body: dict[str, Any]) -> tuple[datetime, datetime]:
@@ -98,18 +109,3 @@ def _found(call: Call, body: dict[str, Any]) -> list[Conversation]:
 def _days(start: datetime, end: datetime) -> set[date]:
     last = (end - timedelta(microseconds=1)).date()
     return {start.date() + timedelta(days=n) for n in range((last - start.date()).days + 1)}
-
-
-def _passes(world: World, each: Conversation, wanted: dict[str, Any]) -> bool:
-    """One segment filter with its predicates; clauses are not known here."""
-    sessions = [session for one in details(world, each)["participants"] for session in one["sessions"]]
-    results = (_fits(sessions, predicate) for predicate in wanted.get("predicates") or [])
-    return any(results) if wanted.get("type") == "or" else all(results)
-
-
-def _fits(sessions: list[dict[str, Any]], predicate: dict[str, Any]) -> bool:
-    name, value = predicate.get("dimension"), predicate.get("value")
-    known = {"recording", "screenRecording", "snippetRecording", "mediaType"}
-    if name not in known or predicate.get("operator", "matches") != "matches":
-        raise BadRequestError(f"The sandbox knows no dimension {name!r}")
-    return any(str(session.get(name, "")).lower() == str(value).lower() for session in sessions)

@@ -36,6 +36,11 @@ def status(call: Call) -> Reply:
     return answer({**shown, **ended, "expirationDate": utc_text(job["submitted"] + timedelta(days=1))})
 
 
+def cancel(call: Call) -> Reply:
+    """``DELETE …/details/jobs/{jobId}``: it is gone."""
+    return Reply(200) if call.world.jobs.pop(call.path["job"], None) is not None else not_found("job")
+
+
 def results(call: Call) -> Reply:
     """``GET …/details/jobs/{jobId}/results``: no cursor on the last page."""
     job = call.world.jobs.get(call.path["job"])

@@ -57,8 +57,25 @@ def recording(call: Call) -> Reply:
     return answer(_recording(call, *found))
 
 
+def annotation_list(call: Call) -> Reply:
+    """``GET …/annotations``: a bookmark, and of sound a hold whose id is another at each request."""
+    found = _find(call)
+    return answer(_annotations(found[1])) if found else not_found("recording")
+
+
+def annotation(call: Call) -> Reply:
+    """``GET …/annotations/{annotationId}``."""
+    found = _find(call)
+    every = _annotations(found[1]) if found else []
+    mine = next((each for each in every if each["id"] == call.path["annotation"]), None)
+    return answer(mine) if mine else not_found("annotation")
+
+
 def restore(call: Call) -> Reply:
-    """``PUT …/recordings/{recordingId}``: an archive date in the future restores what is archived."""
+    """``PUT …/recordings/{recordingId}``: an archive date in the future restores what is archived.
+
+    The body sets both dates: one without ``deleteDate`` takes it away, and the recording is kept for ever.
+    """
     found = _find(call)
     if found is None:
         return not_found("recording")
@@ -67,6 +84,8 @@ def restore(call: Call) -> Reply:
         until = datetime.fromisoformat((call.body or {}).get("archiveDate", ""))
     except ValueError as error:
         raise BadRequestError("archiveDate must be a date") from error
+    with call.world.lock:
+        call.world.delete_dates[item.id] = call.body.get("deleteDate")
     if until > datetime.now(UTC) and call.world.state(conversation, item) == "ARCHIVED":
         call.world.restoring.add(item.id)
     return answer(_metadata(call, conversation, item, region=False))
@@ -106,16 +125,27 @@ def _metadata(call: Call, conversation: Conversation, item: Item, *, region: boo
         "media": item.media,
         "fileState": call.world.state(conversation, item),
         "sessionId": item.session_id,
-        "annotations": [_annotation()] if item.media == "audio" else [],
-        "deleteDate": utc_text(conversation.end + KEPT),
+        "annotations": [_bookmark(item)] if item.media == "audio" else [],
+        **_deletion(call, conversation, item),
         **({"mediaSubtype": "Trunk"} if item.media == "audio" else {}),
     }
     return {**shown, **({"region": "us-east-1"} if region else {})}
 
 
-def _annotation() -> dict[str, Any]:
-    """A bookmark; its id is another at each request, as those of holds are."""
-    return {"id": str(uuid4()), "type": "Bookmark", "location": 1000, "durationMs": 500, "description": "here"}
+def _deletion(call: Call, conversation: Conversation, item: Item) -> dict[str, str]:
+    """The delete date of a recording, unless it was taken away."""
+    date = call.world.delete_dates.get(item.id, utc_text(conversation.end + KEPT))
+    return {"deleteDate": date} if date else {}
+
+
+def _annotations(item: Item) -> list[dict[str, Any]]:
+    hold = {"id": str(uuid4()), "type": "Hold", "reason": "Hold", "location": 2000, "durationMs": 900}
+    return [_bookmark(item), hold] if item.media == "audio" else []
+
+
+def _bookmark(item: Item) -> dict[str, Any]:
+    name = made_id("bookmark", item.id)
+    return {"id": name, "type": "Bookmark", "location": 1000, "durationMs": 500, "description": "here"}
 
 
 def _recording(call: Call, conversation: Conversation, item: Item) -> dict[str, Any]:
@@ -141,5 +171,5 @@ def _inventory(call: Call) -> Iterator[dict[str, Any]]:
                 "conversationId": conversation.id,
                 "recordingId": item.id,
                 "creationTime": utc_text(conversation.end),
-                "deleteDate": utc_text(conversation.end + KEPT),
+                **_deletion(call, conversation, item),
             }

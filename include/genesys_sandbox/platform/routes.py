@@ -20,6 +20,7 @@ _VIEW = (
     *("recording:snippetRecording:view", "recording:screenRecording:view"),
 )
 _RESTORE = ("recording:recording:restore", "recording:screenRecording:restore", "recording:snippetRecording:restore")
+_ANNOTATIONS = ("recording:annotation:view",)
 _ORPHANS = ("recording:orphan:view",)
 
 
@@ -74,12 +75,15 @@ def _decoded(body: bytes) -> Any:
 
 _ANALYTICS = "/api/v2/analytics/conversations/details"
 _CONVERSATION = "/api/v2/conversations/{conversation}"
+_RECORDING = f"{_CONVERSATION}/recordings/{{recording}}"
 ROUTES = (
     Route("POST", f"{_ANALYTICS}/query", "details", details.query, _DETAILS),
     Route("GET", _ANALYTICS, "details", details.by_ids, _DETAILS),
     Route("POST", f"{_ANALYTICS}/jobs", "jobs", jobs.submit, _DETAILS),
     Route("GET", f"{_ANALYTICS}/jobs/availability", "jobs", jobs.availability, _DETAILS),
     Route("GET", f"{_ANALYTICS}/jobs/{{job}}", "jobs", jobs.status, _DETAILS),
+    Route("DELETE", f"{_ANALYTICS}/jobs/{{job}}", "jobs", jobs.cancel, _DETAILS),
+    Route("GET", "/api/v2/analytics/conversations/{conversation}/details", "details", details.one, _DETAILS),
     Route("GET", f"{_ANALYTICS}/jobs/{{job}}/results", "jobs", jobs.results, _DETAILS),
     Route("POST", "/api/v2/recording/batchrequests", "batch", batches.submit, _VIEW),
     Route("GET", "/api/v2/recording/batchrequests/{job}", "poll", batches.status),
@@ -88,6 +92,8 @@ ROUTES = (
     Route("GET", f"{_CONVERSATION}/recordingmetadata", "metadata", playback.metadata, _VIEW),
     Route("GET", f"{_CONVERSATION}/recordings", "playback", playback.recordings, _VIEW),
     Route("GET", f"{_CONVERSATION}/recordings/{{recording}}", "playback", playback.recording, _VIEW),
+    Route("GET", f"{_RECORDING}/annotations", "metadata", playback.annotation_list, _ANNOTATIONS),
+    Route("GET", f"{_RECORDING}/annotations/{{annotation}}", "metadata", playback.annotation, _ANNOTATIONS),
     Route("PUT", f"{_CONVERSATION}/recordings/{{recording}}", "restore", playback.restore, _RESTORE),
     Route("GET", "/api/v2/recordings/retention/query", "inventory", playback.retention, ("recording:recording:view",)),
     Route("GET", "/api/v2/orphanrecordings", "orphans", orphans.listing, _ORPHANS),

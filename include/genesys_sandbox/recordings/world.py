@@ -85,6 +85,7 @@ class World:
     uploaded: bool = False
     restoring: set[str] = field(default_factory=set)
     restored: set[str] = field(default_factory=set)
+    delete_dates: dict[str, str | None] = field(default_factory=dict)
     jobs: dict[str, Any] = field(default_factory=dict)
     cached: dict[str, Any] = field(default_factory=dict)
     transcoded: dict[str, int] = field(default_factory=dict)

@@ -32,8 +32,9 @@ def test_an_open_conversation_is_visited_until_it_ends(start: Start, archive: Ar
 
 
 def test_cold_recordings_are_restored_and_taken_up_later(start: Start, archive: Archive) -> None:
-    """One PUT each; the run is no failure, and the night after the restore has them."""
+    """One PUT each, which leaves the delete date as it is; no failure, and the night after the restore has them."""
     tasks = start("archived")
+    dates = {each.recording_id: each.delete_at for each in tasks.source().inventory()}
     first = run(tasks, archive, "scheduled__0")
     assert (first.report["deferred"], tasks.cloud.requests.counts["restore"], first.summary.problems) == (2, 2, ())
     assert nights_later(tasks, archive, 3).report["deferred"] == 2
@@ -41,6 +42,7 @@ def test_cold_recordings_are_restored_and_taken_up_later(start: Start, archive: 
     tasks.cloud.world.finish_restores()
     last = nights_later(tasks, archive, 4)
     assert last.statuses == {"success": 2}
+    assert {each.recording_id: each.delete_at for each in tasks.source().inventory()} == dates
     assert verified_parts(tasks, archive, last) == set(tasks.cloud.world.truth())
 
 

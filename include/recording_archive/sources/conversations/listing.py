@@ -110,7 +110,9 @@ class Lister:
 
     def _restored(self, found: ConversationFacts, recording: str) -> dict[str, str]:
         """Ask for the restore of a recording; say that it was asked for, or why it was not."""
-        ask = partial(self.playback.restore, found.wanted.conversation.id, recording, found.now)
+        delete_date = text(found.states.get(recording) or {}, "deleteDate")
+        conversation, now = found.wanted.conversation.id, found.now
+        ask = partial(self.playback.restore, conversation, recording, now, delete_date=delete_date)
         met = self.troubles.ask("restore", ask)
         if met is None:
             return {"deferred": "cold storage: its restore was asked for"}

@@ -69,12 +69,18 @@ class Playback:
                 self._sleep(PAUSE_S)
         return Playing(ready=False)
 
-    def restore(self, conversation: str, recording: str, now: datetime) -> Trouble | None:
-        """Ask for an archived recording to come back for two weeks; the trouble when that is refused."""
+    def restore(
+        self, conversation: str, recording: str, now: datetime, *, delete_date: str | None = None
+    ) -> Trouble | None:
+        """Ask for an archived recording to come back for two weeks; the trouble when that is refused.
+
+        Its ``delete_date`` is said again: the service takes away a date that is left out.
+        """
         until = (now + RESTORED_FOR).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         path = f"{_path(conversation)}/recordings/{quote(recording, safe='')}"
         try:
-            self._client.put(path, {"id": recording, "archiveDate": until}, lambda _: None)
+            kept = {"deleteDate": delete_date} if delete_date else {}
+            self._client.put(path, {"id": recording, "archiveDate": until, **kept}, lambda _: None)
         except ForbiddenError as error:
             return Trouble.of(error).after(
                 "it lies in cold storage, and the client may not restore it (recording:recording:restore)"
