@@ -12,7 +12,8 @@ import requests
 
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive
-from recording_archive.cli.check import Connected, ProbeResult, ProbeStatus, check, connect_by_airflow
+from recording_archive.cli.check import Connected, check, connect_by_airflow
+from recording_archive.cli.findings import ProbeResult, ProbeStatus
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources.connection import Facts, read_facts
 from support.commands import Command

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from recording_archive.cli.check import Connected, ProbeResult, ProbeStatus, check
+from recording_archive.cli.check import Connected, check
+from recording_archive.cli.findings import ProbeResult, ProbeStatus
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources.connection import facts_from_environment
 from support.bank import API, LOGIN, MEDIA, PASSWORD, Bank, open_bank, without_network

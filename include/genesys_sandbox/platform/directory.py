@@ -29,17 +29,17 @@ def organization(_: Call) -> Reply:
 
 
 def subject(call: Call) -> Reply:
-    """``GET /authorization/subjects/me``: the policies of the client's role."""
-    policies: dict[tuple[str, str], list[str]] = {}
-    for name in sorted(call.permissions):
-        domain, entity, action = name.split(":")
-        policies.setdefault((domain, entity), []).append(action)
-    role = {
-        "id": made_id("role"),
-        "name": "Archive",
-        "policies": [{"domain": d, "entityName": e, "actions": actions} for (d, e), actions in policies.items()],
-    }
+    """``GET /authorization/subjects/me``: the client's role; with its policies only when full roles are asked for."""
+    role: dict[str, Any] = {"id": made_id("role"), "name": "Archive"}
+    if call.query.get("includeFullRoles") == "true":
+        role["policies"] = [_policy(name, call.cloud.options.conditional) for name in sorted(call.permissions)]
     return answer({"id": call.cloud.options.client_id, "grants": [{"role": role, "division": {"id": "*"}}]})
+
+
+def _policy(name: str, conditional: str) -> dict[str, Any]:
+    domain, entity, action = name.split(":")
+    condition = {"condition": f"queue.id in {made_id('queue', 'Support')}"} if name in conditional.split(",") else {}
+    return {"domain": domain, "entityName": entity, "actions": [action], **condition}
 
 
 def divisions(call: Call) -> Reply:

@@ -15,6 +15,7 @@ from genesys_sandbox.reply import Reply
 TRANSCODING_POLLS = 2
 MAX_PAGE = 500
 KEPT = timedelta(days=90)
+CUT_OFF = timedelta(seconds=10)  # of a recording that is shown by the permission for segments alone
 
 
 def conversation(call: Call) -> Reply:
@@ -154,9 +155,12 @@ def _recording(call: Call, conversation: Conversation, item: Item) -> dict[str, 
     uris = {
         key: {"mediaUri": call.cloud.urls.make(media_name(part))} for key, part in zip(keys, item.parts, strict=True)
     }
+    whole = "recording:recording:view" in call.permissions
     return {
         **_metadata(call, conversation, item, region=False),
         "mediaUris": uris,
+        "originalRecordingStartTime": utc_text(conversation.start),
+        "startTime": utc_text(conversation.start if whole else conversation.start + CUT_OFF),
         "outputSizeInBytes": sum(part.size_bytes for part in item.parts),
         "creationTime": utc_text(conversation.end),
     }

@@ -60,6 +60,7 @@ class SandboxOptions:
         int, "every n-th conversation is transferred: two agents, queues, divisions and customers; 0: none"
     ] = 0
     permissions: Annotated[str, "permissions of the OAuth client's role in the platform API"] = _PERMISSIONS
+    conditional: Annotated[str, "those of them that the role has for some queues alone"] = ""
     interval_days: Annotated[int, "longest interval of a details query, in days"] = 31
     max_results: Annotated[int, "results up to which a details query can be paged"] = 100_000
     batch_polls: Annotated[int, "polls for which a batch request is in progress"] = 1

@@ -7,7 +7,8 @@ slow to import is imported by the command that needs it.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +24,7 @@ from recording_archive.cli import (
     terminal,
 )
 from recording_archive.cli.basics import IMPOSSIBLE, Json, exit_bad_if
-from recording_archive.errors import ArchiveError
+from recording_archive.errors import ArchiveError, ConfigurationError
 
 if TYPE_CHECKING:
     pass
@@ -58,13 +59,24 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 @app.command()
-def check(json: Json = False) -> None:
+def check(
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Ask for a recent recording of each kind too, and read 64 KiB of it.")
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="With --rehearse: write what it told to this file, ids hashed.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Try everything a run needs; say how to mend what fails.
 
-    Settings, storage, staging, catalog, archive id, connection, token with its scopes, and media hosts.
+    Settings, storage, staging, catalog, archive id, connection, network, token with its scopes, and media hosts.
     """
-    from recording_archive.cli.check import ProbeStatus
     from recording_archive.cli.check import check as probe
+    from recording_archive.cli.findings import ProbeStatus
+
+    if save and not rehearse:
+        raise ConfigurationError("--save is for --rehearse")
 
     colours = {
         ProbeStatus.OK: typer.colors.GREEN,
@@ -72,11 +84,12 @@ def check(json: Json = False) -> None:
         ProbeStatus.SKIPPED: typer.colors.YELLOW,
     }
     findings = []
-    for finding in probe():
+    width = 17 if rehearse else 12
+    for finding in probe(rehearse=rehearse, save=save):
         findings.append(finding)
         if not json:
             mark = typer.style(f"{finding.verdict:<8}", fg=colours[finding.verdict])
-            typer.echo(f"{mark}{finding.probe:<12} {terminal.printable(finding.detail)}")
+            typer.echo(f"{mark}{finding.probe:<{width}} {terminal.printable(finding.detail)}")
     if json:
         terminal.document([{"probe": f.probe, "verdict": f.verdict, "detail": f.detail} for f in findings])
     exit_bad_if(any(finding.verdict is ProbeStatus.FAILED for finding in findings))

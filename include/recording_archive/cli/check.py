@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import column, make_url, select, table
@@ -19,7 +18,9 @@ from sqlalchemy.exc import ArgumentError
 from recording_archive.archive import open_archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.migrations import VERSION_TABLE
+from recording_archive.cli.findings import ProbeResult, ProbeStatus
 from recording_archive.cli.reach import reach_media_hosts, tell_network
+from recording_archive.cli.rehearse import Rehearsal
 from recording_archive.disposition.documents import documents_in_order
 from recording_archive.errors import ArchiveError, StoreError
 from recording_archive.settings import Settings, read_settings
@@ -28,23 +29,6 @@ from recording_archive.sources.connection import CONN_ID, Facts, facts_from_envi
 from recording_archive.store.locate import staging_at, store_at
 
 _GB = 10**9
-
-
-class ProbeStatus(StrEnum):
-    """The end of a probe; skipped when one it needs has not passed."""
-
-    OK = "ok"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """The result of one probe."""
-
-    probe: str
-    verdict: ProbeStatus
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +43,11 @@ class Connected:
 Connect = Callable[[Settings], Connected]
 
 
-def check(connect: Connect | None = None) -> Iterator[ProbeResult]:
-    """Run every probe; those that need one that did not pass are skipped. ``connect`` is `connect_by_airflow`."""
+def check(connect: Connect | None = None, *, rehearse: bool = False, save: Path | None = None) -> Iterator[ProbeResult]:
+    """Run every probe; those that need one that did not pass are skipped. ``connect`` is `connect_by_airflow`.
+
+    ``rehearse`` asks for a few recent recordings as well; ``save`` is the file that gets what they told.
+    """
     trial, not_passed = _Trial(connect or connect_by_airflow), set[str]()
     for name, (run, needs) in trial.probes().items():
         lacking = [need for need in needs if need in not_passed]
@@ -69,6 +56,8 @@ def check(connect: Connect | None = None) -> Iterator[ProbeResult]:
         if finding.verdict is not ProbeStatus.OK:
             not_passed.add(name)
         yield finding
+    if rehearse:
+        yield from trial.rehearsal(not_passed, save)
 
 
 def connect_by_airflow(settings: Settings) -> Connected:
@@ -122,6 +111,16 @@ class _Trial:
             "token": (self._token, ("network",)),
             "media hosts": (self._media_hosts, ("network",)),
         }
+
+    def rehearsal(self, not_passed: set[str], save: Path | None) -> Iterator[ProbeResult]:
+        """Try recent recordings, where there is a token to ask for them."""
+        if lacking := [need for need in ("connection", "network", "token") if need in not_passed]:
+            yield ProbeResult("rehearsal", ProbeStatus.SKIPPED, f"needs: {lacking[0]}")
+            return
+        rehearsal = Rehearsal(self.connected.facts, self.settings, self.connected.source)
+        yield from rehearsal.findings()
+        if save:
+            rehearsal.save(save)
 
     def _settings(self) -> str:
         self.settings = read_settings()

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from recording_archive.model import Listing, PartId, Window
 
-__all__ = ["Account", "Accountable", "Gap", "Inventoried", "Orderable", "Probe", "Source", "Stored"]
+__all__ = [
+    "Account",
+    "Accountable",
+    "Gap",
+    "Handout",
+    "Inventoried",
+    "Orderable",
+    "Probe",
+    "Rehearsable",
+    "Sample",
+    "Source",
+    "Stored",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,46 @@ class Orderable(Protocol):
 
     def order(self, parts: Sequence[PartId]) -> None:
         """Let the service begin with a chunk that `Source.resolve` is asked for next; raises nothing of the API's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """Media URLs of one recording as the source gave them in one way, such as a batch; or the trouble it had.
+
+    ``waited_s`` runs from the first of ``requests`` to the last reply; ``keys`` name the URLs where the reply does.
+    ``is_cut``: a part of the recording is all that is shown; None where the source does not tell.
+    """
+
+    way: str
+    waited_s: float = 0.0
+    requests: int = 0
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    content_types: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    is_cut: bool | None = None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One recent recording of a kind, through each way to its media; or none, as ``note`` says.
+
+    ``facts`` are what the source states of it, ready for JSON; without ``ids`` they are of the client itself.
+    """
+
+    kind: str
+    ids: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    handouts: tuple[Handout, ...] = ()
+    note: str | None = None
+
+
+@runtime_checkable
+class Rehearsable(Protocol):
+    """A source that can hand out a few recent recordings, to be tried before the first run."""
+
+    def rehearse(self) -> Iterator[Sample]:
+        """One recent recording of each kind of media; what is wrong with one stays with it."""
 
 
 class Source(Protocol):

@@ -11,9 +11,11 @@ from recording_archive.model import Window
 from recording_archive.sources.conversations.reading import Conversation, read_conversations
 from recording_archive.sources.replies import MalformedReplyError
 
-__all__ = ["DETAILS_PATH", "DetailsPage", "details_of", "interval_of", "read_page"]
+__all__ = ["DETAILS_PATH", "DetailsPage", "details_of", "interval_of", "read_page", "recent_of"]
 
 DETAILS_PATH = "/api/v2/analytics/conversations/details"
+
+RECENT = 25
 
 _FLAGS = ("recording", "screenRecording", "snippetRecording")
 _WRITTEN = ("chat", "email", "message")
@@ -48,6 +50,17 @@ def details_of(window: Window) -> dict[str, Any]:
         "order": "asc",
         "orderBy": "conversationStart",
         "segmentFilters": _SEGMENT_FILTERS,
+    }
+
+
+def recent_of(window: Window, dimension: str, value: str) -> dict[str, Any]:
+    """Body of a query for a page of the latest conversations of a window, of those alone that have this."""
+    return {
+        "interval": interval_of(window),
+        "order": "desc",
+        "orderBy": "conversationStart",
+        "segmentFilters": [{"type": "and", "predicates": [_predicate(dimension, value)]}],
+        "paging": {"pageSize": RECENT, "pageNumber": 1},
     }
 
 

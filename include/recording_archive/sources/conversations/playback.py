@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from recording_archive.sources.client import ApiClient
-from recording_archive.sources.conversations.reading import entries, text
+from recording_archive.sources.conversations.reading import entries, moment, text
 from recording_archive.sources.conversations.troubles import Trouble
 from recording_archive.sources.replies import ForbiddenError, MalformedReplyError, NotFoundError, as_object
 from recording_archive.sources.texts import harmless
@@ -26,10 +26,16 @@ MEDIA_FORMATS = "formatId=WAV&emailFormatId=EML&chatFormatId=ZIP&messageFormatId
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """Reply of playback: media URLs in order, or none while they are transcoded (``ready`` False)."""
+    """Reply of playback: media URLs in order, or none while they are transcoded (``ready`` False).
+
+    ``keys`` are the service's names of the URLs. ``is_cut``: the recording begins later than it was made to, which is
+    what the view of segments alone shows; None where the reply does not tell.
+    """
 
     ready: bool
     urls: tuple[str, ...] = field(default=(), repr=False)
+    keys: tuple[str, ...] = ()
+    is_cut: bool | None = None
 
 
 class Playback:
@@ -111,5 +117,11 @@ def _read_media(reply: Any) -> Playing:
     uris = as_object(reply).get("mediaUris")
     found = uris if isinstance(uris, dict) else {}
     order = sorted(found, key=lambda key: (not key.isdecimal(), int(key) if key.isdecimal() else 0, key))
-    urls = [text(found[key], "mediaUri") for key in order if isinstance(found[key], dict)]
-    return Playing(ready=True, urls=tuple(url for url in urls if url))
+    named = [(key, text(found[key], "mediaUri")) for key in order if isinstance(found[key], dict)]
+    urls, keys = tuple(url for _, url in named if url), tuple(key for key, url in named if url)
+    return Playing(ready=True, urls=urls, keys=keys, is_cut=_is_cut(reply))
+
+
+def _is_cut(recording: Mapping[str, Any]) -> bool | None:
+    began, begins = (moment(recording, name) for name in ("originalRecordingStartTime", "startTime"))
+    return None if began is None or begins is None else begins != began

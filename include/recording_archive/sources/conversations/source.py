@@ -15,7 +15,7 @@ from pathlib import Path
 from recording_archive.catalog.rows import chunked
 from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.model import Listing, PartId, Window
-from recording_archive.sources import Account, Probe, Stored
+from recording_archive.sources import Account, Probe, Sample, Stored
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.again import AskedAgain
 from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, MediaResult
@@ -32,6 +32,7 @@ from recording_archive.sources.conversations.permissions import try_access
 from recording_archive.sources.conversations.playback import Playback
 from recording_archive.sources.conversations.query import DetailsQuery
 from recording_archive.sources.conversations.reading import Conversation
+from recording_archive.sources.conversations.rehearsal import Rehearsal
 from recording_archive.sources.conversations.troubles import Trouble, Troubles, hindered
 
 __all__ = ["ConversationsSource"]
@@ -73,6 +74,7 @@ class ConversationsSource:
         self._troubles = Troubles()
         playback = Playback(client, sleep)
         self._minting, self._names = Minting(Batches(client, sleep, clock)), Names(client, names_file, now)
+        self._rehearsal = Rehearsal(client, lambda: Batches(client, sleep, clock), playback, clock, now)
         self._orphans = Orphans(client, playback, self._minting, self._troubles)
         self._discovery = Discovery(self._query, DetailsJobs(client, sleep), self._orphans, job_from_hits)
         finder = FactFinder(playback, self._troubles, full_metadata, frozenset(allowed))
@@ -114,6 +116,10 @@ class ConversationsSource:
         self._client.scopes()
         access = try_access(self._client, self._query, Window(end - timedelta(days=1), end))
         return Probe(self._client.api_base, None, access.listed, self._client.requests - before, access.notes)
+
+    def rehearse(self) -> Iterator[Sample]:
+        """One recent conversation of each kind of media, through batch and playback."""
+        return self._rehearsal.samples()
 
     def inventory(self) -> Iterator[Stored]:
         """Every recording that the service keeps, with its delete date; then orphans, which have none."""

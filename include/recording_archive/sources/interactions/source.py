@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +13,7 @@ from urllib.parse import quote
 from recording_archive.catalog.rows import chunked
 from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.model import Listing, PartId, Window
-from recording_archive.sources import Probe
+from recording_archive.sources import Handout, Probe, Sample
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions.query import INTERACTIONS_PATH, InteractionsQuery, filter_clauses
 from recording_archive.sources.interactions.reading import read_entry
@@ -89,6 +91,22 @@ class InteractionsSource:
         end = self._now()
         page = self._query.page(filter_clauses((), Window(end - timedelta(days=1), end)), None, 1)
         return Probe(self._client.api_base, scopes, len(page.entries), self._client.requests - before)
+
+    def rehearse(self) -> Iterator[Sample]:
+        """The newest interaction of a month, by the query and by its own request."""
+        begun, end = time.monotonic(), self._now()
+        page = self._query.page(filter_clauses((), Window(end - timedelta(days=30), end)), None, 1)
+        found = next(iter(page.entries.values()), None)
+        if found is None or not found.media_url:
+            yield Sample("media", note=(found and found.defect) or "none in the last 30 days")
+            return
+        asked = time.monotonic()
+        query = Handout("query", asked - begun, 1, (found.media_url,))
+        renewal = Handout("renewal", 0, 1, (self.renew(found.part_id),))
+        date = found.interaction_date.isoformat(timespec="minutes") if found.interaction_date else None
+        facts = {"ended": date, "checksum": found.expected_sha256 is not None}
+        handouts = (query, replace(renewal, waited_s=time.monotonic() - asked))
+        yield Sample("media", (found.part_id.interaction_id,), facts, handouts)
 
     def _named(self, ids: Sequence[str], window: Window | None) -> Iterator[Listing]:
         """List what has one of ``ids``; GUIDs that are not found are asked for in capitals, as some services list."""
