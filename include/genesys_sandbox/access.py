@@ -9,7 +9,9 @@ import math
 import secrets
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from genesys_sandbox.settings.options import SandboxOptions
 
@@ -93,29 +95,53 @@ class Signatures:
 
 
 class SignedUrls:
-    """Media URLs that work for a while, as an object store makes them: ``/media/{name}?expires=…&signature=…``."""
+    """Media URLs that work for a while: ``/media/{name}?expires=…&signature=…``.
 
-    def __init__(self, base: str, life_s: float) -> None:
+    With ``session_s`` they are signed as S3 signs with the credentials of a session: each session ends after so many
+    seconds, and its URLs with it, long before ``X-Amz-Expires``; they answer 400 ExpiredToken then.
+    """
+
+    def __init__(
+        self, base: str, life_s: float, session_s: float = 0, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._base = base
         self._life_s = life_s
+        self._session_s = session_s
         self._signatures = Signatures()
         self._dead: dict[str, tuple[float, int]] = {}
+        self.clock, self._begun = clock, clock()
 
     def make(self, name: str) -> str:
         """A URL for the file ``name`` that works from now on for the configured time."""
-        expires = f"{time.time() + self._life_s:.6f}"
-        signature = self._signatures.sign(f"{name} {expires}")
-        return f"{self._base}/media/{name}?expires={expires}&signature={signature}"
+        now = self.clock()
+        expires = f"{now + self._life_s:.6f}"
+        if not self._session_s:
+            signature = self._signatures.sign(f"{name} {expires}")
+            return f"{self._base}/media/{name}?expires={expires}&signature={signature}"
+        ends = f"{now + self._session_s - (now - self._begun) % self._session_s:.6f}"
+        given = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Date": expires,
+            "X-Amz-Expires": f"{self._life_s:.0f}",
+            "X-Amz-Security-Token": f"{SIGNATURE_PREFIX}.{ends}",
+            "X-Amz-Signature": self._signatures.sign(f"{name} {expires} {ends}"),
+        }
+        return f"{self._base}/media/{name}?{urlencode(given)}"
 
     def kill(self, name: str, status: int) -> None:
         """Answer every URL that exists for ``name`` with ``status``; one made later works."""
-        self._dead[name] = (time.time() + self._life_s, status)
+        self._dead[name] = (self.clock() + self._life_s, status)
 
-    def refusal(self, name: str, expires: str, signature: str) -> tuple[int, str, str] | None:
+    def refusal(self, name: str, query: Mapping[str, str]) -> tuple[int, str, str] | None:
         """Status, code and message for a URL that does not work; None for one that does."""
-        if not self._signatures.fits(f"{name} {expires}", signature):
+        expires = query.get("expires") or query.get("X-Amz-Date", "")
+        ends = query.get("X-Amz-Security-Token", "").partition(".")[2]
+        text = f"{name} {expires} {ends}" if ends else f"{name} {expires}"
+        if not self._signatures.fits(text, query.get("signature") or query.get("X-Amz-Signature", "")):
             return 403, "SignatureDoesNotMatch", "The request signature does not match."
+        if ends and float(ends) <= self.clock():
+            return 400, "ExpiredToken", "The provided token has expired."
         dead_until, status = self._dead.get(name, (0.0, 403))
         if float(expires) <= dead_until:
             return status, "AccessDenied" if status == 403 else "ExpiredToken", "Request has expired"
-        return (403, "AccessDenied", "Request has expired") if float(expires) <= time.time() else None
+        return (403, "AccessDenied", "Request has expired") if float(expires) <= self.clock() else None

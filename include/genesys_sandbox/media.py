@@ -49,6 +49,19 @@ def wav(key: str, size_bytes: int) -> Iterator[bytes | memoryview]:
             return
 
 
+def mp4(key: str, size_bytes: int) -> bytes:
+    """A screen recording that nobody can watch: the boxes of an MP4 file with one picture track, and seeded bytes."""
+    handler = _box(b"hdlr", bytes(8) + b"vide" + bytes(13))
+    head = _box(b"ftyp", b"isom" + bytes(4) + b"isomavc1")
+    head += _box(b"moov", _box(b"trak", _box(b"mdia", handler)))
+    rest = max(0, size_bytes - len(head) - 8)
+    return head + _box(b"mdat", random.Random(key).randbytes(rest))  # noqa: S311  # repeatable, not secret
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
 def wav_size(size_bytes: int) -> int:
     """The size a call of about ``size_bytes`` really has: the header and whole samples, at least one."""
     return WAV_HEADER_BYTES + max(2, (size_bytes - WAV_HEADER_BYTES) // 2 * 2)

@@ -51,7 +51,7 @@ class Sandbox:
                 options=self.options,
                 library=library,
                 world=world,
-                urls=SignedUrls(self.media_base, self.options.url_life_s),
+                urls=SignedUrls(self.media_base, self.options.url_life_s, self.options.s3_session_s),
                 tokens=Tokens(self.options),
                 faults=faults,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
@@ -67,11 +68,8 @@ def test_every_reply_has_its_schema(make: Make) -> None:
     assert len(paged(api)) == len(list(cloud.world.visible()))
     api.get("/api/v2/analytics/conversations/details", id=f"{one.id},{met(cloud, 'open').id}")
     results = next(islice(api.batch((one.id, None), (met(cloud, "archived").id, None)), 1, None))
-    assert [("resultUrl" in result, "errorMsg" in result) for result in results["results"]] == [
-        (True, False),
-        (True, False),
-        (False, True),
-    ]
+    shown = [("resultUrl" in result, "errorMsg" in result) for result in results["results"]]
+    assert shown == [(True, False)] * 3 + [(False, True)]  # two files, a screen, and one in cold storage
     for path in (f"{paths}/recordingmetadata", "/api/v2/recordings/retention/query"):
         assert api.get(path)
     orphans = "/api/v2/orphanrecordings"
@@ -81,7 +79,7 @@ def test_every_reply_has_its_schema(make: Make) -> None:
         assert [reply.status_code for reply in replies] == [202, 202, 200]
     statuses = [api.ask("GET", f"{paths}/recordings/{one.items[0].id}").status_code for _ in range(3)]
     assert statuses == [202, 202, 200]
-    assert api.ask("GET", f"{paths}/recordings").status_code == 200
+    assert [api.ask("GET", f"{paths}/recordings").status_code for _ in range(3)] == [202, 202, 200]  # the screen
     for path in ("tokens/me", "organizations/me", "authorization/divisions", "users", "routing/queues"):
         assert api.get(f"/api/v2/{path}")
     assert api.get("/api/v2/routing/wrapupcodes")["entities"]
@@ -359,3 +357,53 @@ def test_a_restore_that_leaves_the_delete_date_out_takes_it_away(make: Make) -> 
     kept = api.ask("PUT", path, {**body, "deleteDate": before["deleteDate"]}).json()
     assert kept["deleteDate"] == before["deleteDate"]
     assert "deleteDate" not in api.ask("PUT", path, body).json()
+
+
+def test_screens_messages_and_channels(make: Make) -> None:
+    """A screen as MP4 and a message as JSON in the batch; a file for each channel, but for a download."""
+    cloud, api = make(traps="screen,messages,dual_channel")
+    screen, dual = met(cloud, "screen"), met(cloud, "dual_channel")
+    message = next(each for each in cloud.world.conversations if each.media_type == "message")
+    items = ((screen.id, None), (message.id, None))
+    results = next(islice(api.batch(*items), 1, None))["results"]
+    assert [result["contentType"] for result in results] == ["audio/wav", "video/mp4", "application/json"]
+    assert [requests.get(each["resultUrl"], timeout=10).content[4:8] for each in results[1:2]] == [b"ftyp"]
+    assert requests.get(results[2]["resultUrl"], timeout=10).json()["messages"]
+    told = api.get(f"/api/v2/conversations/{screen.id}/recordingmetadata")
+    assert [(each["media"], "startTime" in each) for each in told] == [("audio", False), ("screen", True)]
+    people = api.get(f"/api/v2/analytics/conversations/{screen.id}/details")["participants"]
+    assert [one["purpose"] for one in people if one.get("screenRecording")] == ["agent"]
+    path = f"/api/v2/conversations/{dual.id}/recordings/{dual.items[0].id}"
+    assert [sorted(api.get(path, **query)["mediaUris"]) for query in ({}, {"download": "true"})] == [["0", "1"], ["S"]]
+    (shown,) = api.details(
+        DAYS, segmentFilters=[either(predicate("mediaType", "message"))], paging={"pageSize": 1}
+    ).json()["conversations"]
+    assert shown["participants"][0]["sessions"][0]["messageType"] == "sms"
+
+
+def test_numbers_are_written_in_four_ways(make: Make) -> None:
+    """As a tel: URI with and without extension, as a SIP address with a port, and as people write it at home."""
+    _, api = make(traps="number_forms")
+    found = api.details(DAYS, paging={"pageSize": 4}).json()["conversations"]
+    numbers = [each["participants"][0]["sessions"][0]["ani"] for each in found]
+    forms = (
+        r"tel:\+1\d{10}",
+        r"sip:\+1\d{10}@sandbox\.invalid:5061;user=phone",
+        r"tel:\+1\d{10};ext=12",
+        r"\(202\) 555-\d{4}",
+    )
+    assert all(re.fullmatch(form, number) for form, number in zip(forms, numbers, strict=True)), numbers
+
+
+def test_urls_die_with_the_session_that_signed_them(make: Make) -> None:
+    """With 400 ExpiredToken, long before X-Amz-Expires; one made in the next session works."""
+    cloud, api = make(s3_session_s=600, url_life_s=3600)
+    batch = api.batch((cloud.world.conversations[0].id, None))
+    url, _ = (next(islice(batch, 1, None))["results"][0]["resultUrl"], next(batch))
+    assert ("X-Amz-Expires=3600" in url, requests.get(url, timeout=10).status_code) == (True, 200)
+    assert requests.get(url.replace("X-Amz-Date=1", "X-Amz-Date=2"), timeout=10).status_code == 403
+    begun = cloud._cloud.urls.clock()
+    cloud._cloud.urls.clock = lambda: begun + 601
+    dead = requests.get(url, timeout=10)
+    assert (dead.status_code, "<Code>ExpiredToken</Code>" in dead.text) == (400, True)
+    assert requests.get(next(batch)["results"][0]["resultUrl"], timeout=10).status_code == 200

@@ -35,7 +35,7 @@ class MediaExchange(Exchange):
     def _refusal(self, name: str) -> Reply | None:
         if self.authorization:
             return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed: the signature is in the URL.")
-        refusal = self.cloud.urls.refusal(name, self.query.get("expires", ""), self.query.get("signature", ""))
+        refusal = self.cloud.urls.refusal(name, self.query)
         return xml_error(*refusal) if refusal else None
 
     def _media(self, recording: Recording) -> Reply:

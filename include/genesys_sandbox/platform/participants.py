@@ -14,13 +14,23 @@ _ANSWER = timedelta(seconds=5)
 _CODES = ("Follow-up", "Resolved", "Transferred")
 
 
+def written(each: Conversation, number: str) -> str:
+    """A number as the conversation shows it; by the trap ``number_forms`` in one of four ways."""
+    digits = number.removeprefix("tel:")
+    if "number_forms" not in each.traits or digits == number:
+        return number
+    national = f"({digits[2:5]}) {digits[5:8]}-{digits[8:]}"
+    forms = (number, f"sip:{digits}@sandbox.invalid:5061;user=phone", f"{number};ext=12", national)
+    return forms[each.number % len(forms)]
+
+
 def participants(each: Conversation) -> Iterator[dict[str, Any]]:
     """Every participant in the order of joining; a transfer brings a second queue, agent and customer."""
     talk = (_answered(each), _middle(each) if each.transferred else each.end)
     queue_id = each.fields["queueId"]
     yield _customer(each)
     yield _queue(each, "", queue_id, talk)
-    for n, item in enumerate(each.items):
+    for n, item in enumerate(each.legs):
         fields = item.parts[0].fields
         yield _agent(each, item, str(n), (fields["agentId"], fields["queueId"], fields["wrapUpCode"]), talk)
     if each.transferred:
@@ -64,13 +74,14 @@ def _customer(each: Conversation) -> dict[str, Any]:
             "mediaType": each.media_type,
             "direction": fields["direction"],
             "provider": "Edge",
-            "ani": fields["ani"],
-            "dnis": fields["dnis"],
+            "ani": written(each, fields["ani"]),
+            "dnis": written(each, fields["dnis"]),
             "remote": "Somebody",
             **({"recording": True} if item.media == "audio" else {}),
+            **({"messageType": "sms"} if item.media == "message" else {}),
             "segments": [_segment("interact", (_answered(each), each.end), disconnectType="peer")],
         }
-        for item in each.items
+        for item in each.legs
     ]
     return {
         "participantId": made_id("customer", each.id),
@@ -133,6 +144,7 @@ def _agent(
         "participantId": made_id("agent", each.id, which),
         "userId": user_id,
         "purpose": "agent",
+        **({"screenRecording": True} if len(each.items) > len(each.legs) and which == "0" else {}),
         "sessions": [session],
     }
 

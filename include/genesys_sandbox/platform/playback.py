@@ -129,8 +129,15 @@ def _metadata(call: Call, conversation: Conversation, item: Item, *, region: boo
         "annotations": [_bookmark(item)] if item.media == "audio" else [],
         **_deletion(call, conversation, item),
         **({"mediaSubtype": "Trunk"} if item.media == "audio" else {}),
+        **(_screen_times(conversation) if item.media == "screen" else {}),
     }
     return {**shown, **({"region": "us-east-1"} if region else {})}
+
+
+def _screen_times(conversation: Conversation) -> dict[str, str]:
+    """Metadata tell begin and end of screens alone."""
+    times = {"startTime": utc_text(conversation.start), "endTime": utc_text(conversation.end)}
+    return {"mediaSubtype": "Screen", **times}
 
 
 def _deletion(call: Call, conversation: Conversation, item: Item) -> dict[str, str]:
@@ -151,10 +158,9 @@ def _bookmark(item: Item) -> dict[str, Any]:
 
 def _recording(call: Call, conversation: Conversation, item: Item) -> dict[str, Any]:
     """Redacted or not, playback names its media by whatever keys it likes: ``S``, or a number for each part."""
-    keys = ["S"] if len(item.parts) == 1 else [str(n) for n in range(len(item.parts))]
-    uris = {
-        key: {"mediaUri": call.cloud.urls.make(media_name(part))} for key, part in zip(keys, item.parts, strict=True)
-    }
+    files = item.parts if call.query.get("download") == "true" or not item.channels else item.channels
+    keys = ["S"] if len(files) == 1 else [str(n) for n in range(len(files))]
+    uris = {key: {"mediaUri": call.cloud.urls.make(media_name(part))} for key, part in zip(keys, files, strict=True)}
     whole = "recording:recording:view" in call.permissions
     return {
         **_metadata(call, conversation, item, region=False),

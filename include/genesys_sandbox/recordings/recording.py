@@ -19,7 +19,7 @@ MIME_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
 }
-DOCUMENT_TYPES = {"zip": "application/zip", "eml": "message/rfc822"}
+DOCUMENT_TYPES = {"zip": "application/zip", "eml": "message/rfc822", "json": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genesys_sandbox.recordings.digital import digital_recordings
+from genesys_sandbox.recordings.extra import Extra
 from genesys_sandbox.recordings.library import Library
 from genesys_sandbox.recordings.recording import Recording
 from genesys_sandbox.recordings.stray import stray_recordings
@@ -30,13 +31,17 @@ def made_id(*words: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One recording of a conversation with its media files; ``session_id`` is the recorded leg."""
+    """One recording of a conversation with its media files; ``session_id`` is the recorded leg.
+
+    ``channels`` are the files of both sides, where playback gives them apart.
+    """
 
     id: str
     conversation_id: str
     session_id: str
     media: str
     parts: tuple[Recording, ...]
+    channels: tuple[Recording, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,11 @@ class Conversation:
     transferred: bool = False
 
     @property
+    def legs(self) -> tuple[Item, ...]:
+        """Recordings of what was said or written: a screen has no leg of its own."""
+        return tuple(item for item in self.items if item.media != "screen")
+
+    @property
     def divisions(self) -> tuple[str, ...]:
         """The divisions it belongs to; a transfer adds one."""
         other = next(name for name in _BOTH if name != self.division)
@@ -68,7 +78,7 @@ class Conversation:
 
     @property
     def media_type(self) -> str:
-        """``voice``, ``chat`` or ``email``."""
+        """``voice``, ``chat``, ``email`` or ``message``."""
         return "voice" if self.items[0].media == "audio" else self.items[0].media
 
 
@@ -142,32 +152,42 @@ def make_world(options: SandboxOptions, library: Library, folder: Path) -> World
     """Group the library's recordings into conversations; the traps say which have something special."""
     traps = read_traps(options.traps)
     found: list[Conversation] = []
+    more = Extra(folder)
     rest = iter(library)
     for first in rest:
-        traits = frozenset(name for name in traps if DIGITS.get(name) == len(found) % 10)
+        traits = frozenset(name for name in traps if DIGITS.get(name) == len(found) % 10 or name == "number_forms")
         second = next(rest, None) if traits & {"multi_part", "transfers", "late"} else None
-        call = _call(len(found), first, second, traits)
+        call = _call(len(found), first, second, traits, more)
         every = options.participants_every
         found.append(replace(call, transferred=bool(every) and call.number % every == every - 1))
-    extra = digital_recordings(options, folder) if "digital" in traps else []
-    found += [_digital(len(found) + n, recording) for n, recording in enumerate(extra)]
+    kinds = [*(("zip", "eml") if "digital" in traps else ()), *(("json",) if "messages" in traps else ())]
+    written = digital_recordings(options, folder, kinds)
+    found += [_digital(len(found) + n, recording) for n, recording in enumerate(written)]
     found.sort(key=lambda each: each.start)
     orphans = stray_recordings(options, folder) if "orphans" in traps else []
-    return World(traps, found, {recording.id: recording for recording in [*extra, *orphans]}, orphans)
+    extra = {recording.id: recording for recording in [*written, *more.made, *orphans]}
+    return World(traps, found, extra, orphans)
 
 
-def _call(number: int, first: Recording, second: Recording | None, traits: frozenset[str]) -> Conversation:
+def _call(number: int, first: Recording, second: Recording | None, traits: frozenset[str], more: Extra) -> Conversation:
     files = [first, second] if second and "multi_part" in traits else [first]
     files.sort(key=lambda part: part.id)  # their order is that of their paths
     items = [_item(first.id, 0, "audio", tuple(files))]
     if second and traits & {"transfers", "late"}:
         items.append(_item(first.id, 1, "audio", (second,)))
+    if "dual_channel" in traits:
+        items[0] = replace(items[0], channels=more.channels(first))
+    if "screen" in traits:
+        agent_leg = made_id("agent", first.id, 0)
+        items.append(
+            Item(made_id("recording", first.id, "screen"), first.id, agent_leg, "screen", (more.screen(first),))
+        )
     division = GAP_DIVISION if "division_gap" in traits else str(first.fields["division"])
     return Conversation(number, first.id, first.date, _end(first), division, tuple(items), traits)
 
 
 def _digital(number: int, recording: Recording) -> Conversation:
-    media = "chat" if recording.extension == "zip" else "email"
+    media = {"zip": "chat", "eml": "email", "json": "message"}[recording.extension]
     item = _item(recording.id, 0, media, (recording,))
     return Conversation(number, recording.id, recording.date, _end(recording), "Home", (item,), frozenset())
 

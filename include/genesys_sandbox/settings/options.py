@@ -52,6 +52,9 @@ class SandboxOptions:
     media_dir: Annotated[Path | None, "offer the audio files of this folder instead"] = None
     state_dir: Annotated[Path | None, "keep recordings here for the next start (default: nowhere)"] = None
     url_life_s: Annotated[float, "seconds for which a media URL works"] = 300.0
+    s3_session_s: Annotated[
+        float, "sign media URLs as S3 does, with credentials that end after so many seconds; 0: no"
+    ] = 0.0
     token_life_s: Annotated[float, "seconds for which an access token works"] = 3600.0
     rate_per_minute: Annotated[int, "API requests a minute and token; 0 sets no limit"] = 300
     api: Annotated[str, "which API `connection` names: interactions or conversations"] = "interactions"

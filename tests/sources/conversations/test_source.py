@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +200,24 @@ def test_a_rebuilt_catalog_knows_what_still_waits(start: Start, archive: Archive
     assert verified_parts(tasks, again, ended) == set(tasks.cloud.world.truth())
     assert nights_later(tasks, again, 6).report["asked"] == 0
     again.catalog.close()
+
+
+def test_every_kind_of_media_is_archived_as_what_it_is(start: Start, archive: Archive) -> None:
+    """Sound, screens, chats, e-mails and messages; a call on two channels that only playback has is one file."""
+    tasks = start("screen,messages,digital,dual_channel,batch_errors,number_forms", participants_every=3)
+    ended = run(tasks, archive, "scheduled__0")
+    assert ended.summary.problems == ()
+    assert verified_parts(tasks, archive, ended) == set(tasks.cloud.world.truth())
+    kinds = Counter(entry["filePath"].rsplit(".", 2)[1] for entry in ended.report["entries"])
+    assert kinds == {"wav": PER_DAY, "mp4": len(trapped(tasks, "screen")), "zip": 1, "eml": 1, "json": 1}
+
+
+def test_urls_whose_session_ended_are_renewed(start: Start, archive: Archive) -> None:
+    """S3 answers 400 ExpiredToken between the batch and the download: all are archived in the same run."""
+    tasks = start(s3_session_s=600, url_life_s=3600)
+    urls, asked = tasks.cloud._cloud.urls, count()
+    begun = urls.clock()
+    urls.clock = lambda: begun if next(asked) < PER_DAY else begun + 700
+    ended = run(tasks, archive, "scheduled__0")
+    assert (ended.report["successful"], ended.summary.problems) == (PER_DAY, ())
+    assert any(request.status == 400 for request in tasks.cloud.requests)
