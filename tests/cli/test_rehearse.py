@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -15,7 +15,9 @@ import requests
 from genesys_sandbox import SIGNATURE_PREFIX, TOKEN_PREFIX, Fault
 from recording_archive.cli.check import Connected, check
 from recording_archive.cli.findings import ProbeResult, ProbeStatus
+from recording_archive.cli.rehearse import Rehearsal
 from recording_archive.settings import Settings
+from recording_archive.sources import Handout, Sample, Source
 from recording_archive.sources.connection import read_facts
 from support.bank import MEDIA, PASSWORD, Bank, open_bank, without_network
 from support.commands import Command
@@ -161,6 +163,23 @@ class TestSave:
         assert playback["url"] == f"https://{MEDIA}/media/*.wav?expires&signature"
         assert samples["screen"]["note"]
         assert samples["role"]["missing"] == []
+
+    def test_ids_that_look_like_none_are_hashed_too(self, tmp_path: Path) -> None:
+        """The source names its ids; they are found in its troubles as well."""
+
+        class Told:
+            name = "told"
+
+            def rehearse(self) -> Iterator[Sample]:
+                yield Sample("audio", ("call-7", "r.9"), {}, (Handout("batch", trouble="r.9 of call-7 is lost"),))
+
+        who = {"login": "a", "password": "b", "host": "eu-west-1"}
+        facts, file = read_facts("test", **who, extra={"api": "conversations"}), tmp_path / "saved"
+        rehearsal = Rehearsal(facts, Settings(), cast("Source", Told()))
+        assert "r.9 of call-7 is lost" in str(list(rehearsal.findings()))
+        rehearsal.save(file)
+        assert "call-7" not in file.read_text()
+        assert "r.9" not in file.read_text()
 
     def test_a_file_that_cannot_be_written_is_named(self, bank: Open, tmp_path: Path) -> None:
         """And the option needs the rehearsal."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +35,15 @@ def test_a_query_is_exactly_what_the_contract_says(server: QueryServer, source: 
     }
     assert second == {**first, "pageToken": "t1"}
     assert source.name == "interactions:default"
+
+
+def test_the_document_shows_what_is_sent(server: QueryServer, source: InteractionsSource) -> None:
+    """The example in docs/genesys-cloud.md is the body of the first request."""
+    server.play(page("a"))
+    list(source.discover(ids=["a", "b"], window=DAY))
+    document = Path(__file__).parents[3] / "docs" / "genesys-cloud.md"
+    shown = document.read_text().partition("## The interactions API")[2].partition("```json")[2].partition("```")[0]
+    assert [json.loads(shown)] == server.queries
 
 
 def test_only_the_clauses_asked_for_are_sent(server: QueryServer, source: InteractionsSource) -> None:
