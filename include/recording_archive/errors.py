@@ -4,6 +4,7 @@
     ├── TransientError        try again; may carry how long to wait
     │   ├── Stopped               told to stop; the rest is left for the next attempt
     │   ├── MalformedReplyError   (sources.replies) the reply is not what the API promises
+    │   ├── ConflictError         (sources.replies) what is asked for is at work elsewhere (409)
     │   ├── ForgottenError        (sources.conversations.batches) the service has lost a batch
     │   └── UnansweredError       (sources.conversations.batches) a batch has no result in time
     ├── PermanentError        a retry cannot help; the message says what to do

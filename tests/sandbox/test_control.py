@@ -30,6 +30,9 @@ def test_control_plane_over_http(sandbox: Sandbox) -> None:
     assert (statistics["token"], statistics["renew"], statistics["media"]) == (1, 1, 2)
     truth_told = requests.get(f"{base}/recordings", timeout=TIMEOUT_S).json()
     assert {entry["id"]: entry["sha256"] for entry in truth_told} == {r.id: r.sha256 for r in sandbox.library}
+    parts = requests.get(f"{base}/truth", timeout=TIMEOUT_S).json()
+    told = {(each["conversationId"], each["recordingId"], each["part"]): each["sha256"] for each in parts}
+    assert told == {name: media.sha256 for name, media in sandbox.world.truth().items()}
 
 
 @pytest.mark.parametrize(

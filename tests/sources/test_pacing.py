@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recording_archive.errors import TransientError
+from recording_archive.errors import PermanentError, TransientError
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.replies import MalformedReplyError
 from support.scripted_api import Answer, FakeTime, ScriptedServer, error_of, new_client, unchanged
@@ -83,3 +83,16 @@ def test_what_the_reader_finds_malformed_is_treated_alike(server: ScriptedServer
     assert client.get("/x", read) == "ok"
     server.script("/x", bad)
     assert f"GET {server.base}/x: results[3].id is missing" in str(error_of(lambda: client.get("/x", read)))
+
+
+def test_a_conflict_is_asked_again_and_then_permanent(
+    server: ScriptedServer, client: ApiClient, fake_time: FakeTime
+) -> None:
+    """What is at work elsewhere is free a moment later; what is refused three times stays refused."""
+    server.script("/x", Answer(409), Answer(body="ok"))
+    assert client.get("/x", unchanged) == "ok"
+    assert len(fake_time.slept) == 1
+    server.script("/x", *(Answer(409, {"code": "conflict", "message": "busy"}) for _ in range(3)))
+    error = error_of(lambda: client.get("/x", unchanged))
+    assert type(error) is PermanentError
+    assert '409 conflict "busy"; asked 3 times' in str(error)

@@ -9,15 +9,15 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter, wait_random
 
-from recording_archive.errors import Stopped, TransientError
-from recording_archive.sources.replies import MalformedReplyError, Reply, UnreadableError
+from recording_archive.errors import PermanentError, Stopped, TransientError
+from recording_archive.sources.replies import ConflictError, MalformedReplyError, Reply, UnreadableError
 
 __all__ = ["Pacing"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MALFORMED_ATTEMPTS = 3  # a reply that breaks the contract three times is a changed API, not an accident
+SAME_ATTEMPTS = 3  # of a reply that breaks the contract, or tells of a conflict: three times is no accident
 
 _BACKOFF = wait_exponential_jitter(initial=1, max=60, jitter=1)
 _SPREAD = wait_random(0, 1)  # so that threads given the same Retry-After do not come back at the same moment
@@ -61,12 +61,14 @@ class Pacing:
 
         ``attempts`` are those of this call, where they are fewer than usual.
         """
-        malformed, most = 0, min(attempts or self._attempts, self._attempts)
+        malformed = conflicts = 0
+        most = min(attempts or self._attempts, self._attempts)
 
         def is_over(state: RetryCallState) -> bool:
-            nonlocal malformed
+            nonlocal malformed, conflicts
             malformed += isinstance(_error_of(state), MalformedReplyError)
-            return malformed >= MALFORMED_ATTEMPTS or state.attempt_number >= most
+            conflicts += isinstance(_error_of(state), ConflictError)
+            return max(malformed, conflicts) >= SAME_ATTEMPTS or state.attempt_number >= most
 
         retrying = Retrying(
             retry=retry_if_exception(_may_pass),
@@ -81,6 +83,8 @@ class Pacing:
         except MalformedReplyError as error:
             asked = f"{error}; asked {malformed} times. Has the API changed?"
             raise UnreadableError(asked, error.names) from error
+        except ConflictError as error:
+            raise PermanentError(f"{error}; asked {conflicts} times") from error
 
     def _pause_s(self, state: RetryCallState) -> float:
         error = _error_of(state)

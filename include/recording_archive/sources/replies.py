@@ -17,6 +17,7 @@ from recording_archive.errors import AccessError, PermanentError, TransientError
 
 __all__ = [
     "CLIENT_REMEDY",
+    "ConflictError",
     "ForbiddenError",
     "MalformedReplyError",
     "NotFoundError",
@@ -57,6 +58,10 @@ class UnreadableError(PermanentError):
     def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.names = names
+
+
+class ConflictError(TransientError):
+    """The API says that what is asked for is at work elsewhere (409); asked again, then a PermanentError."""
 
 
 class ForbiddenError(AccessError):
@@ -139,6 +144,8 @@ class Reply:
             raise ForbiddenError(f"{described}. {role_remedy}", lacks_permission=code.startswith("missing."))
         if status == 404:
             raise NotFoundError(described)
+        if status == 409:
+            raise ConflictError(described, retry_after_s=self.retry_after_s(now))
         if status in {408, 429} or status >= 500:
             raise TransientError(described, retry_after_s=self.retry_after_s(now))
         if status in {400, 413}:
