@@ -69,11 +69,14 @@ def describe(gaps: Sequence[Gap]) -> list[str]:
     if not gaps:
         return []
     each = [
-        f"{gap.missing} between {_shown(gap.window.start)} and {_shown(gap.window.end)} ({gap.reason})" for gap in gaps
+        f"{gap.missing or 'an unknown number'} between {_shown(gap.window.start)} and {_shown(gap.window.end)} "
+        f"({gap.reason})"
+        for gap in gaps
     ]
     shown = "; ".join(each[:SHOWN]) + (f"; and in {len(each) - SHOWN} more ranges" if len(each) > SHOWN else "")
+    many = f"{sum(gap.missing for gap in gaps)} interactions" if all(gap.missing for gap in gaps) else "Interactions"
     return [
-        f"{sum(gap.missing for gap in gaps)} interactions could not be listed: {shown}. The next scheduled run asks "
+        f"{many} could not be listed: {shown}. The next scheduled run asks "
         "again; `recording-archive acknowledge-range START END --reason …` accepts a range as it is"
     ]
 

@@ -14,6 +14,7 @@ from sqlalchemy import Row, select
 from recording_archive.archive import Archive
 from recording_archive.archiving import mismatches
 from recording_archive.archiving.totals import PROCESSED, covers
+from recording_archive.archiving.work_rows import first_deferred
 from recording_archive.catalog.rows import pages, part_of, same_part
 from recording_archive.catalog.tables import recordings, work
 from recording_archive.model import Outcome, SourceChecksum
@@ -64,7 +65,7 @@ def as_document(archive: Archive, run_id: str, top: Mapping[str, Any]) -> Iterat
     return writing.as_json(
         top,
         missing=(row.interaction_id for row in _rows(archive, run_id, (Outcome.MISSING,))),
-        deferredParts=(_identity(row) | {"reason": row.error} for row in _rows(archive, run_id, (Outcome.DEFERRED,))),
+        deferredParts=_deferred(archive, run_id),
         carriedOver=carried,
         entries=_entries(archive, run_id),
     )
@@ -91,6 +92,15 @@ def _entries(archive: Archive, run_id: str) -> Iterator[dict[str, Any]]:
         for row in page:
             found = wrong.get(part_of(row))
             yield _entry(row) | ({"mismatches": found} if found else {})
+
+
+def _deferred(archive: Archive, run_id: str) -> Iterator[dict[str, Any]]:
+    """Parts that wait, each with the start of the first run that deferred it: nothing waits for ever unseen."""
+    for page in _pages(archive, run_id, (Outcome.DEFERRED,)):
+        with archive.catalog.read() as connection:
+            since = first_deferred(connection, {row.interaction_id for row in page})
+        for row in page:
+            yield _identity(row) | {"reason": row.error, "since": since[part_of(row)].isoformat()}
 
 
 def _entry(row: Row[Any]) -> dict[str, Any]:

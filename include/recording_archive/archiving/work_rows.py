@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, bindparam, func, select, update
 
 from recording_archive.catalog.rows import Batch, among, cut, pages, part_of
-from recording_archive.catalog.tables import work
+from recording_archive.catalog.tables import runs, work
 from recording_archive.model import FAILURES, Fetched, MediaFormat, Outcome, PartId
 
 UNKNOWN_SIZE = 1_000_000  # expected bytes of a part whose duration the source does not give
@@ -65,6 +65,18 @@ def is_over(connection: Connection, run_id: str, work_id: int) -> bool:
     """Tell if a work row belongs to the run and has its outcome."""
     row = select(work.c.id).where(work.c.id == work_id, work.c.run_id == run_id, work.c.outcome.is_not(None))
     return connection.execute(row).first() is not None
+
+
+def first_deferred(connection: Connection, interactions: Collection[str]) -> dict[PartId, datetime]:
+    """Find the start of the first run that deferred each part of some interactions."""
+    part = [work.c[name] for name in PartId._fields]
+    rows = connection.execute(
+        select(*part, func.min(runs.c.started_at).label("since"))
+        .join(runs, runs.c.run_id == work.c.run_id)
+        .where(work.c.interaction_id.in_(interactions), work.c.outcome == Outcome.DEFERRED)
+        .group_by(*part)
+    )
+    return {PartId(row.interaction_id, row.recording_id, row.part): row.since for row in rows}
 
 
 def tally(connection: Connection, run_id: str) -> dict[str, int]:

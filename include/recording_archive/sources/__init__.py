@@ -51,7 +51,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A range of which not everything could be listed; ``missing`` interactions did not come, for that ``reason``."""
+    """A range of which not everything could be listed; ``missing`` interactions did not come, for that ``reason``.
+
+    0: nobody knows how many.
+    """
 
     window: Window
     missing: int

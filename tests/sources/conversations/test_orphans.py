@@ -138,3 +138,19 @@ def test_reconcile_names_orphans(start: Start, archive: Archive) -> None:
     assert standings() == 3 * [Standing.UNKNOWN]
     run(tasks, archive, "scheduled__0")
     assert standings() == 3 * [Standing.ARCHIVED]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_list_that_breaks_off_costs_the_orphans_alone(start: Start, archive: Archive, status: int) -> None:
+    """All conversations are archived; the run is red and its coverage partial, and the next night has the orphans."""
+    tasks = start("orphans")
+    tasks.cloud.faults.add(Fault("status", "orphans", route="*/orphanrecordings", status=status))
+    first = run(tasks, archive, "scheduled__0")
+    assert (first.report["successful"], first.report["coverage"]) == (PER_DAY, "partial")
+    (problem,) = first.summary.problems
+    assert problem.startswith("Interactions could not be listed: an unknown number between 2026-11-19")
+    assert ("orphan recordings" in problem, str(status) in problem) == (True, True)
+    tasks.cloud.faults.clear()
+    second = nights_later(tasks, archive, 1)
+    assert second.summary.problems == ()
+    assert verified_parts(tasks, archive, second) == set(tasks.cloud.world.truth())

@@ -16,6 +16,7 @@ from recording_archive.sources.conversations.troubles import Trouble, Troubles, 
 from recording_archive.sources.replies import ForbiddenError, RejectedError
 from support.night_runs import rows_of
 from support.platform_run import PER_DAY, Start, nights_later, run, trapped, verified_parts
+from support.whole_run import NIGHT
 
 HUNDRED = list(range(100))
 
@@ -163,3 +164,15 @@ def test_a_steady_silence_is_a_failure_after_days(start: Start, archive: Archive
     later = nights_later(tasks, archive, 4)
     assert later.report["failed"] == 1
     assert verified_parts(tasks, archive, later) == {PartId(*key) for key in tasks.cloud.world.truth()}
+
+
+def test_what_is_deferred_again_and_again_says_since_when(start: Start, archive: Archive) -> None:
+    """A conversation whose details are never answered cannot be known to be old; the report tells how long it waits."""
+    tasks = start()
+    bad = tasks.cloud.world.conversations[3].id
+    tasks.cloud.faults.add(Fault("status", "details", route="GET *", recording=bad, status=503))
+    for night in (0, 1, 9):
+        ended = nights_later(tasks, archive, night)
+        (waiting,) = ended.report["deferredParts"]
+        assert (waiting["interactionId"], "503" in waiting["reason"]) == (bad, True)
+        assert waiting["since"] == NIGHT.isoformat()

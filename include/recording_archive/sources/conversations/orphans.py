@@ -59,7 +59,7 @@ class Orphan:
 class Orphans:
     """Lists and looks up; a client that may not see orphans finds none, and is warned of it once.
 
-    ``notes`` say so to the report; ``gaps`` are single orphans that could not be listed.
+    ``notes`` say so to the report; ``gaps`` are orphans that could not be listed, one by one or as a whole.
     """
 
     def __init__(self, client: ApiClient, playback: Playback, minting: Minting, troubles: Troubles) -> None:
@@ -87,9 +87,15 @@ class Orphans:
             self._refuse(error)
 
     def created_in(self, window: Window) -> Iterator[Orphan]:
-        """List the orphans of a window; undated ones are always among them."""
+        """List the orphans of a window; undated ones are always among them. A list that breaks off is a gap."""
         self._hidden.clear()
-        yield from (each for each in self.every() if each.created_at is None or each.created_at in window)
+        try:
+            yield from (each for each in self.every() if each.created_at is None or each.created_at in window)
+        except ArchiveError as error:
+            if not is_of_one(error):
+                raise
+            log.warning("Orphan recordings could not be listed to their end: %s", error)
+            self.gaps.append(Gap(window, 0, f"orphan recordings could not be listed to their end: {error}"))
         self.gaps += [Gap(window, 1, reason) for reason in dict.fromkeys(self._hidden)]
 
     def get(self, name: str) -> Orphan | None:
