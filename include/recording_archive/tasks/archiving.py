@@ -11,10 +11,11 @@ from typing import Any
 from recording_archive.archiving.compress import compress
 from recording_archive.archiving.discover import discover
 from recording_archive.archiving.download import download
-from recording_archive.archiving.report import Summary, close_left_open, noted, report
+from recording_archive.archiving.report import Summary, close_left_open, note_problem, noted, report
 from recording_archive.archiving.request import read_request
 from recording_archive.errors import ArchiveError
 from recording_archive.model import Window
+from recording_archive.recovery.behind import learn_deletions
 from recording_archive.settings import read_settings
 from recording_archive.tasks.connection import GenesysCloudHook
 from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
@@ -42,7 +43,10 @@ def list_recordings(
         )
         for summary in close_left_open(archive, lambda other: other != run_id and run_is_over(other)):
             log.warning("closed run %s, which had ended without a report: %s", summary.run_id, summary.report_key)
+        behind = learn_deletions(archive)
         batches = discover(archive, GenesysCloudHook().source(settings), request, run_id)
+        if behind:
+            note_problem(archive, run_id, behind)
     return [{"number": batch.number, "parts": batch.parts, "of": len(batches)} for batch in batches]
 
 
