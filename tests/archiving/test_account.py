@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -9,8 +11,9 @@ from sqlalchemy import select
 
 from genesys_sandbox import Fault
 from recording_archive.archive import Archive
-from recording_archive.archiving.account import KEPT, acknowledge_gaps, note, open_gaps
+from recording_archive.archiving.account import ALIKE, KEPT, acknowledge_gaps, add_notes, note, open_gaps
 from recording_archive.archiving.coverage import without
+from recording_archive.archiving.report import note_problem, report
 from recording_archive.catalog.tables import coverage, events, runs
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import Window
@@ -134,3 +137,25 @@ def test_a_window_without_its_gaps(gaps: list[tuple[int, int]], left: list[tuple
         return Window(DAY.start + ends[0] * HOUR, DAY.start + ends[1] * HOUR)
 
     assert list(without(DAY, map(window, gaps))) == list(map(window, left))
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_attributes_that_are_refused_are_in_the_report(start: Start, archive: Archive, status: int) -> None:
+    """A sidecar never changes: what it lacks is told once for the run, however many conversations and tasks."""
+    tasks = replace(start(), options={"allowed": ["customerTier"]})
+    tasks.cloud.faults.add(Fault("status", "metadata", route="GET /api/v2/conversations/*[!a]", status=status))
+    ended = run(tasks, archive, "scheduled__0")
+    assert (ended.report["successful"], ended.summary.problems) == (PER_DAY, ())
+    (note,) = ended.report["listing"]["notes"]
+    assert note.startswith("sidecars are without the participant attributes of some conversations, as of this one: ")
+    assert str(status) in note
+
+
+def test_tasks_that_tell_the_same_tell_it_a_few_times(archive: Archive) -> None:
+    """Fifty tasks leave three notes of a kind; what was noted when listing stays."""
+    note_problem(archive, "manual__1", "x")
+    for number in range(50):
+        with archive.catalog.write() as connection:
+            add_notes(connection, "manual__1", ["first"] if not number else [f"{'y' * ALIKE} {number}"])
+    listing = json.loads(archive.store.read(report(archive, "manual__1").report_key))["listing"]
+    assert listing["notes"] == ["first", *(f"{'y' * ALIKE} {number}" for number in (1, 2, 3))]

@@ -22,6 +22,7 @@ from recording_archive.sources import Account, Gap
 
 ACKNOWLEDGED = "acknowledged"
 SHOWN = 3  # gaps that a run's problem names one by one
+ALIKE = 40  # characters by which notes of several tasks are alike
 KEPT = 200  # gaps that are kept one by one: the head of a report is read as a whole
 
 
@@ -54,6 +55,20 @@ def note(
     told["notes"] = [*account.notes, *notes]
     told |= {"reconciled": dict(reconciled)} if reconciled is not None else {}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(listing=told))
+
+
+def add_notes(connection: Connection, run_id: str, notes: Sequence[str]) -> None:
+    """Add notes of a task to those of its run, the first `SHOWN` that begin alike: many tasks have the same to tell."""
+    if not notes:
+        return
+    mine = runs.c.run_id == run_id
+    listing = connection.execute(select(runs.c.listing).where(mine).with_for_update()).scalar()
+    kept = list((listing or {}).get("notes", ()))
+    kept += [
+        each for each in notes if sum(other[:ALIKE] == each[:ALIKE] for other in kept) < SHOWN and each not in kept
+    ]
+    told = (listing or {"listed": 0, "counted": None, "gaps": []}) | {"notes": kept}
+    connection.execute(update(runs).where(mine).values(listing=told))
 
 
 def open_gaps(connection: Connection, run: Row[Any]) -> list[Gap]:

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import mismatches, outcomes, whole_interactions
+from recording_archive.archiving import account, mismatches, outcomes, whole_interactions
 from recording_archive.archiving.work_rows import Work, open_work
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import ArchiveError, FixityError, RunError, Stopped, StoreError
 from recording_archive.model import Fetched, Listing, Outcome
-from recording_archive.sources import Orderable, Source
+from recording_archive.sources import Accountable, Orderable, Source
 from recording_archive.store.staging import Staging
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.transfer import MediaRequest, Mismatch, Transfer
@@ -71,6 +71,8 @@ def download(
         staged += _settle_fetched(archive, group, run_id)
         with suppress(StoreError), archive.catalog.write() as connection:  # a full disk already has its error
             outcomes.count_requests(connection, run_id, source.requests - before)
+            if isinstance(source, Accountable):
+                account.add_notes(connection, run_id, source.account().notes)
     if failure is not None:
         raise failure
     return staged

@@ -79,7 +79,7 @@ class Accountable(Protocol):
     """A source that can tell whether its last listing was complete."""
 
     def account(self) -> Account:
-        """The account of the last `Source.discover`, after its end."""
+        """The account of the last `Source.discover`, after its end; its notes are of `Source.resolve` as well."""
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 POLLS, PAUSE_S = 6, 5.0
 RESTORED_FOR = timedelta(days=14)
+NO_ATTRIBUTES = "sidecars are without the participant attributes"
 MEDIA_FORMATS = "formatId=WAV&emailFormatId=EML&chatFormatId=ZIP&messageFormatId=ZIP&download=true"
 
 
@@ -39,11 +40,12 @@ class Playing:
 
 
 class Playback:
-    """Asks for single conversations and recordings."""
+    """Asks for single conversations and recordings; ``notes`` say what was left out, once for each kind."""
 
     def __init__(self, client: ApiClient, sleep: Callable[[float], object]) -> None:
         self._client = client
         self._sleep = sleep
+        self.notes: list[str] = []
 
     def metadata(self, conversation: str) -> dict[str, Mapping[str, Any]]:
         """Every recording of a conversation by id, with its state; none where the service has none."""
@@ -58,6 +60,7 @@ class Playback:
             found = self._client.get(_path(conversation), _read_attributes)
         except (ForbiddenError, NotFoundError) as error:
             log.warning("%s: no participant attributes: %s", conversation, error)
+            self.notes = self.notes or [f"{NO_ATTRIBUTES} of some conversations, as of this one: {error}"]
             return {}
         return {name: found[name] for name in sorted(allowed) if name in found}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class ConversationsSource:
         self._client, self._now = client, now
         self._query = DetailsQuery(client)
         self._troubles = Troubles()
-        playback = Playback(client, sleep)
+        self._playback = playback = Playback(client, sleep)
         self._minting, self._names = Minting(Batches(client, sleep, clock)), Names(client, names_file, now)
         self._rehearsal = Rehearsal(client, lambda: Batches(client, sleep, clock), playback, clock, now)
         self._orphans = Orphans(client, playback, self._minting, self._troubles)
@@ -92,8 +93,9 @@ class ConversationsSource:
         return self._discovery.listings(ids, window)
 
     def account(self) -> Account:
-        """The account of what was listed: conversations that could not be, and orphans that were refused."""
-        return self._discovery.account()
+        """The account of what was listed: conversations that could not be, orphans and attributes that were refused."""
+        found = self._discovery.account()
+        return replace(found, notes=(*found.notes, *self._playback.notes))
 
     def resolve(
         self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
