@@ -11,9 +11,13 @@ from sqlalchemy import select, update
 
 from genesys_sandbox import Fault, Sandbox
 from recording_archive.archive import Archive
+from recording_archive.archiving.account import note
+from recording_archive.archiving.report import note_problem
+from recording_archive.archiving.report import report as write_report
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import coverage, events, recordings, runs
 from recording_archive.cli import basics
+from recording_archive.sources import Account
 from support.commands import Command, Output
 from support.contents import first_id
 
@@ -31,6 +35,21 @@ class TestReport:
         assert "  alreadyArchived: 6" in lines
         assert lines[-1] == str(archived.settings.root / summary.report_key)
         assert "  successful: 6" in command("report", "scheduled__first").out.splitlines()
+
+    def test_notes_and_the_comparison_with_the_inventory_are_shown(self, command: Command, archive: Archive) -> None:
+        """What was left out as a whole, and how many recordings the source has that are not here."""
+        note_problem(archive, "manual__x", "stopped")
+        figures = {"archived": 7, "unknown": 2, "takenIn": 2}
+        with archive.catalog.write() as connection:
+            note(connection, "manual__x", Account(notes=("orphans were refused",)), reconciled=figures)
+        write_report(archive, "manual__x")
+        lines = command("report").out.splitlines()
+        assert "note: orphans were refused" in lines
+        assert lines[lines.index("Compared with the source's inventory") :][1:4] == [
+            "  archived: 7",
+            "  unknown: 2",
+            "  takenIn: 2",
+        ]
 
     def test_the_stored_file_is_printed_as_it_is(self, command: Command, archived: Archive) -> None:
         """``--json`` is the report itself, byte for byte."""

@@ -20,6 +20,8 @@ def test_every_api_has_a_source() -> None:
 @pytest.mark.parametrize("api", SOURCES)
 def test_a_connection_leads_to_its_source(settings: Settings, api: str) -> None:
     """The key of the coverage table begins with the API's name, and the organization is that of the connection."""
-    facts = read_facts("test", login="id", password="secret", host="eu-west-1", extra={"api": api, "organization": "acme"})
+    facts = read_facts(
+        "test", login="id", password="secret", host="eu-west-1", extra={"api": api, "organization": "acme"}
+    )
     source = facts.source(requests.Session(), settings)
     assert (source.name, source.organization) == (f"{api}:acme", "acme")
