@@ -24,6 +24,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "catalog/distinct": "tests/catalog/test_search.py",
     "catalog/events": "tests/ledger/test_sealing.py",
     "catalog/rows": "tests/catalog/test_search.py and every room with a table",
+    "catalog/search_driver": "tests/catalog/test_search.py and bench/search.py",
     "catalog/search_names": "tests/catalog/test_search.py",
     "catalog/search_terms": "tests/catalog/test_search.py",
     "catalog/tables": "tests/catalog/test_schema.py",

@@ -116,13 +116,31 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
+class Party:
+    """Somebody who took part beside those of `Attributes`: an agent with a queue, a customer with numbers, or both.
+
+    One that is not ``certain`` took part in the interaction, and may not be heard in this recording.
+    """
+
+    agent_id: str | None = None
+    agent_name: str | None = None
+    queue_id: str | None = None
+    queue_name: str | None = None
+    ani: str | None = None
+    dnis: str | None = None
+    division: str | None = None
+    contact_id: str | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """One part as the source lists it.
 
     ``defect`` says why this part cannot be archived (an unusable id, a malformed checksum): it becomes a reported
     failure, never a lost row. ``deferred`` says why it cannot be archived yet: later scheduled runs take it up again.
     ``ended_at`` is the interaction's end, where the source tells one. ``source_fields`` is all the source said but for
-    the media URL, which is a secret.
+    the media URL, which is a secret. ``parties`` took part beside those whom ``attributes`` name.
     """
 
     part_id: PartId
@@ -134,6 +152,7 @@ class Listing:
     defect: str | None = None
     deferred: str | None = None
     ended_at: datetime | None = None
+    parties: tuple[Party, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

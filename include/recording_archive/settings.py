@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     s3_conn_id: str = Field("", description="Airflow connection for s3://; default: AWS_* variables.")
     s3_kms_key: str = Field("", description="KMS key that encrypts every object of the archive in S3.")
     timezone: str = Field("UTC", description="IANA zone in which a run's day begins and dates without zone are read.")
+    phone_region: str = Field("", description="ISO country that telephone numbers without one belong to.")
     max_active_runs: int = Field(2, ge=1, description="Runs of archive_recordings at once.")
     batch_parts: int = Field(250, ge=1, le=5000, description="Most parts that one mapped task handles.")
     batch_bytes: int = Field(4 * 2**30, ge=2**20, description="Most expected media bytes of one batch.")
@@ -128,6 +129,15 @@ class Settings(BaseSettings):
     def most_erased_alone(self) -> int:
         """The recordings that one person may erase at once without another's approval."""
         return _ERASED_ALONE if self.max_delete_count is None else self.max_delete_count
+
+    @field_validator("phone_region")
+    @classmethod
+    def _known_region(cls, name: str) -> str:
+        from recording_archive.phone_numbers import is_region  # noqa: PLC0415 - a tenth of a second that few need
+
+        if name and not is_region(name.upper()):
+            raise ValueError(f"{name!r} is not an ISO 3166 country such as GB")
+        return name.upper()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.party_index import index
 from recording_archive.catalog.search import Filters, Position, export, search
 from recording_archive.catalog.tables import recordings
-from recording_archive.model import State
+from recording_archive.model import Party, State
+from recording_archive.parties.documents import columns
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AGENTS = ("Änne Weber", "anna miller", "Bo O'Hara", "Zoë")
@@ -27,6 +29,7 @@ def rows() -> Iterator[dict[str, Any]]:
     """Two hundred recordings: dates shared by ten, a tenth without any, every kind of neighbour."""
     for number in range(200):
         agent, queue = AGENTS[number % 4], QUEUES[number % 3]
+        numbers = {"ani": NUMBERS[number % 5], "dnis": NUMBERS[number // 5 % 5]}
         state = (State.ARCHIVED, State.ARCHIVED, State.DISCOVERED)[number % 3]
         yield {
             "interaction_id": f"call-{number // 2:03}",
@@ -38,8 +41,9 @@ def rows() -> Iterator[dict[str, Any]]:
             "agent_name": agent,
             "queue_id": f"q{number % 3}",
             "queue_name": queue,
-            "ani": NUMBERS[number % 5],
-            "dnis": NUMBERS[number // 5 % 5],
+            **numbers,
+            "contact_id": "contact-9" if number % 50 == 3 else None,
+            **columns(numbers, others(number), ""),
             "direction": ("inbound", "outbound")[number // 7 % 2],
             "media_type": ("call", "screen")[number // 11 % 2],
             "duration_ms": number * 1000,
@@ -48,11 +52,24 @@ def rows() -> Iterator[dict[str, Any]]:
         }
 
 
+def others(number: int) -> tuple[Party, ...]:
+    """Parties beside the main ones: in each ninth recording for certain, in some of them possibly."""
+    if number % 9:
+        return ()
+    certain = number % 2 == 0
+    return (
+        Party("t7", "Tömas Ryan", "q9", "Escalation", certain=certain),
+        Party("a1", "anna miller", certain=True),
+        Party(ani="0044 20 7946 0958", contact_id="contact-9", certain=certain),
+    )
+
+
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     opened = Catalog(f"sqlite:///{tmp_path_factory.mktemp('search') / 'catalog.db'}")
     with opened.write() as connection:
         connection.execute(insert(recordings), list(rows()))
+        index(connection, connection.execute(select(recordings)).all())
     yield opened
     opened.close()
 
@@ -91,17 +108,18 @@ def is_wanted(row: dict[str, Any], filters: Filters) -> bool:  # noqa: PLR0911 -
         return False
     if filters.end and (date is None or date >= filters.end):
         return False
-    for value, own_id, own_name in (
-        (filters.agent, "agent_id", "agent_name"),
-        (filters.queue, "queue_id", "queue_name"),
-    ):
-        if value and value != row[own_id] and value.casefold() not in row[own_name].casefold():
+    for value, kind in ((filters.agent, "agent"), (filters.queue, "queue")):
+        if value and not any(
+            value == each[f"{kind}Id"] or value.casefold() in each[f"{kind}Name"].casefold()
+            for each in everybody(row)
+            if each.get(f"{kind}Id")
+        ):
             return False
     if filters.ids and not {row["interaction_id"], row["recording_id"]} & set(filters.ids):
         return False
-    if filters.number and "123" in filters.number and not any("30123" in row[name] for name in ("ani", "dnis")):
+    if filters.number and not is_called(row, filters.number):
         return False
-    if filters.number and "sip" in filters.number and filters.number not in (row["ani"], row["dnis"]):
+    if filters.contact and not any(each.get("contactId") == filters.contact for each in everybody(row)):
         return False
     if filters.verified and row["verified_ok"] is not {"ok": True, "failed": False, "never": None}[filters.verified]:
         return False
@@ -111,6 +129,20 @@ def is_wanted(row: dict[str, Any], filters: Filters) -> bool:  # noqa: PLR0911 -
         return False
     same = {"state": filters.state, "direction": filters.direction, "media_type": filters.media_type}
     return all(value is None or row[name] == value for name, value in same.items())
+
+
+def everybody(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parties of a row, the main one among them."""
+    main = {"agentId": "agent_id", "agentName": "agent_name", "queueId": "queue_id", "queueName": "queue_name"}
+    return [{name: row[column] for name, column in main.items()} | {"contactId": row["contact_id"]}, *row["parties"]]
+
+
+def is_called(row: dict[str, Any], number: str) -> bool:
+    """Tell if somebody with a number took part: the five numbers, and the one of other parties."""
+    written = {row["ani"], row["dnis"], *(each["ani"] for each in row["parties"] if "ani" in each)}
+    return bool(
+        {"+49 30 123": set(NUMBERS[:3]), "sip:lobby": {"sip:lobby"}}.get(number, {"0044 20 7946 0958"}) & written
+    )
 
 
 def maybe(*values: Any) -> st.SearchStrategy[Any]:
@@ -123,9 +155,10 @@ FILTERS = st.builds(
     ids=st.sampled_from([(), (), ("call-001", "recording-077", "nothing"), SOME_UNDATED]),
     start=maybe(START, START + timedelta(hours=5)),
     end=maybe(START + timedelta(hours=9), START),
-    agent=maybe("a1", "AN", "änne", "zoë", "o'h", "none"),
-    queue=maybe("q0", "support", "2ND"),
-    number=maybe("+49 30 123", "sip:lobby"),
+    agent=maybe("a1", "AN", "änne", "zoë", "o'h", "none", "t7", "mas ry"),
+    queue=maybe("q0", "support", "2ND", "escal", "q9"),
+    number=maybe("+49 30 123", "sip:lobby", "+442079460958", "020 7946 0958"),
+    contact=maybe("contact-9"),
     direction=maybe("inbound", "outbound"),
     media_type=maybe("screen"),
     min_seconds=maybe(50, 180),

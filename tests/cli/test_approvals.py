@@ -9,10 +9,12 @@ import pytest
 
 from recording_archive.archive import Archive
 from recording_archive.cli import approvals, dispositions
+from recording_archive.disposition.erasure_doubts import MAYBE_HEARD
 from recording_archive.model import State
 from recording_archive.settings import read_settings
 from support.commands import Command
-from support.contents import events_of, ids, row_of
+from support.contents import amend, events_of, ids, row_of
+from support.parties import party
 from support.retention_run import hold
 
 As = Callable[[str], None]
@@ -86,6 +88,25 @@ def test_another_person_sees_approves_and_it_is_erased(
     (event,) = events_of(archived, "approved")
     assert (event.actor, event.detail["plan"]) == ("carol", waits["plan"])
     assert command("approve").out == "no request waits\n"
+
+
+def test_who_approves_sees_what_may_be_meant_as_well(command: Command, archived: Archive, as_user: As) -> None:
+    """Apart from what would go; it stays, and no total counts it."""
+    sure, maybe = ids(archived)[:2]
+    amend(archived, sure, contact_id="contact-1")
+    amend(archived, maybe, parties=[party(contactId="contact-1", certain=False)])
+    told = json.loads(command("erase", "--contact", "contact-1", "--reason", "request 7", "--yes", "--json").out)
+    as_user("carol")
+    (waits,) = json.loads(command("approve", "--json").out)
+    assert waits["recordings"] == 1
+    shown = command("approve", told["request"]).out
+    assert "Look at these: they may be meant, and are not erased; name those that are by --id" in shown
+    assert f"{maybe}~{maybe}~0\t{MAYBE_HEARD}\n" in shown
+    assert shown.count("~0\t") == 2
+    ended = json.loads(command("approve", told["request"], "--plan", told["plan"], "--json").out)
+    listed = [{"interactionId": maybe, "recordingId": maybe, "part": 0, "why": MAYBE_HEARD}]
+    assert (ended["erased"], ended["refused"], ended["lookAtThese"]) == (1, [], listed)
+    assert row_of(archived, maybe).state == State.ARCHIVED
 
 
 def test_only_the_named_may_approve(

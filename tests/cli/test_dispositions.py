@@ -12,10 +12,12 @@ from contextlib import suppress
 import pytest
 
 from recording_archive.archive import Archive
+from recording_archive.disposition.erasure_doubts import MAYBE_HEARD, MAYBE_THE_SAME
 from recording_archive.model import State
 from recording_archive.settings import read_settings
 from support.commands import Command, Output
-from support.contents import amend, events_of, files_of, ids, row_of
+from support.contents import amend, change, events_of, files_of, ids, overwrite, row_of
+from support.parties import CALLED, SPELLED, in_region, party
 from support.retention_run import hold, quarantined
 
 MAIN = [sys.executable, "-c", "from recording_archive.cli import main; main()"]
@@ -97,6 +99,53 @@ class TestErase:
         amend(archived, second, contact_id="contact-1")
         given = ("--number", "+49 30 1234567", "--contact", "contact-1", "--reason", "request 7", "--yes", "--json")
         assert json.loads(command("erase", *given).out)["erased"] == 2
+
+    @pytest.mark.usefixtures("alone")
+    def test_what_may_be_meant_is_listed_and_stays(self, command: Command, archived: Archive) -> None:
+        """In words and as JSON, before anybody says yes and after; named by its id it goes."""
+        sure, maybe, digits = ids(archived)[:3]
+        amend(archived, sure, parties=[party(ani=SPELLED[10])])
+        amend(archived, maybe, parties=[party(dnis=CALLED, certain=False)])
+        amend(archived, digits, ani="020 7946 0958")
+        asked = ("erase", "--number", CALLED, "--reason", "request 7")
+        listed = command(*asked).out
+        assert "Look at these: they may be meant, and are not erased" in listed
+        assert f"{name_of(archived, 1)}\t{MAYBE_HEARD}\n  {name_of(archived, 2)}\t{MAYBE_THE_SAME}\n" in listed
+        told = json.loads(command(*asked, "--yes", "--json").out)
+        assert ([each["part"] for each in told["found"]], told["erased"]) == ([name_of(archived, 0)], 1)
+        assert told["lookAtThese"] == [
+            {"interactionId": name, "recordingId": name, "part": 0, "why": why}
+            for name, why in ((maybe, MAYBE_HEARD), (digits, MAYBE_THE_SAME))
+        ]
+        again = command(*asked, "--yes")
+        assert again.code == 1
+        assert "warning: nothing is meant for certain; look at what may be" in again.err
+        assert command("erase", "--id", maybe, "--reason", "request 7", "--yes").code == 0
+        assert [len(files_of(archived, name)) for name in (sure, maybe, digits)] == [0, 0, 2]
+
+    def test_a_number_is_found_in_any_spelling(
+        self, command: Command, archived: Archive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whichever the source wrote, where the region is set."""
+        monkeypatch.setenv("RECORDING_ARCHIVE_PHONE_REGION", "GB")
+        read_settings.cache_clear()
+        victim = ids(archived)[0]
+        for written in SPELLED:
+            change(in_region(archived, "GB"), victim, dnis=written)
+            told = json.loads(command("erase", "--number", CALLED, "--reason", "request 7", "--json").out)
+            assert ([each["part"] for each in told["found"]], told["lookAtThese"]) == ([name_of(archived, 0)], [])
+
+    def test_parties_that_were_not_read_are_read_first(self, command: Command, archived: Archive) -> None:
+        """From the sidecar; where it is damaged, nobody can tell who took part, which is said."""
+        first, second = ids(archived)[:2]
+        amend(archived, first, parties=[party(ani=CALLED)])
+        for name in (first, second):
+            change(archived, name, parties=None)
+        (sidecar,) = (each for each in files_of(archived, second) if each.endswith(".json"))
+        overwrite(archived.settings.root / sidecar, b"{}")
+        ended = command("erase", "--number", CALLED, "--reason", "request 7", "--json")
+        assert [each["part"] for each in json.loads(ended.out)["found"]] == [name_of(archived, 0)]
+        assert "warning: of 1 recordings nobody can tell who took part" in ended.err
 
     def test_what_names_nothing_and_what_finds_nothing(self, command: Command, archived: Archive) -> None:
         """The first is a usage error, the second exit code 1."""

@@ -19,7 +19,8 @@ from recording_archive.catalog.tables import coverage, events, recordings, runs
 from recording_archive.cli import basics
 from recording_archive.sources import Account
 from support.commands import Command, Output
-from support.contents import first_id
+from support.contents import change, first_id
+from support.parties import TRANSFERRED, party
 
 
 class TestReport:
@@ -103,6 +104,14 @@ class TestShow:
         assert len(told["parts"][0]["storedSha256"]) == 64
         assert [event["kind"] for event in told["events"]] == ["seen", "archived", "verified"]
         assert [row["outcome"] for row in told["work"]] == ["success"]
+
+    def test_everybody_who_took_part(self, command: Command, archived: Archive) -> None:
+        """In words, possible ones as such; in JSON as the catalog has them."""
+        name, parties = first_id(archived), [party(**TRANSFERRED), party(ani="tel:+12025550100", certain=False)]
+        change(archived, name, parties=parties)
+        lines = command("show", name).out.splitlines()
+        assert "  parties: agent Tömas Ryan (queue Escalation); possibly from +12025550100" in lines
+        assert json.loads(command("show", name, "--json").out)["parts"][0]["parties"] == parties
 
     def test_one_never_seen(self, command: Command, archived: Archive) -> None:
         """What its absence means, and how to ask the source for it."""

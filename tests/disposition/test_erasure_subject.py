@@ -8,11 +8,14 @@ import pytest
 
 from recording_archive.archive import Archive
 from recording_archive.disposition.erasure import erase
+from recording_archive.disposition.erasure_doubts import MAYBE_HEARD, MAYBE_THE_SAME, find_doubts
 from recording_archive.disposition.erasure_subject import Subject, find
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import State
 from support.contents import change, ids
+from support.parties import CALLED, SPELLED, in_region, party
 from support.retention_run import hold
+from support.spellings import GUID, PASTED
 
 NUMBER = "+49 (30) 123-4567"
 
@@ -24,17 +27,39 @@ def erased(archive: Archive, subject: Subject) -> Any:
 class TestFound:
     """What an erasure is about."""
 
-    @pytest.mark.parametrize("column", ["ani", "dnis"])
-    @pytest.mark.parametrize(
-        "written",
-        ["tel:+49301234567", "+49301234567", "49301234567", "+49 30 1234567", "(49) 30/123.45-67", "tel:49301234567"],
-    )
-    def test_a_number_is_found_however_the_source_wrote_it(self, archived: Archive, column: str, written: str) -> None:
-        """On either side of the call."""
-        victim = ids(archived)[0]
-        change(archived, victim, **{column: written})
-        (found,) = find(archived, Subject(numbers=(NUMBER,)))
-        assert (found.part.interaction_id, found.state, found.held) == (victim, State.ARCHIVED, None)
+    @pytest.mark.parametrize("column", ["ani", "dnis", "parties"])
+    def test_a_number_is_found_however_the_source_wrote_it(self, archived: Archive, column: str) -> None:
+        """On either side of the call, and of any other party that took part for certain."""
+        victim, british = ids(archived)[0], in_region(archived, "GB")
+        for written in SPELLED:
+            change(british, victim, **{column: [party(ani=written)] if column == "parties" else written})
+            (found,) = find(british, Subject(numbers=(CALLED,)))
+            assert (found.part.interaction_id, found.state, found.held) == (victim, State.ARCHIVED, None)
+            assert find_doubts(british, Subject(numbers=(CALLED,))) == []
+        for asked in SPELLED:
+            assert len(list(find(british, Subject(numbers=(asked,))))) == 1, asked
+
+    def test_a_contact_of_any_party_is_found(self, archived: Archive) -> None:
+        """Whatever the case of a GUID; one that is only possible is not."""
+        first, second, third = ids(archived)[:3]
+        change(archived, first, contact_id=GUID.upper())
+        change(archived, second, parties=[party(contactId=GUID)])
+        change(archived, third, parties=[party(contactId=GUID, certain=False)])
+        for pasted in PASTED:
+            found = find(archived, Subject(contacts=(pasted,)))
+            assert sorted(each.part.interaction_id for each in found) == [first, second]
+            (doubt,) = find_doubts(archived, Subject(contacts=(pasted,)))
+            assert (doubt.part.interaction_id, doubt.why) == (third, MAYBE_HEARD)
+
+    def test_what_an_older_version_archived_is_found_by_its_columns(self, archived: Archive) -> None:
+        """Its parties are not read yet; by the digits alone it may be meant."""
+        first, second = ids(archived)[:2]
+        change(archived, first, ani=CALLED, parties=None)
+        change(archived, second, dnis="020 7946 0958", parties=None)
+        (found,) = find(archived, Subject(numbers=(CALLED,)))
+        assert found.part.interaction_id == first
+        (doubt,) = find_doubts(archived, Subject(numbers=(CALLED,)))
+        assert (doubt.part.interaction_id, doubt.why) == (second, MAYBE_THE_SAME)
 
     def test_criteria_are_joined_by_or_and_each_part_comes_once(self, archived: Archive) -> None:
         """By number, contact, interaction or recording id; in any state but erased."""
@@ -62,7 +87,9 @@ class TestFound:
             erased(archived, subject)
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "of 0049 30 123 4567, as asked", "of contact-1"])
+@pytest.mark.parametrize(
+    "reason", ["", "  ", "of 0049 30 123 4567, as asked", "of contact-1", "030/1234567", "\uff0b49301234567"]
+)
 def test_a_reason_that_names_the_person_is_refused(archived: Archive, reason: str) -> None:
     """It is kept for good, where nobody can erase it."""
     with pytest.raises(ConfigurationError, match="reason"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from recording_archive.archive import Archive
 from recording_archive.disposition import subject_hashes
 from recording_archive.disposition.erasure import erase
 from recording_archive.disposition.erasure_subject import Subject
+from recording_archive.disposition.subject_hashes import forms
 from recording_archive.errors import ConfigurationError, StoreError
 from support.contents import amend, documents, files_of, ids
+from support.parties import CALLED, party
 
 NUMBER = "+49 (30) 123-4567"
 
@@ -23,15 +26,26 @@ def erased(archive: Archive, subject: Subject) -> Any:
 
 
 def test_the_tombstone_answers_who_has_the_key_and_the_number(archived: Archive) -> None:
-    """Keyed hashes of both numbers and the contact, in whatever spelling they are asked for."""
+    """Keyed hashes of the numbers and contacts of all parties, in whatever spelling they are asked for."""
     victim = ids(archived)[0]
-    amend(archived, victim, ani="tel:+49301234567", dnis="+1 202 555 0100", contact_id="contact-1")
+    parties = [party(ani="tel:+442079460958", certain=False), party(contactId="contact-2")]
+    amend(archived, victim, ani="tel:+49301234567", dnis="+1 202 555 0100", contact_id="contact-1", parties=parties)
     erased(archived, Subject(ids=(victim,)))
     (tombstone,) = documents(archived, "tombstones").values()
     key = subject_hashes.read_key(archived.settings)
-    asked = (("number", NUMBER), ("number", "12025550100"), ("contact", "contact-1"))
-    assert tombstone["subjects"] == sorted(subject_hashes.keyed_hash(key, *each) for each in asked)
-    assert subject_hashes.keyed_hash(bytes(32), "number", NUMBER) not in tombstone["subjects"]
+    asked = (
+        ("number", NUMBER),
+        ("number", "+1 202 555 0100"),
+        ("number", CALLED),
+        ("contact", "contact-1"),
+        ("contact", "contact-2"),
+    )
+    hashed = {subject_hashes.keyed_hash(key, kind, form) for kind, each in asked for form in forms(kind, each, "")}
+    assert set(tombstone["subjects"]) == hashed
+    assert tombstone["subjects"] == sorted(hashed)
+    for text in (b"number:+12025550100", b"number:12025550100", b"contact:contact-1"):  # as the documents say
+        assert hmac.new(key, text, "sha256").hexdigest() in tombstone["subjects"]
+    assert subject_hashes.keyed_hash(bytes(32), "number", "+49301234567") not in tombstone["subjects"]
     assert tombstone["interactionDate"] == "2026-11-20"
 
 

@@ -10,7 +10,6 @@ from recording_archive.archive import Archive
 from recording_archive.holds import Criteria, Effect, effect
 from recording_archive.model import State
 from support.hold_scenes import (
-    NUMBERS,
     SCENES,
     SLOWLY,
     Scene,
@@ -26,11 +25,9 @@ def test_the_effect_of_a_hold_is_as_the_rules_say(refilled: Archive, scene: Scen
     """Held, possibly held and purged are counted as the model judges each row, and the examples are such rows."""
     fill(refilled.catalog, scene)
     for hold_id, (criteria, _) in scene.holds.items():
-        meant = {NUMBERS[number] for number in criteria.numbers}  # it counts the spellings that were given
-        asked = replace(criteria, numbers=tuple(number for number in NUMBERS if NUMBERS[number] in meant))
-        found = effect(refilled, made_hold(hold_id, asked))
-        assert replace(found, examples=()) == counted(scene, asked)
-        judged = [verdict(asked, row) for part in found.examples for row in scene.rows if row["part"] == part.part]
+        found = effect(refilled, made_hold(hold_id, criteria))
+        assert replace(found, examples=()) == counted(scene, criteria)
+        judged = [verdict(criteria, row) for part in found.examples for row in scene.rows if row["part"] == part.part]
         assert judged == ["held"] * found.held + ["possibly"] * found.possibly_held
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive, open_archive
@@ -27,6 +26,7 @@ from recording_archive.model import PartId, State
 from recording_archive.recovery.from_holds import reindex_holds
 from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.recovery.take_up import take_up
+from support.catalog_rows import change
 from support.contents import all_rows, events_of
 from support.hold_files import DAY, NOON, hold
 from support.rebuilding import dump
@@ -109,10 +109,9 @@ class TestCreate:
             going: {"deleting_at": NOON},
             young: {"state": State.DISCOVERED},
         }
-        with archived.catalog.write() as connection:
-            connection.execute(update(recordings).values(queue_name="Billing", queue_id="q-1"))
-            for name, values in changes.items():
-                connection.execute(update(recordings).where(recordings.c.interaction_id == name).values(values))
+        change(archived.catalog, queue_name="Billing", queue_id="q-1")
+        for name, values in changes.items():
+            change(archived.catalog, recordings.c.interaction_id == name, **values)
         wanted = Criteria(queues=("BILLING",))
         made, found = create(archived, matter="m", reason="r", criteria=wanted, actor="rosa")
         assert (found.held, found.possibly_held, found.purged) == (2, 1, 2)
@@ -163,7 +162,8 @@ class TestCreate:
         made = hold(archive, Criteria((" a ", "a"), (" Bo ", "bo"), numbers=("+49 30 1", "tel:+49301")))
         assert made.criteria == Criteria(("a",), ("Bo", "bo"), numbers=("+49 30 1", "tel:+49301"))
         terms = {(row["field"], row["value"]) for row in dump(archive.catalog, hold_terms)}
-        assert terms == {("interactionIds", "a"), ("agents", "bo"), ("numbers", "49301")}
+        numbers = {("numbers", each) for each in ("49301", "national:49301", "country:49301")}
+        assert terms == {("interactionIds", "a"), ("agents", "bo"), *numbers}
 
     @pytest.mark.parametrize("pasted", PASTED)
     def test_ids_are_kept_clean(self, archive: Archive, pasted: str) -> None:

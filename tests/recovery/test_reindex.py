@@ -24,6 +24,7 @@ from recording_archive.ledger.proof import Proof
 from recording_archive.ledger.sealing import seal
 from recording_archive.ledger.segments import unknown_segments
 from recording_archive.model import Attributes, PartId
+from recording_archive.parties.documents import PARTY_COLUMNS
 from recording_archive.recovery.reindex import reindex
 from support.contents import overwrite
 from support.rebuilding import (
@@ -74,7 +75,7 @@ def test_a_lost_catalog_is_rebuilt_as_it_was(archive: Archive, run: Run, cloud: 
     assert counts["ledger", "added"] == len(before[segments])
     assert counts["acknowledged", "added"] == 1
     rebuilt = open_archive(archive.settings)
-    attributes = {name: None for name in failing[0] if name in Attributes.__dataclass_fields__}
+    attributes = {name: None for name in failing[0] if name in {*Attributes.__dataclass_fields__, *PARTY_COLUMNS}}
     for row in before[recordings]:
         row.update(attributes if row["failures"] else {})  # only the source knows those of what never was archived
     before[recordings].sort(key=str)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -39,22 +40,40 @@ from support.life_world import DAYS, WORLD, archive_day, window_of
 from support.runner import settings_below
 
 some = st.sampled_from
+LONDON = [
+    (number,)
+    for number in ("+442079460958", "0044 20 7946 0958", "sip:+442079460958@acme;x=1", "+44 (0)20 7946\u20110958")
+]
 HOLDS = st.one_of(
     st.builds(lambda each: Hold((each,), (), (), (), None, None), some(tuple(WORLD))),
     st.builds(
         Hold,
         ids=some([(), (), (), ("a1", "b1", "c1")]),
-        agents=some([(), ("ann",), ("BOB", "nobody"), ("g-2",), ("nobody",)]),
-        queues=some([(), (), ("SALES",), ("q-2",), ("nowhere",)]),
-        numbers=some([(), (), ("+1 (555) 0001",), ("15550009", "15550002"), ("4711",)]),
+        agents=some([(), ("ann",), ("BOB", "nobody"), ("g-2",), ("\u201ccy\u201d",), ("nobody",)]),
+        queues=some([(), (), ("SALES",), ("\u00a0q-2",), ("nowhere",)]),
+        numbers=some([(), (), ("+1 (555) 0001",), ("15550009", "15550002"), ("4711",), *LONDON]),
         first=some([None, None, 5, 15]),
         last=some([None, None, 18, 25]),
     ),
 ).filter(lambda hold: hold != Hold((), (), (), (), None, None))
 SUBJECTS = st.one_of(
     st.builds(lambda each: Subject(ids=(each,)), some(tuple(WORLD))),
-    some([Subject(numbers=("+1-555-0009",)), Subject(contacts=("c-1",)), Subject(numbers=("15550002",), ids=("a3",))]),
+    some(
+        [
+            Subject(numbers=("+1-555-0009",)),
+            Subject(numbers=("tel:+44-20-7946-0958",)),
+            Subject(contacts=("c-1",)),
+            Subject(numbers=("15550002",), ids=("a3",)),
+        ]
+    ),
 )
+OTHER = "+12025550199"
+ALTERED: list[dict[str, Any]] = [
+    {"interaction_date": DAWN - 900 * DAY},
+    {"agent_id": "x", "agent_name": "X", "queue_id": "x", "queue_name": "X", "parties": []},
+    {"numbers": {"region": "", "certain": [OTHER], "possible": []}, "ani": OTHER, "dnis": OTHER, "parties": []},
+    {"sha256": "0" * 64},
+]
 FUSES = st.tuples(st.integers(1, 12), st.booleans())
 
 
@@ -116,6 +135,35 @@ class Lives(ArchiveAndModel):
         self.carry_out(self.archive, mode)
         self.expect(expected)
         self.settled()
+
+    @precondition(lambda self: any(life.stored for life in self.lives.values()))
+    @rule(number=st.integers(0, len(WORLD) - 1), change=some(ALTERED))
+    def retain_what_was_altered(self, number: int, change: dict[str, Any]) -> None:
+        """Somebody alters a row of the catalog before a run: its recording may be moved, and no byte of it goes."""
+        stored = [life for life in self.lives.values() if life.stored and not life.torn and life.date is not None]
+        if not stored:
+            return
+        life = stored[number % len(stored)]
+        expected, row = self.fates(), self.rows()[life.name]
+        self.alter(life, change)
+        self.carry_out(self.archive, "free")
+        self.alter(life, {name: getattr(row, name) for name in change})
+        found = self.facts_of(self.rows()[life.name])
+        assert found[0] in ("archived", "quarantined"), life.name
+        reached["altered"] += expected[life.name][0] != "purged"
+        self.expect(expected | {life.name: found})
+        self.settled()
+
+    @precondition(lambda self: self.holds)
+    @rule()
+    def retain_without_a_hold(self) -> None:
+        """The document of a hold is lost: nothing goes before it is back."""
+        path = self.settings.root / "holds" / f"{next(iter(self.holds))}.json"
+        aside = path.rename(self.folder / path.name)
+        with pytest.raises(StoreError, match="lost the document"):
+            self.carry_out(self.archive, "free")
+        aside.rename(path)
+        reached["stopped"] += 1
 
     @rule(step=some(["plan", "quarantine", "purge", "close"]), fuse=FUSES)
     def retain_and_crash(self, step: str, fuse: tuple[int, bool]) -> None:
@@ -275,7 +323,8 @@ def live(folder: Path, *, examples: int) -> Counter[str]:
 def check_reach(done: Counter[str], *, steps: int) -> None:
     """Raise AssertionError when the lives were too few, or too uneventful to prove anything."""
     ways = [("archived", "quarantined"), ("archived", "erased"), ("quarantined", "archived"), ("quarantined", "purged")]
-    names = ("restored", "excluded", "unverified", "crashed", "lost", *(f"{old} → {new}" for old, new in ways))
+    names = ("restored", "excluded", "unverified", "crashed", "lost", "altered", "stopped")
+    names = (*names, *(f"{old} → {new}" for old, new in ways))
     assert done["steps"] >= steps, done
     assert {name: done[name] for name in names if done[name] < steps // 2_000} == {}, done
 

@@ -20,7 +20,7 @@ from recording_archive.model import PartId, State
 from recording_archive.retention.forecast import forecast
 from recording_archive.retention.forecast_figures import Amount, Forecast, Outlook, total
 from recording_archive.retention.policy_in_force import adopt, read_policy
-from recording_archive.retention.rules import Action, Kept, Policy, judge
+from recording_archive.retention.rules import Action, Kept, Policy, decide, judge, later
 from support.catalog_rows import AS_OF, archived_row, fill
 from support.retention_run import EXPIRED, enforce
 from support.retention_run import at as at_moment
@@ -43,6 +43,7 @@ rules:
 def everything(outlook: Outlook) -> Amount:
     """All amounts of an outlook together."""
     single = (outlook.held, outlook.possibly_held, outlook.unverified, outlook.undated, outlook.quarantined)
+    single += (outlook.possibly_longer,)
     spread = (outlook.due, outlook.beyond, *(month.expiring for month in outlook.months))
     return sum(map(total, spread), sum((*single, outlook.restorable, outlook.restored), Amount()))
 
@@ -64,10 +65,14 @@ def at_random(number: int) -> list[dict[str, Any]]:
         when = AS_OF - dice.choice(ages) * DAY + timedelta(seconds=dice.choice([-1, 0, 1]) * dice.randrange(10**5))
         state = dice.choice([*[State.ARCHIVED] * 6, *State])
         quarantined = AS_OF - dice.randrange(30) * DAY if state == State.QUARANTINED else None
+        queue = dice.choice(
+            [*[(None, None), (None, "Care"), ("Q-2", None)], *[("q-3", "Care"), ("q-1", "Trading")] * 3]
+        )
         columns = {
-            "agent_id": dice.choice([None, "ann", "Ann", "bob"]),
-            "queue_id": dice.choice([None, "Q-2", "q-3"]),
-            "queue_name": dice.choice([None, "Trading", "Care"]),
+            "parties": dice.choice([None, *[[]] * 9, *([party(dice)] for _ in range(6)), [party(dice), party(dice)]]),
+            "agent_id": dice.choice([None, "ann", "Ann", "bob", "bob"]),
+            "queue_id": queue[0],
+            "queue_name": queue[1],
             "direction": dice.choice(["inbound", "outbound"]),
             "media_type": dice.choice([None, "call", "chat"]),
             "ani": dice.choice([None, "+49301", "+49302"]),
@@ -80,6 +85,12 @@ def at_random(number: int) -> list[dict[str, Any]]:
         }
         rows.append(archived_row(each, dice.choice([when] * 20 + [None]), **columns, **facts))
     return rows
+
+
+def party(dice: random.Random) -> dict[str, Any]:
+    """Somebody beside the main parties, with a number that hardly anyone else has."""
+    who = [{"queueName": "TRADING", "queueId": "q-1"}, {"queueId": "q-3"}, {"agentId": "ANN"}, {"agentId": "bob"}]
+    return {**dice.choice(who), "ani": f"+49{dice.randrange(10**6)}", "certain": dice.choice([True, False])}
 
 
 def counted_one_by_one(archive: Archive, policy: Policy, latest: str) -> dict[str, Any]:
@@ -95,10 +106,9 @@ def counted_one_by_one(archive: Archive, policy: Policy, latest: str) -> dict[st
         if verdict.kept is Kept.NOT_STORED:
             continue
         if each.state == State.QUARANTINED and each.interaction_date is not None:
-            places["restorable" if verdict.kept is Kept.TOO_YOUNG else "quarantined"] += 1
+            places["restorable" if verdict.kept in (Kept.TOO_YOUNG, Kept.POSSIBLY_LONGER) else "quarantined"] += 1
         elif verdict.kept is Kept.TOO_YOUNG:
-            assert verdict.expires_at
-            month = f"{verdict.expires_at:%Y-%m}"
+            month = f"{later(each.interaction_date, decide(each, policy).last_days):%Y-%m}"
             (expiring[month] if month <= latest else beyond)[verdict.rule] += 1
         elif verdict.action is Action.QUARANTINE:
             due[verdict.rule] += 1
@@ -109,7 +119,7 @@ def counted_one_by_one(archive: Archive, policy: Policy, latest: str) -> dict[st
 
 def shown(outlook: Outlook) -> dict[str, Any]:
     """An outlook in the form of `counted_one_by_one`."""
-    names = ("held", "possibly_held", "unverified", "undated", "quarantined", "restorable")
+    names = ("held", "possibly_held", "possibly_longer", "unverified", "undated", "quarantined", "restorable")
     return {
         "places": +Counter({name: getattr(outlook, name).recordings for name in names}),
         "months": {month: Counter(rules) for month, rules in months(outlook).items()},
@@ -134,6 +144,7 @@ def test_it_counts_what_the_rules_say_one_by_one(archive: Archive, most_asked: i
         told = counted_one_by_one(filled, policy, "2027-01")
         assert shown(outlook) == told
         assert all(told["places"][name] for name in ("held", "possibly_held", "unverified", "undated", "quarantined"))
+    assert told["places"]["possibly_longer"]
     assert all(sum(part.values()) for part in (told["due"], told["beyond"], *told["months"].values()))
     assert found.proposed.idle_rules == ("nobody",)
 
@@ -214,11 +225,12 @@ def test_holds_count_where_something_has_expired(archive: Archive) -> None:
 
 def test_a_proposed_policy_is_compared_before_it_is_used(archive: Archive) -> None:
     """What goes at once by it alone, and what it spares; nothing is written, and no policy is kept."""
+    care = {"agent_id": "bob", "queue_id": "q-3", "queue_name": "Care", "direction": "outbound"}
     filled = fill(
         archive,
-        archived_row(1, AS_OF - 50 * DAY),
+        archived_row(1, AS_OF - 50 * DAY, **care),
         archived_row(2, AS_OF - 95 * DAY, queue_name="Trading"),
-        archived_row(3, AS_OF - 95 * DAY),
+        archived_row(3, AS_OF - 95 * DAY, **care),
         archived_row(4, AS_OF - 95 * DAY, state=State.QUARANTINED, quarantined_at=AS_OF, queue_name="trading"),
     )
     before = list(filled.store.list(""))

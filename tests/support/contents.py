@@ -13,9 +13,11 @@ from sqlalchemy import Row, select, update
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
-from recording_archive.catalog.rows import part_key, part_of
+from recording_archive.catalog.party_index import reindex
+from recording_archive.catalog.rows import is_part, part_key, part_of
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import Attributes
+from recording_archive.parties.documents import NAMES, columns, from_json
 from recording_archive.store import sidecar
 
 
@@ -41,10 +43,17 @@ def ids(archive: Archive) -> list[str]:
 
 
 def change(archive: Archive, interaction_id: str, **values: Any) -> None:
-    """Set columns of an interaction's rows."""
+    """Set columns of an interaction's rows; it is found by the parties that it has then."""
     with archive.catalog.write() as connection:
         mine = recordings.c.interaction_id == interaction_id
-        connection.execute(update(recordings).where(mine).values(**values))
+        for row in connection.execute(select(recordings).where(mine)).all():
+            new = {**row._asdict(), **values}
+            if new["parties"] is None:
+                new["numbers"] = None
+            elif not {*NAMES, "parties"}.isdisjoint(values):
+                new |= columns(new, from_json(new["parties"]), archive.settings.phone_region)
+            reindex(connection, [(row, new)])
+            connection.execute(update(recordings).where(is_part(recordings, part_of(row))).values(**new))
 
 
 def amend(archive: Archive, interaction_id: str, **values: Any) -> None:
@@ -54,6 +63,7 @@ def amend(archive: Archive, interaction_id: str, **values: Any) -> None:
     key = sidecar.beside(row.key)
     document = json.loads(archive.store.read(key))
     document["interactionDate"] = row.interaction_date and row.interaction_date.isoformat()
+    document["parties"] = row.parties
     document["attributes"] |= {to_camel(name): getattr(row, name) for name in Attributes.__dataclass_fields__}
     content = json.dumps(document).encode()
     overwrite(archive.settings.root / key, content)

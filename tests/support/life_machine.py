@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.tables import recordings
@@ -26,7 +26,7 @@ from recording_archive.disposition.report import close, close_left_open
 from recording_archive.errors import PermanentError
 from support.fuse import Crash, Fuse, FusedCatalog, FusedStore
 from support.life_model import DAWN, DAY, Hold, Life, digits, fate, keeps
-from support.life_world import DAYS, STOP, WORLD, date_of
+from support.life_world import DAYS, OTHERS, STOP, WORLD, date_of
 from support.runner import settings_below
 
 reached: Counter[str] = Counter()
@@ -41,7 +41,7 @@ class ArchiveAndModel(RuleBasedStateMachine):
         shutil.copytree(founded, folder)
         self.folder, self.settings = folder, settings_below(folder)
         self.now, self.days, self.numbers = DAWN + 21 * DAY, 30, count(1)
-        self.lives = {name: Life(name, date_of(day), told) for name, (day, told) in WORLD.items()}
+        self.lives = {name: Life(name, date_of(day), told, OTHERS.get(name, ())) for name, (day, told) in WORLD.items()}
         self.holds: dict[str, Hold] = {}
         self.orphans: set[str] = set()  # documents that a crash may have left without an event
         for life in self.lives.values():
@@ -134,8 +134,13 @@ class ArchiveAndModel(RuleBasedStateMachine):
         expected = {}
         numbers = {digits(number) for number in subject.numbers}
         for life in self.lives.values():
-            get, held = life.told.get, self.held(life)
-            called = bool(numbers & {digits(get("ani")), digits(get("dnis"))}) or get("contact_id") in subject.contacts
+            held = self.held(life)
+            sure = [life.told, *(party for party in life.others if party["certain"])]
+            called = any(
+                numbers & {digits(party.get("ani")), digits(party.get("dnis"))}
+                or party.get("contact_id") in subject.contacts
+                for party in sure
+            )
             expected[life.name] = life.facts
             if life.name not in subject.ids and (life.nameless or not called):
                 continue
@@ -198,6 +203,11 @@ class ArchiveAndModel(RuleBasedStateMachine):
             if life.torn:
                 life.verified, life.rotten = False, True
         return {life.name for life in self.lives.values() if life.torn}
+
+    def alter(self, life: Life, change: dict[str, Any]) -> None:
+        """Change a row of the catalog behind the archive's back."""
+        with self.archive.catalog.write() as connection:
+            connection.execute(update(recordings).where(recordings.c.interaction_id == life.name).values(**change))
 
     def facts_of(self, row: Row[Any] | None) -> tuple[str, datetime | None, datetime | None]:
         """A row as the model tells it."""

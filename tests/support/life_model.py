@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 DAWN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,6 +23,7 @@ class Life:
     name: str
     date: datetime | None
     told: dict[str, Any]
+    others: tuple[dict[str, Any], ...] = ()  # who else took part; "certain" or not
     state: str = "absent"
     since: datetime | None = None  # in quarantine
     spared: datetime | None = None  # until then a person's restore stands
@@ -65,22 +67,36 @@ class Hold:
 
 
 def digits(number: str | None) -> str | None:
-    """A number in the one spelling that stands for all."""
-    return number and re.sub(r"\D", "", number)
+    """A number without what people write between its digits, and behind it."""
+    return number and re.sub(r"\D", "", re.sub(r";.*|@.*|\(0\)", "", number))
+
+
+def tail(number: str) -> str:
+    """The last nine digits, by which numbers are compared when a country is not known; the world has no two alike."""
+    return str(digits(number)).lstrip("0")[-9:]
+
+
+def spelled(name: str) -> str:
+    """A name without what people put around it."""
+    return name.strip(" \u00a0\u201c\u201d").casefold()
 
 
 def keeps(hold: Hold, life: Life) -> bool:
     """Test whether a recording is held or possibly held: no field that the hold asks for speaks against it."""
-    get = life.told.get
-    asked: list[tuple[tuple[str, ...], list[Any], Callable[[str], Any]]] = [
-        (hold.ids, [life.name], str),
-        (hold.agents, [get("agent_id"), get("agent_name")], str.casefold),
-        (hold.queues, [get("queue_id"), get("queue_name")], str.casefold),
-        (hold.numbers, [get("ani"), get("dnis")], digits),
+    every = (life.told, *life.others)
+    agents, queues = (
+        [pair for pair in ((each.get(f"{what}_id"), each.get(f"{what}_name")) for each in every) if any(pair)]
+        for what in ("agent", "queue")
+    )
+    calls = [[each[way] for each in every if each.get(way)] for way in ("ani", "dnis")]
+    asked: list[tuple[tuple[str, ...], list[Any], bool, Callable[[str], Any]]] = [
+        (hold.ids, [life.name], False, str),
+        (hold.agents, [*chain(*agents)], not agents or None in chain(*agents), spelled),
+        (hold.queues, [*chain(*queues)], not queues or None in chain(*queues), spelled),
+        (hold.numbers, [*chain(*calls)], not all(calls), tail),
     ]
-    for values, found, spell in asked:
-        wanted = {spell(value) for value in values}
-        if wanted and None not in found and not wanted & {spell(each) for each in found}:
+    for values, found, lacks, spell in asked:
+        if values and not lacks and not {spell(value) for value in values} & {spell(each) for each in found}:
             return False
     if life.date is None:
         return True

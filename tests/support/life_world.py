@@ -13,9 +13,15 @@ from recording_archive.archiving import compress, outcomes, work_rows
 from recording_archive.archiving.discover import discover
 from recording_archive.archiving.report import report
 from recording_archive.archiving.request import Request
-from recording_archive.model import Attributes, Fetched, Listing, MediaFormat, PartId, Window
+from recording_archive.model import Attributes, Fetched, Listing, MediaFormat, PartId, Party, Window
 from support.life_model import DAWN, DAY
 
+OTHERS: dict[str, tuple[dict[str, Any], ...]] = {  # beside those of `WORLD`
+    "a2": ({"agent_id": "g-3", "agent_name": "Cy", "ani": "tel:+442079460958", "certain": True},),
+    "b1": ({"agent_id": "g-1", "agent_name": "Ann", "queue_id": "q-1", "queue_name": "Sales", "certain": False},),
+    "b3": ({"agent_id": "g-2", "agent_name": "Bob", "certain": True}, {"dnis": "020 7946 0958", "certain": False}),
+    "c2": ({"agent_id": "g-3", "agent_name": "Cy", "contact_id": "c-1", "certain": True},),
+}
 DAYS = (0, 10, 20)  # on which there are recordings
 STOP = threading.Event()
 ANN: dict[str, Any] = {"agent_id": "g-1", "agent_name": "Ann", "queue_name": "Sales", "ani": "+1 555 0001"}
@@ -46,7 +52,8 @@ class Days:
             date = date_of(day)
             if date is None or (window and date in window):
                 digest = sha256(media(name)).hexdigest() if name < "b3" else None
-                yield Listing(PartId(name, name), date, None, digest, Attributes(**told))
+                others = tuple(Party(**each) for each in OTHERS.get(name, ()))
+                yield Listing(PartId(name, name), date, None, digest, Attributes(**told), parties=others)
 
     def resolve(
         self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()

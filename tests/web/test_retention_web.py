@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from genesys_sandbox import Sandbox
 from recording_archive.archive import Archive
 from recording_archive.disposition import erasure, erasure_request
+from recording_archive.disposition.erasure_doubts import MAYBE_HEARD
 from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.fixity.request import Scope
@@ -23,8 +24,9 @@ from recording_archive.retention import policy_in_force
 from recording_archive.store import sidecar
 from recording_archive.web.deps import get_archive
 from recording_archive.web.pages import expiry_chart
-from support.contents import change, ids, row_of
+from support.contents import amend, change, ids, row_of
 from support.fixity_run import Verifying
+from support.parties import party
 from support.retention_run import EXPIRED, QUARANTINE, at, enforce, quarantined
 from support.web_pages import BAD, HTML, make_hold, parse
 
@@ -296,6 +298,23 @@ def test_a_request_of_erasure_is_answered_by_another_person(app_client: TestClie
     (done,) = erasure_request.carry_out_approved(archived, threading.Event())
     assert done.erased == 1
     assert app_client.post(f"{address}/reject", json={"reason": "x"}).status_code == 409
+
+
+def test_a_request_tells_what_may_be_meant_as_well(app_client: TestClient, archived: Archive) -> None:
+    """REST and page, apart from what it erases; the report has it, too."""
+    sure, maybe = ids(archived)[:2]
+    amend(archived, sure, contact_id="contact-1")
+    amend(archived, maybe, parties=[party(contactId="contact-1", certain=False)])
+    asked = erasure_request.enter(archived, Subject(contacts=("contact-1",)), reason="request 7", actor="ann")
+    listed = [{"interactionId": maybe, "recordingId": maybe, "part": 0, "why": MAYBE_HEARD}]
+    told = app_client.get(f"api/retention/runs/{asked.run_id}").json()
+    assert (told["lookAtThese"], list(told["actions"]), told["actions"]["erase"]["open"]) == (listed, ["erase"], 1)
+    page = app_client.get(f"retention/runs/{asked.run_id}", headers=HTML).text
+    assert "Look at these: 1 recording may be meant, and is not erased" in page
+    assert f"recordings/{maybe}/{maybe}" in page
+    assert "1 more may be meant, and stays" in app_client.get("retention", headers=HTML).text
+    erasure_request.reject(archived, asked.run_id, reason="wrong", actor="ann")
+    assert app_client.get(f"api/retention/runs/{asked.run_id}/report").json()["lookAtThese"] == listed
 
 
 def test_who_asked_for_an_erasure_may_only_withdraw_it(app_client: TestClient, archived: Archive) -> None:

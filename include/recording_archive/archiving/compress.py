@@ -146,7 +146,7 @@ def _commit(archive: Archive, source: Source, packed: _Packed) -> dict[str, Any]
     job, compressed = packed.job, packed.compressed
     if compressed is None:  # callers pass packed parts only
         raise AssertionError(packed)
-    key = sidecar.beside(packed.key)
+    key, region = sidecar.beside(packed.key), archive.settings.phone_region
     content = sidecar.compose(
         archive_id=archive.id,
         source=source.name,
@@ -164,9 +164,9 @@ def _commit(archive: Archive, source: Source, packed: _Packed) -> dict[str, Any]
         draft.file.write(content)
         draft.seal()
         if draft.publish():
-            return sidecar.to_recording(content, key)
+            return sidecar.to_recording(content, key, region)
     try:
-        row = sidecar.to_recording(archive.store.read(key), key)
+        row = sidecar.to_recording(archive.store.read(key), key, region)
     except RunError:
         raise
     except ArchiveError as error:

@@ -47,7 +47,8 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
         for page in chunked(source.discover(ids=request.ids, window=window)):
             with archive.catalog.write() as connection:
                 known = whole_interactions.spelled_out(connection, page, look_back=look_back)
-                entering.enter(connection, run_id, known, scheduled=request.scheduled, at=archive.clock())
+                at, region = archive.clock(), settings.phone_region
+                entering.enter(connection, run_id, known, scheduled=request.scheduled, at=at, region=region)
             listed += len(page)
             log.info("listed %d recordings so far", listed)
         if request.scheduled:

@@ -145,7 +145,9 @@ def _resolved(
             source.order([job.part_id for job in ahead])
         if {listing.part_id for listing in listings} - {job.part_id for job in chunk} or _has_whole(chunk):
             with archive.catalog.write() as connection:
-                pairs = whole_interactions.expand(connection, chunk, listings, at=archive.clock())
+                pairs = whole_interactions.expand(
+                    connection, chunk, listings, at=archive.clock(), region=archive.settings.phone_region
+                )
         else:
             found = {listing.part_id: listing for listing in listings}
             pairs = [(job, found.get(job.part_id)) for job in chunk]

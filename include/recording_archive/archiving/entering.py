@@ -16,9 +16,11 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from recording_archive.archiving.retry import count_failure
 from recording_archive.archiving.work_rows import UNKNOWN_SIZE, blank_row, lock_rows
+from recording_archive.catalog.party_index import index
 from recording_archive.catalog.rows import insert_missing, is_named, part_of, same_part
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import FAILURES, Listing, Outcome, PartId, State
+from recording_archive.parties.documents import columns
 
 _BYTES_PER_MS = 16  # 8 kHz, 16 bit, one channel
 _GONE = frozenset({State.QUARANTINED, State.PURGED, State.ERASED})  # or about to
@@ -37,10 +39,15 @@ def begin(connection: Connection, run_id: str, *, at: datetime, **facts: Any) ->
     connection.execute(update(work).where(*again).values(outcome=None, error=None, staged=False, batch=None))
 
 
-def enter(connection: Connection, run_id: str, listings: Sequence[Listing], *, scheduled: bool, at: datetime) -> None:
-    """Enter what the source lists: recordings seen for the first time, and a work row for each part."""
+def enter(
+    connection: Connection, run_id: str, listings: Sequence[Listing], *, scheduled: bool, at: datetime, region: str
+) -> None:
+    """Enter what the source lists: recordings seen for the first time, and a work row for each part.
+
+    ``region`` reads telephone numbers without a country.
+    """
     by_part = {listing.part_id: listing for listing in listings}
-    _see(connection, run_id, by_part, at)
+    _see(connection, run_id, by_part, at, region)
     entered = {part_of(row) for row in lock_rows(connection, work, by_part, work.c.run_id == run_id)}
     known = {part_of(row): row for row in lock_rows(connection, recordings, by_part)}
     rows = [
@@ -63,7 +70,7 @@ def enter_missing(connection: Connection, run_id: str, interaction_ids: Iterable
             connection.execute(insert(work).values(row))
 
 
-def _see(connection: Connection, run_id: str, listings: Mapping[PartId, Listing], at: datetime) -> None:
+def _see(connection: Connection, run_id: str, listings: Mapping[PartId, Listing], at: datetime, region: str) -> None:
     """Add a recording for each part that is new, with a ``seen`` event."""
     seen = {part_of(row) for row in lock_rows(connection, recordings, listings)}
     new = [
@@ -72,11 +79,13 @@ def _see(connection: Connection, run_id: str, listings: Mapping[PartId, Listing]
             "state": State.DISCOVERED,
             "interaction_date": entry.interaction_date,
             **asdict(entry.attributes),
+            **columns(entry.attributes, entry.parties, region),
         }
         for part, entry in listings.items()
         if part not in seen
     ]
     insert_missing(connection, recordings, new)  # two runs may see the same recording at once
+    index(connection, new)
     shared = {"at": at, "kind": "seen", "run_id": run_id, "detail": {}}
     rows = [{name: row[name] for name in PartId._fields} | shared for row in new if not _part_id_of(row).is_whole]
     if rows:

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, bindparam, insert, update
 
 from recording_archive.archiving.retry import count_failure, postpone
 from recording_archive.archiving.work_rows import OPEN, Work, lock_rows, open_rows, to_work, update_many
+from recording_archive.catalog.party_index import reindex
 from recording_archive.catalog.rows import NO_FAILURE, part_of
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import Fetched, Listing, Outcome, PartId, SourceChecksum, State
+from recording_archive.parties.documents import to_json
 
 
 def stage(connection: Connection, done: Iterable[tuple[Work, Fetched, Listing]]) -> None:
@@ -31,7 +33,11 @@ def stage(connection: Connection, done: Iterable[tuple[Work, Fetched, Listing]])
             "interaction_date": listing.interaction_date,
             "expected_sha256": listing.expected_sha256,
             "source_checksum": SourceChecksum.MATCHED if listing.expected_sha256 else SourceChecksum.NOT_GIVEN,
-            "listing": {"attributes": asdict(listing.attributes), "fields": dict(listing.source_fields)},
+            "listing": {
+                "attributes": asdict(listing.attributes),
+                "parties": to_json(listing.parties),
+                "fields": dict(listing.source_fields),
+            },
         }
         for job, fetched, listing in done
     ]
@@ -87,8 +93,10 @@ def succeed(
     Return the outcome of each work row: ``already_archived`` when another run, or another attempt, noted it first.
     """
     parts = [job.part_id for job, _ in done]
-    new = {part_of(row) for row in lock_rows(connection, recordings, parts, recordings.c.state == State.DISCOVERED)}
+    locked = lock_rows(connection, recordings, parts, recordings.c.state == State.DISCOVERED)
+    new = {part_of(row): row for row in locked}
     first = [(job, archived) for job, archived in done if job.part_id in new]
+    reindex(connection, [(new[job.part_id], archived) for job, archived in first])
     update_many(connection, recordings, [{**archived, **_key(job.part_id)} for job, archived in first], **NO_FAILURE)
     outcomes = {job.id: Outcome.SUCCESS if job.part_id in new else Outcome.ALREADY_ARCHIVED for job, _ in done}
     facts = ("key", "stored_sha256", "stored_bytes")

@@ -65,7 +65,7 @@ def take_in_when_due(archive: Archive, source: Source, run_id: str) -> tuple[Map
     Return its figures, None when none was due or possible, and notes for the report. A comparison that fails stops no
     run: the next one tries again.
     """
-    days, at = archive.settings.reconcile_days, archive.clock()
+    days, at, region = archive.settings.reconcile_days, archive.clock(), archive.settings.phone_region
     if not days or not isinstance(source, Inventoried):
         return None, []
     with archive.catalog.read() as connection:
@@ -73,7 +73,7 @@ def take_in_when_due(archive: Archive, source: Source, run_id: str) -> tuple[Map
             return None, []
 
     def enter(connection: Connection, parts: Sequence[PartId]) -> None:
-        entering.enter(connection, run_id, [_listing(part) for part in parts], scheduled=True, at=at)
+        entering.enter(connection, run_id, [_listing(part) for part in parts], scheduled=True, at=at, region=region)
 
     try:
         counts = take_in(archive, source.name, source.inventory(), enter)

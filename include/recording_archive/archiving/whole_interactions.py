@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from recording_archive.archiving import entering, outcomes
 from recording_archive.archiving.work_rows import OPEN, Work, open_work
+from recording_archive.catalog.party_index import unindex
 from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import WHOLE, Listing, Outcome, PartId, State
@@ -55,7 +56,9 @@ def known_of(connection: Connection, jobs: Sequence[Work]) -> list[PartId]:
     return [_part_id(row) for row in done]
 
 
-def expand(connection: Connection, jobs: Sequence[Work], listings: Sequence[Listing], *, at: datetime) -> list[Pair]:
+def expand(
+    connection: Connection, jobs: Sequence[Work], listings: Sequence[Listing], *, at: datetime, region: str
+) -> list[Pair]:
     """Pair the open rows of a batch with their listings, after whole ones made room for what is listed of them."""
     listed = {each.part_id: each for each in listings}
     asked, names = {job.part_id for job in jobs}, {job.part_id.interaction_id for job in jobs}
@@ -69,7 +72,7 @@ def expand(connection: Connection, jobs: Sequence[Work], listings: Sequence[List
     if not wholes and not found:
         return pairs
     before = _count(connection, jobs)
-    pairs += _enter(connection, jobs, found, at=at)
+    pairs += _enter(connection, jobs, found, at=at, region=region)
     for job in wholes:
         remark = listed.get(job.part_id)
         if remark is not None and remark.defect:
@@ -85,13 +88,15 @@ def expand(connection: Connection, jobs: Sequence[Work], listings: Sequence[List
     return pairs
 
 
-def _enter(connection: Connection, jobs: Sequence[Work], found: Sequence[Listing], *, at: datetime) -> Iterator[Pair]:
+def _enter(
+    connection: Connection, jobs: Sequence[Work], found: Sequence[Listing], *, at: datetime, region: str
+) -> Iterator[Pair]:
     """Enter the parts found into the batch of the interactions they belong to; give those that are open.
 
     Another attempt may have entered them already, and taken out the rows of ``jobs``.
     """
     run_id, batch = jobs[0].run_id, jobs[0].batch or 0
-    entering.enter(connection, run_id, found, scheduled=False, at=at)
+    entering.enter(connection, run_id, found, scheduled=False, at=at, region=region)
     for carried in (False, True):
         names = [job.part_id.interaction_id for job in jobs if job.carried_over is carried]
         new = (work.c.run_id == run_id, work.c.interaction_id.in_(names), work.c.batch.is_(None))
@@ -117,6 +122,7 @@ def _close(connection: Connection, jobs: Sequence[Work], found: Sequence[Listing
     outcome = Outcome.MISSING if kind == "asked" else Outcome.EXCLUDED
     connection.execute(update(work).where(work.c.id.in_(empty)).values(outcome=outcome, error=_NONE))
     mine = (recordings.c.interaction_id.in_(list(parts)), recordings.c.recording_id == WHOLE)
+    unindex(connection, connection.execute(select(recordings).where(*mine)).all())
     connection.execute(delete(recordings).where(*mine))
     told = {"at": at, "kind": "listed", "run_id": jobs[0].run_id}
     details = {name: {"recordings": len(set(ids)), "parts": len(ids)} for name, ids in parts.items()}

@@ -3,9 +3,9 @@
 Pages are cut by keyset: the next page begins after the position of the last row, so page 1,000 costs what page one
 does, and nothing is skipped or shown twice while recordings arrive. Recordings without a date come last.
 
-The narrowest filter drives (see `terms`): each of its terms fetches its own next rows through its index, and the union
-of these is cut to a page. All other filters are checked on what it fetches. So "agent or queue or number is X" costs as
-many short index walks as it has terms, where one OR would sort all it finds.
+The narrowest filter drives (see `search_driver`): each of its terms fetches its own next rows through its index, and
+the union of these is cut to a page. All other filters are checked on what it fetches. So "agent or queue is X" costs
+as many short index walks as it has terms, where one OR would sort all it finds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_,
 from sqlalchemy.sql.operators import custom_op
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.catalog.search_terms import MOST_IDS, Filters, Term, choose_driver, groups, others
+from recording_archive.catalog.search_driver import Term, choose_driver
+from recording_archive.catalog.search_terms import MOST_IDS, Filters, groups, others
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 
@@ -83,7 +84,7 @@ class _Query:
     def of(self, connection: Connection) -> Select[Any]:
         found_groups = list(groups(connection, self.filters))
         driver = choose_driver(connection, found_groups)
-        checked = [group.condition for group in found_groups if group is not driver]
+        checked = [group.check for group in found_groups if group is not driver]
         sure = [self._hidden(condition) for condition in (*checked, *others(self.filters))]
         picks = [pick for term in (driver.terms if driver else [None]) for pick in self._picks(term, sure)]
         # UNION also drops what two terms found, such as an id that is interaction and recording

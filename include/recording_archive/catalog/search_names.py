@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Connection
 
 from recording_archive.catalog.distinct import distinct
+from recording_archive.catalog.tables import party_values
 from recording_archive.spelling.names import folded
 
 
@@ -17,3 +18,10 @@ def names_like(connection: Connection, column: Column[Any], text: str) -> list[s
     """The distinct values of ``column``, which must be the first of an index, that hold ``text``."""
     wanted = folded(text)
     return [name for name in distinct(connection, column) if wanted in folded(name)]
+
+
+def other_names_like(connection: Connection, field: str, text: str) -> list[str]:
+    """The values of a field of `party_values`, in which names are folded, that hold ``text``."""
+    wanted = folded(text)
+    names = distinct(connection, party_values.c.value, party_values.c.field == field)
+    return [name for name in names if wanted in name]

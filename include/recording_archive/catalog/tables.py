@@ -40,6 +40,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 _Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in INTEGER PRIMARY KEY
 
+_Bytewise = Text().with_variant(Text(collation="C"), "postgresql")  # sorted as SQLite does, whatever the language
+
 tables = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -74,6 +76,9 @@ recordings = Table(
     Column("duration_ms", BigInteger),
     Column("division", Text),
     Column("contact_id", Text),
+    # who else took part, as `parties` reads it; None: made by a version that did not ask, and not yet read again
+    Column("parties", JSON(none_as_null=True)),
+    Column("numbers", JSON(none_as_null=True)),
     # what was archived
     Column("key", Text, unique=True),
     Column("mime_type", Text),
@@ -106,8 +111,6 @@ for _columns in (
     ("agent_name", "interaction_date"),
     ("queue_id", "interaction_date"),
     ("queue_name", "interaction_date"),
-    ("ani", "interaction_date"),
-    ("dnis", "interaction_date"),
     ("state", "interaction_date", "size_bytes", "stored_bytes"),  # statistics are read from it alone
     ("verified_ok", "interaction_date"),
     ("duration_ms",),
@@ -119,9 +122,24 @@ for _columns in (
     ("state", "verified_at", "verified_ok"),  # what verify_archive reads next, and how fresh the proof is
 ):
     Index(None, *(recordings.c[name] for name in _columns))
+_unread = recordings.c.parties.is_(None)
+Index("ix_recordings_unread", *recordings.primary_key, sqlite_where=_unread, postgresql_where=_unread)
 for _name in ("interaction_id", "recording_id"):  # finds the start of an id where texts are sorted by language
     _start = Index(f"ix_recordings_{_name}_start", recordings.c[_name], postgresql_ops={_name: "text_pattern_ops"})
     _start.ddl_if(dialect="postgresql").info["dialect"] = "postgresql"
+
+
+party_values = Table(
+    "party_values",  # finds recordings by their numbers, and by parties beside those of their own columns
+    tables,
+    Column("field", Text, primary_key=True),  # of parties.values.FIELDS, or LACKS
+    Column("value", _Bytewise, primary_key=True),  # in the spelling that stands for all others
+    Column("interaction_id", Text, primary_key=True),
+    Column("recording_id", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("certain", Boolean, nullable=False),
+    sqlite_with_rowid=False,  # one tree instead of two
+)
 
 runs = Table(
     "runs",

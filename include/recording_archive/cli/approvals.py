@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +15,7 @@ from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
 if TYPE_CHECKING:
     from recording_archive.archive import Archive
     from recording_archive.disposition.erasure import Erasure
+    from recording_archive.disposition.erasure_doubts import Doubt
     from recording_archive.disposition.plan_table import Plan
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
@@ -32,19 +33,22 @@ def approve(
     Lists what would go and asks, or takes the hash of the list. What is held stays. Without an id: what waits.
     """
     from recording_archive.disposition import approval, erasure_request
+    from recording_archive.disposition.erasure_doubts import noted_doubts
 
     with opened_archive() as archive:
         if request is None:
             _list(erasure_request.waiting(archive), json=json)
             return
         asked, ended = erasure_request.required_request(archive, request), None
+        doubts = noted_doubts(archive, asked.run_id)
         if not json:
             _show(archive, asked)
+            tell_doubts(doubts)
         if agreed := plan or _agreed(asked):
             approval.approve(archive, asked.run_id, plan_sha256=agreed, actor=user())
             ended = erasure_request.carry_out(archive, asked.run_id, threading.Event())
     if json:
-        terminal.document({"request": asked.run_id, "plan": asked.sha256, **outcome(ended)})
+        terminal.document({"request": asked.run_id, "plan": asked.sha256, **doubts_to_json(doubts), **outcome(ended)})
     elif ended:
         tell(ended)
     else:
@@ -77,6 +81,18 @@ def tell(ended: Erasure) -> None:
     for number in ended.certificates:
         terminal.say(f"certificate: {number}")
     terminal.say(f"report: {ended.report_key}")
+
+
+def tell_doubts(doubts: Sequence[Doubt]) -> None:
+    """Print the recordings that may be meant, which a person is to look at."""
+    if doubts:
+        title = "Look at these: they may be meant, and are not erased; name those that are by --id"
+        terminal.table(title, ("part", "why"), ((doubt.part, doubt.why) for doubt in doubts))
+
+
+def doubts_to_json(doubts: Sequence[Doubt]) -> dict[str, Any]:
+    """Return the same as JSON."""
+    return {"lookAtThese": [doubt.to_json() for doubt in doubts]}
 
 
 def outcome(ended: Erasure | None) -> dict[str, Any]:
@@ -117,9 +133,10 @@ def _show(archive: Archive, asked: Plan) -> None:
 
 def _parts(archive: Archive, asked: Plan) -> Iterator[tuple[Any, ...]]:
     from recording_archive.catalog.rows import part_of
-    from recording_archive.disposition.plan_table import rows_of
+    from recording_archive.catalog.tables import dispositions
+    from recording_archive.disposition.plan_table import LOOK, rows_of
 
-    for page in rows_of(archive, asked.run_id):
+    for page in rows_of(archive, asked.run_id, dispositions.c.action != LOOK):
         yield from ((part_of(row), row.stored_bytes, row.sha256 or "not stored") for row in page)
 
 

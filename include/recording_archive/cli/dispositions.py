@@ -12,6 +12,7 @@ from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
 
 if TYPE_CHECKING:
     from recording_archive.disposition.erasure import Erasure
+    from recording_archive.disposition.erasure_doubts import Doubt
     from recording_archive.disposition.erasure_subject import Found
     from recording_archive.disposition.plan_table import Plan
 
@@ -49,7 +50,7 @@ def restore(
 
 def erase(  # noqa: PLR0917 - options, which are given by name
     reason: Annotated[str, typer.Option(help="Why, without naming the person; kept for good.")],
-    numbers: Annotated[list[str] | None, typer.Option("--number", help="Of either party, with its country.")] = None,
+    numbers: Annotated[list[str] | None, typer.Option("--number", help="Of any party, in any spelling.")] = None,
     contacts: Annotated[list[str] | None, typer.Option("--contact", help="External contact id.")] = None,
     ids: Annotated[list[str] | None, typer.Option("--id", help="Interaction or recording id.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -57,22 +58,28 @@ def erase(  # noqa: PLR0917 - options, which are given by name
 ) -> None:
     """Ask to erase all recordings of a number, contact or id, whatever their age.
 
-    Lists what it found, and enters a request, which another person approves. What is held stays, and is named.
+    Lists what it found, and enters a request, which another person approves. What is held stays, and is named. What may
+    be meant stays as well, and is listed to be looked at.
     """
     from recording_archive.catalog.search_ids import unknown_ids
     from recording_archive.disposition.erasure import erase as carry_out
+    from recording_archive.disposition.erasure_doubts import find_doubts
     from recording_archive.disposition.erasure_request import enter
     from recording_archive.disposition.erasure_subject import Subject, find
+    from recording_archive.recovery.old_parties import read_old_parties
     from recording_archive.spelling.ids import split_each
 
     subject = Subject(tuple(numbers or ()), tuple(contacts or ()), tuple(split_each(ids or ())))
     with opened_archive() as archive:
+        _, unread = read_old_parties(archive.store, archive.catalog, archive.settings.phone_region)
         found, unmatched = list(find(archive, subject)), unknown_ids(archive.catalog, subject.ids)
-        said = _warning(found, unmatched)
+        doubts = find_doubts(archive, subject)
+        said = _warning(found, doubts, unmatched, unread if subject.numbers or subject.contacts else 0)
         if said:
             terminal.say(f"warning: {said}", to_stderr=True)
         if not json:
             terminal.table("Found", ("part", "state", "date", "kept"), map(_cells, found))
+            approvals.tell_doubts(doubts)
         alone = archive.settings.erase_alone
         request, ended = None, None
         if found and (yes or _confirmed(found, alone=alone)):
@@ -81,7 +88,8 @@ def erase(  # noqa: PLR0917 - options, which are given by name
             else:
                 request = enter(archive, subject, reason=reason, actor=user())
     if json:
-        told = {"found": [_to_json(each) for each in found], "unmatchedIds": unmatched, "warning": said}
+        told = {"found": [_to_json(each) for each in found], **approvals.doubts_to_json(doubts)}
+        told |= {"unmatchedIds": unmatched, "warning": said}
         told |= {"request": request and request.run_id, "plan": request and request.sha256}
         terminal.document(told | approvals.outcome(ended))
     else:
@@ -89,11 +97,21 @@ def erase(  # noqa: PLR0917 - options, which are given by name
     exit_bad_if(request is None and (ended is None or bool(ended.refused)))
 
 
-def _warning(found: list[Found], unmatched: list[str]) -> str | None:
-    """Say what names nothing; None when everything was found."""
+def _warning(found: list[Found], doubts: list[Doubt], unmatched: list[str], unread: int) -> str | None:
+    """Say what names nothing, and where nobody can tell; None when everything was found."""
+    said = []
     if unmatched:
-        return f"these ids match nothing: {', '.join(unmatched)}; check their spelling"
-    return None if found else "nothing that is named is in the catalog; check the spelling"
+        said.append(f"these ids match nothing: {', '.join(unmatched)}; check their spelling")
+    elif doubts and not found:
+        said.append("nothing is meant for certain; look at what may be, and name by --id what is")
+    elif not found:
+        said.append("nothing that is named is in the catalog; check the spelling")
+    if unread:
+        said.append(
+            f"of {unread} recordings nobody can tell who took part, for their sidecars cannot be read: "
+            "`recording-archive verify --all` names them"
+        )
+    return "; ".join(said) or None
 
 
 def _confirmed(found: list[Found], *, alone: bool) -> bool:

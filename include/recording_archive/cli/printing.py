@@ -12,6 +12,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.timeline import Timeline
 from recording_archive.cli import terminal
 from recording_archive.model import Outcome, State, is_safe_id
+from recording_archive.parties.words import in_words
 from recording_archive.reports.reading import StoredReport, read_rows
 
 SHOWN_FAILURES = 20
@@ -83,8 +84,9 @@ def _part(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The columns that say something; those of a failure only while there is one."""
     failed = row["state"] == State.DISCOVERED
     failure = ("failed_since", "failures", "retry_at", "last_error", "acknowledged_at")
-    hidden = {"interaction_id", "recording_id", "part", *(() if failed and row["failures"] else failure)}
-    return ((name.replace("_", " "), value) for name, value in row.items() if name not in hidden)
+    hidden = {"interaction_id", "recording_id", "part", "numbers", *(() if failed and row["failures"] else failure)}
+    told = {**row, "parties": in_words(row["parties"])}
+    return ((name.replace("_", " "), value) for name, value in told.items() if name not in hidden)
 
 
 def _event(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -126,6 +126,7 @@ def _print_rest(found: Forecast, outlook: Outlook) -> None:
     kept = {
         "expired, held": outlook.held,
         "expired, possibly held": outlook.possibly_held,
+        "expired, possibly under a longer rule": outlook.possibly_longer,
         "expired, not found intact": outlook.unverified,
         "expired, restored lately": outlook.restored,
         "without a date": outlook.undated,

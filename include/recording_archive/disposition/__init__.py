@@ -8,6 +8,7 @@
     documents                   documents that are lost or foreign; nothing is deleted while one is lost
     tombstone, certificate      the documents of a deletion; certifying hands certificates out
     erasure, erasure_subject    all recordings of one person at once (GDPR, article 17)
+    erasure_doubts              recordings that it may be about as well, for a person to look at
     erasure_request             an erasure that one person enters and another approves, without a run of Airflow's
     subject_hashes, personal    keyed hashes instead of personal data, and the data that goes
     request, report             the parameters of a run, and its report (report_document)

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import dispositions
+from recording_archive.disposition.erasure_doubts import noted_doubts
 from recording_archive.disposition.plan_table import Plan, read_plan
 from recording_archive.errors import PermanentError
 
@@ -56,6 +57,7 @@ def question(archive: Archive, run_id: str, *, link: str | None = None) -> Quest
         "",
         *_caps(plan),
         *_by_rule(archive, plan),
+        *_doubts(archive, plan),
         *_look(plan, link),
     ]
     return Question(plan.sha256, plan.approved_by is not None, _subject(plan), "\n".join(lines))
@@ -111,6 +113,17 @@ def _by_rule(archive: Archive, plan: Plan) -> Iterator[str]:
     if len(found) > _RULES:
         yield "- … and more"
     yield ""
+
+
+def _doubts(archive: Archive, plan: Plan) -> Iterator[str]:
+    if count := len(noted_doubts(archive, plan.run_id)):
+        may = (
+            "1 recording that may be meant, and is"
+            if count == 1
+            else f"{count:,} recordings that may be meant, and are"
+        )
+        yield f"Look at these: {may} not erased."
+        yield ""
 
 
 def _look(plan: Plan, link: str | None) -> Iterator[str]:

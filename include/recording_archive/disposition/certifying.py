@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
 
 from recording_archive.archive import Archive, require_root
 from recording_archive.catalog.events import record
+from recording_archive.catalog.party_index import unindex
 from recording_archive.catalog.rows import NO_FAILURE, among, is_part, part_of
 from recording_archive.catalog.tables import dispositions, recordings, work
 from recording_archive.disposition import certificate
@@ -49,6 +50,7 @@ def finish_deletion(connection: Connection, row: Row[Any], number: str) -> None:
     if erased:
         day = {"interaction_date": day_of(row.interaction_date)}
         values |= {**without_personal_data(row), **NO_FAILURE}
+        unindex(connection, [row])
         work_values |= day
         connection.execute(update(dispositions).where(is_part(dispositions, part)).values(**day))
     connection.execute(update(recordings).where(is_part(recordings, part)).values(**values))

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Row, func, select
@@ -22,13 +21,13 @@ from recording_archive.model import PartId, State
 from recording_archive.retention.rules import Action, Kept, Policy, Verdict, heed, judge, later, restored_until
 
 RESTORED = "restored"  # why a recording stays that a person took out of quarantine, for as long as one lasts
-NO_LONGER = frozenset({Kept.HELD, Kept.POSSIBLY_HELD, Kept.TOO_YOUNG, Kept.UNDATED})
+NO_LONGER = frozenset({Kept.HELD, Kept.POSSIBLY_HELD, Kept.TOO_YOUNG, Kept.POSSIBLY_LONGER, Kept.UNDATED})
 """Reasons that take a recording out of quarantine: it may not go now, so it belongs to the archive again."""
 
 _NAMES = {  # columns that decide, or that a plan notes: all of them would take twice as long
     *(*PartId._fields, "state", "interaction_date", "quarantined_at", "verified_ok", "deletion"),
     *("sha256", "stored_sha256", "stored_bytes"),
-    *chain.from_iterable(holds.COLUMNS.values()),
+    *holds.LOOKED_AT,
 }
 
 

@@ -18,11 +18,13 @@ from sqlalchemy import Row, update
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
+from recording_archive.catalog.party_index import unindex
 from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import dispositions, plans, recordings
 from recording_archive.disposition import plan_table, subject_hashes
 from recording_archive.disposition.approval import executable, require_current
 from recording_archive.disposition.deletion import Deletion, carry_out, order_of
+from recording_archive.disposition.erasure_doubts import note_doubts
 from recording_archive.disposition.erasure_subject import Subject, checked, checked_reason, matching
 from recording_archive.disposition.personal import day_of, without_personal_data
 from recording_archive.disposition.recheck import Recheck, lock_part
@@ -82,7 +84,8 @@ def finish_erasure(archive: Archive, run_id: str, stop: threading.Event) -> Eras
     if stop.is_set():
         raise TransientError(f"The erasure {run_id} was stopped before its end: it goes on with the next attempt")
     report = close(archive, run_id)
-    left = (page for page in plan_table.rows_of(archive, run_id, dispositions.c.outcome != plan_table.DONE))
+    undone = (dispositions.c.outcome != plan_table.DONE, dispositions.c.action != plan_table.LOOK)
+    left = (page for page in plan_table.rows_of(archive, run_id, *undone))
     refused = tuple(Refusal(part_of(row), row.why or row.outcome) for page in left for row in page)
     erased = report.counts["erased"]
     return Erasure(run_id, erased, refused, report.certificates, report.report_key, report.ledger_head)
@@ -107,7 +110,11 @@ def plan_erasure(
     require_current(archive)
     subject_hashes.read_key(archive.settings)  # before anything goes: without it no tombstone can be written
     wanted, at = checked(subject), archive.clock()
-    facts = {"dry_run": dry_run, "reason": checked_reason(reason, wanted), "triggered_by": triggered_by}
+    facts = {
+        "dry_run": dry_run,
+        "reason": checked_reason(reason, wanted, archive.settings.phone_region),
+        "triggered_by": triggered_by,
+    }
     facts["requested"] = requested
     with archive.catalog.write() as connection:
         plan_table.begin_plan(connection, run_id, plan_table.ERASURE, at=at, as_of=at, **facts)
@@ -123,6 +130,7 @@ def plan_erasure(
                 f"More than {most} recordings are named, which RECORDING_ARCHIVE_MAX_DELETE_COUNT allows: name fewer, "
                 "or trigger enforce_retention with the same, where somebody else approves it"
             )
+    note_doubts(archive, run_id, wanted)
     caps = [f"erasure of {count} recordings"] if approval else []
     with archive.catalog.write() as connection:
         mine = update(plans).where(plans.c.run_id == run_id)
@@ -161,6 +169,7 @@ def _forget(archive: Archive, plan: plan_table.Plan, part: PartId) -> bool:
         row = lock_part(connection, part)
         if row.state != State.PURGED:
             return False
+        unindex(connection, [row])
         connection.execute(update(recordings).where(is_part(recordings, part)).values(**without_personal_data(row)))
         outcome = {"outcome": plan_table.DONE, "why": "purged before", "certificate": row.certificate}
         plan_table.note_outcome(connection, plan.run_id, part, **outcome)

@@ -38,7 +38,7 @@ class Evidence:
         key = sidecar.beside(row.key)
         try:
             content = self.archive.store.read(key)
-            recorded = sidecar.to_recording(content, key)
+            recorded = sidecar.to_recording(content, key, self.archive.settings.phone_region)
         except RunError:
             raise
         except PermanentError as error:

@@ -133,7 +133,7 @@ class Foretelling:
         portion = Portion(1, row.stored_bytes or 0, row.interaction_date)
         if due.why in _HELD:
             self.held += portion
-        elif due.why == Kept.TOO_YOUNG:
+        elif due.why in (Kept.TOO_YOUNG, Kept.POSSIBLY_LONGER):
             self._add(Action.QUARANTINE, due.due_at, portion)
         elif due.why == Kept.WAITING:
             self._add(Action.PURGE, later(row.quarantined_at, self.quarantine_days), portion)
@@ -153,9 +153,9 @@ class Foretelling:
         except OverflowError:  # longer ago than there are dates
             return
         for lot in lots(connection, count, at, recordings.c.state == State.ARCHIVED, *window):
-            ((_, days),) = lot.governed
+            (governed,) = lot.governed
             portion = Portion(lot.amount.recordings, lot.amount.stored_bytes, lot.newest)
-            self._add_day(Action.QUARANTINE, days_until_due(lot, days, at.date()), portion)
+            self._add_day(Action.QUARANTINE, days_until_due(lot, governed.last_days, at.date()), portion)
 
     def foretold(self, at: datetime, youngest: Mapping[str, datetime], unasked: tuple[str, ...] = ()) -> Foretold:
         """Return the document; ``youngest`` is what went before this plan."""

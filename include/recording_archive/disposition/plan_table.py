@@ -27,6 +27,7 @@ from recording_archive.retention.rules import Action
 
 RETENTION, ERASURE = "retention", "erasure"  # kinds of plans
 RESTORE = "restore"  # an action that no rule asks for: back from quarantine
+LOOK = "look"  # at a recording that an erasure may be about: nothing is done with it
 DONE, KEPT, PENDING, FAILED = "done", "kept", "pending", "failed"
 LAPSED = "lapsed"
 ACTIONS = (Action.QUARANTINE, Action.PURGE, Action.ERASE, RESTORE)

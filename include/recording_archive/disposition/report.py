@@ -20,6 +20,7 @@ from recording_archive.catalog.rows import same_part
 from recording_archive.catalog.tables import dispositions, plans, recordings
 from recording_archive.disposition import documents, plan_table, report_document
 from recording_archive.disposition.deletion import carry_out, left_open
+from recording_archive.disposition.erasure_doubts import noted_doubts
 from recording_archive.disposition.recheck import Recheck
 from recording_archive.errors import ArchiveError
 from recording_archive.ledger import sealing
@@ -70,7 +71,10 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
         log.warning(
             "%s is foreign: no event tells that a person made it; `recording-archive check` says more", document
         )
-    top = report_document.report_head(plan, counts, certificates, problems, at=at, head=head, foreign=foreign)
+    doubts = noted_doubts(archive, run_id)
+    top = report_document.report_head(
+        plan, counts, certificates, problems, at=at, head=head, foreign=foreign, doubts=doubts
+    )
     entries = partial(report_document.report_entries, archive, run_id)
     key, files = writing.publish_report(
         archive,

@@ -14,6 +14,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.rows import among, part_key, part_of
 from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition import plan_table
+from recording_archive.disposition.erasure_doubts import Doubt
 from recording_archive.disposition.recheck import HELD_BY
 from recording_archive.model import PartId, State, known_date
 from recording_archive.retention.rules import Action
@@ -39,7 +40,7 @@ _HELD = and_(
 
 def plan_totals(archive: Archive, run_id: str) -> tuple[dict[str, int], tuple[str, ...]]:
     """Count the rows of a plan by outcome, and what was done by action; list its certificates."""
-    mine = dispositions.c.run_id == run_id
+    mine = and_(dispositions.c.run_id == run_id, dispositions.c.action != plan_table.LOOK)
     size = func.coalesce(func.sum(dispositions.c.stored_bytes), 0)
     grouped = select(dispositions.c.action, dispositions.c.outcome, func.count(), size).where(mine)
     numbers = select(dispositions.c.certificate).distinct().where(mine, dispositions.c.certificate.is_not(None))
@@ -91,6 +92,7 @@ def report_head(
     at: datetime,
     head: str | None,
     foreign: Sequence[str],
+    doubts: Sequence[Doubt],
 ) -> dict[str, Any]:
     """Compose the report without its entries."""
     return {
@@ -113,6 +115,7 @@ def report_head(
         "foretold": plan.foretold,
         "certificates": list(certificates),
         "foreignDocuments": list(foreign),
+        "lookAtThese": [doubt.to_json() for doubt in doubts],
         "ledgerHead": head,
         "problems": list(problems),
     }
@@ -120,7 +123,7 @@ def report_head(
 
 def report_entries(archive: Archive, run_id: str) -> Iterator[dict[str, Any]]:
     """Yield an entry for each row of the plan, in its order."""
-    for page in plan_table.rows_of(archive, run_id):
+    for page in plan_table.rows_of(archive, run_id, dispositions.c.action != plan_table.LOOK):
         states = _states(archive, page)
         yield from (_entry(row, states[part_of(row)]) for row in page)
 

@@ -56,7 +56,8 @@ def _sidecar_flaws(archive: Archive, row: Row[Any]) -> tuple[str, str]:
         content = archive.store.read(key)
         if (found := sha256(content).hexdigest()) != row.sidecar_sha256:
             return "", f"sidecar {key}: SHA-256 is {found}, the catalog has {row.sidecar_sha256}"
-        names = sidecar.differing(row._asdict(), sidecar.to_recording(content, key))
+        recorded = sidecar.to_recording(content, key, archive.settings.phone_region)
+        names = sidecar.differing(row._asdict(), recorded)
     except TransientError:
         raise
     except ArchiveError as error:

@@ -1,25 +1,26 @@
 """The criteria of a hold: values of a field are alternatives, all given fields must match, dates are half-open.
 
-A recording is compared with a hold field by field; a field is one or two columns:
+A recording is compared with a hold field by field, by the values of everybody who took part (`parties.values`):
 
-    some column has one of the values   it matches
-    else, some column is empty          it may match: the source did not say
-    else                                it does not
+    one of the values is certain      it matches
+    else, one is possible             it may match: who was on the leg, or the country of a number, is not known
+    else, the recording lacks some    it may match: the source did not say
+    else                              it does not
 
 All fields match: held. None fails, some may match: possibly held. A recording without a date may match every range.
+Fields match one by one, by whichever party: a hold on an agent and a queue needs not be on one and the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import is_safe_id
-from recording_archive.phone_numbers import canonical
+from recording_archive.phone_numbers import asked_keys, number_form
 from recording_archive.spelling.ids import clean_id, is_guid
 from recording_archive.spelling.names import folded
 
@@ -34,14 +35,17 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "queues": ("queue_id", "queue_name"),
     "queueIds": ("queue_id",),
 }
-"""The columns of `recordings` that each field is compared with; fields of which a value is rare come first."""
+"""The columns that each field is compared with, of every party; fields of which a value is rare come first."""
 
 _LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """The criteria of a hold as they were given; ``start`` and ``end`` are aware, None without a limit."""
+    """The criteria of a hold as they were given; ``start`` and ``end`` are aware, None without a limit.
+
+    ``region`` reads the numbers that have no country: an ISO country, or empty. A hold keeps that of its own time.
+    """
 
     interaction_ids: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
@@ -49,12 +53,14 @@ class Criteria:
     numbers: tuple[str, ...] = ()
     start: datetime | None = None
     end: datetime | None = None
+    region: str = ""
 
     def terms(self) -> dict[str, tuple[str, ...]]:
         """The values of each field in the spelling that stands for all others; fields not asked for are left out.
 
         A name is no GUID: who gives GUIDs alone means ids, and a recording with another id is another's though the
         source left the name out. Sources that give no names would else have all of their recordings possibly held.
+        Numbers are their forms, and the keys of what they may mean: no recording has one of these for certain.
         """
         given = {
             "interactionIds": self.interaction_ids,
@@ -62,12 +68,18 @@ class Criteria:
             _kind("queue", self.queues): self.queues,
             "numbers": self.numbers,
         }
-        return {
-            field: tuple(dict.fromkeys(map(spelling_of(field), values))) for field, values in given.items() if values
-        }
+        return {field: tuple(dict.fromkeys(self._spelled(field, values))) for field, values in given.items() if values}
+
+    def _spelled(self, field: str, values: Iterable[str]) -> Iterable[str]:
+        if field == "interactionIds":
+            return map(clean_id, values)
+        if field != "numbers":
+            return map(folded, values)
+        forms = [number_form(value, self.region) for value in values]
+        return (*forms, *(key for form in forms for key in asked_keys(form)))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that documents, catalog and REST share."""
+        """Return the form that documents and catalog share; without ``phoneRegion`` where there is none."""
         return {
             "interactionIds": list(self.interaction_ids),
             "agents": list(self.agents),
@@ -75,7 +87,7 @@ class Criteria:
             "numbers": list(self.numbers),
             "from": self.start and self.start.isoformat(),
             "to": self.end and self.end.isoformat(),
-        }
+        } | ({"phoneRegion": self.region} if self.region else {})
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Criteria:
@@ -87,6 +99,7 @@ class Criteria:
             _texts(told["numbers"]),
             _moment(told["from"]),
             _moment(told["to"]),
+            _text(told.get("phoneRegion", "")),
         )
 
 
@@ -99,20 +112,13 @@ def checked(criteria: Criteria) -> Criteria:
         _checked_values("number", criteria.numbers),
         _in_utc(criteria.start),
         _in_utc(criteria.end),
+        criteria.region if criteria.numbers else "",
     )
     if found == Criteria():
         raise ConfigurationError("The hold asks for nothing: name interactions, agents, queues, numbers or dates")
     if found.start and found.end and found.start >= found.end:
         raise ConfigurationError(f"The hold ends on {found.end.isoformat()}, not after {found.start.isoformat()}")
     return found
-
-
-def spelling_of(field: str) -> Callable[[str], str]:
-    """Return the function that makes texts of a field comparable: equal results mean the same value."""
-    return _SPELLINGS.get(field, folded)
-
-
-_SPELLINGS: Mapping[str, Callable[[str], str]] = {"interactionIds": clean_id, "numbers": lru_cache(65536)(canonical)}
 
 
 def is_storable(text: str) -> bool:
@@ -151,6 +157,12 @@ def _texts(told: Any) -> tuple[str, ...]:
     if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
         raise TypeError("values are no list of texts")
     return tuple(told)
+
+
+def _text(told: Any) -> str:
+    if not isinstance(told, str):
+        raise TypeError("a region is no text")
+    return told
 
 
 def _moment(told: str | None) -> datetime | None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, or_, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
+from recording_archive.catalog.party_index import among_parties, lacks
 from recording_archive.catalog.tables import recordings
 from recording_archive.holds.criteria import COLUMNS, Criteria
 from recording_archive.holds.documents import Hold
 from recording_archive.holds.rows import listed
 from recording_archive.model import PartId, State
-from recording_archive.phone_numbers import spellings
+from recording_archive.parties.values import NUMBER
 from recording_archive.spelling.ids import all_forms
 from recording_archive.spelling.names import folded
 
@@ -39,10 +40,7 @@ class Effect:
 
 
 def effect(archive: Archive, hold: Hold) -> Effect:
-    """Count what a hold holds, or would hold if it were made or not released.
-
-    Numbers are looked up as sources spell them: one with blanks inside is held all the same, but not counted here.
-    """
+    """Count what a hold holds, or would hold if it were made or not released."""
     with archive.catalog.read() as connection:
         return _Wanted(connection, hold.criteria).count()
 
@@ -52,12 +50,13 @@ class _Wanted:
 
     def __init__(self, connection: Connection, criteria: Criteria) -> None:
         self._connection = connection
-        fields = [(_matches(connection, criteria, field), _may_lack(field)) for field in criteria.terms()]
+        terms = criteria.terms()
+        fields = [_conditions(connection, criteria, field, terms[field]) for field in terms]
         dates = list(_dates(criteria))
         # what is empty makes a comparison neither true nor false: CASE, unlike NOT, takes that for false
-        self._sure = case((and_(*(match for match, _ in fields), *dates), 1), else_=0)
+        self._sure = case((and_(*(sure for sure, _ in fields), *dates), 1), else_=0)
         inside = [or_(and_(*dates), _c.interaction_date.is_(None))] if dates else []
-        self._may = and_(*(or_(match, lack) for match, lack in fields), *inside)
+        self._may = and_(*(may for _, may in fields), *inside)
 
     def count(self) -> Effect:
         """All of it, in one pass over what may match."""
@@ -75,30 +74,26 @@ class _Wanted:
             yield from (PartId(*row) for row in self._connection.execute(parts.limit(most)))
 
 
-def _matches(connection: Connection, criteria: Criteria, field: str) -> ColumnElement[bool]:
+_Conditions = tuple[ColumnElement[bool], ColumnElement[bool]]
+
+
+def _conditions(connection: Connection, criteria: Criteria, field: str, terms: Sequence[str]) -> _Conditions:
+    """Match a field for sure, and with all that may be."""
     if field == "interactionIds":
-        return _is_one_of(connection, field, all_forms(criteria.interaction_ids))
+        ids = listed(connection, all_forms(criteria.interaction_ids))
+        named = or_(*(_c[name].in_(ids) for name in COLUMNS[field]))
+        return named, named
+    wanted = listed(connection, terms)
     if field == "numbers":
-        return _is_one_of(connection, field, (each for number in criteria.numbers for each in spellings(number)))
-    wanted = frozenset(criteria.terms()[field])
-    found = [
-        _c[name].in_(listed(connection, (value for value in distinct(connection, _c[name]) if folded(value) in wanted)))
-        for name in COLUMNS[field]
-    ]
-    return or_(*found)
+        return among_parties(NUMBER, wanted, certain=True), or_(among_parties(NUMBER, wanted), lacks([NUMBER]))
+    main = [_is_named(connection, _c[name], frozenset(terms)) for name in COLUMNS[field]]
+    sure = or_(*main, *(among_parties(name, wanted, certain=True) for name in COLUMNS[field]))
+    return sure, or_(*main, *(among_parties(name, wanted) for name in COLUMNS[field]), lacks(COLUMNS[field]))
 
 
-def _is_one_of(connection: Connection, field: str, values: Iterable[str]) -> ColumnElement[bool]:
-    texts = list(values)
-    return or_(*(_c[name].in_(listed(connection, texts)) for name in COLUMNS[field]))
-
-
-def _may_lack(field: str) -> ColumnElement[bool]:
-    """Match an empty column. Where no row is empty this is not asked: SQLite would then read all rows."""
-    columns = [_c[name] for name in COLUMNS[field] if _c[name].nullable]
-    if not columns:
-        return false()
-    return or_(*(condition for column in columns for condition in (column.is_(None), column == "")))
+def _is_named(connection: Connection, column: Column[str], wanted: Collection[str]) -> ColumnElement[bool]:
+    """Match the spellings of a column that mean one of the values."""
+    return column.in_(listed(connection, (value for value in distinct(connection, column) if folded(value) in wanted)))
 
 
 def _dates(criteria: Criteria) -> Iterator[ColumnElement[bool]]:

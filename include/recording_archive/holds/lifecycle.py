@@ -42,11 +42,11 @@ LONGEST_MATTER, LONGEST_REASON = 200, 2000
 def create(archive: Archive, *, matter: str, reason: str, criteria: Criteria, actor: str) -> tuple[Hold, Effect]:
     """Put on hold what is there and what is still to come; on return the hold's document lies in the archive.
 
-    Raises ConfigurationError for what no hold can be of. What it matches is counted after it holds, so that nothing
-    counted as held is deleted.
+    Its numbers are read by the region that is configured now. Raises ConfigurationError for what no hold can be of.
+    What it matches is counted after it holds, so that nothing counted as held is deleted.
     """
     texts = checked_text("matter", matter, LONGEST_MATTER), checked_text("reason", reason, LONGEST_REASON)
-    wanted = checked(criteria)
+    wanted = checked(replace(criteria, region=archive.settings.phone_region))
     made = Hold(_new_id(archive), *texts, actor, archive.clock(), wanted, None, None, None)
     digest = publish(archive.store, key_of(made.id), compose(archive.id, made))
     try:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select, union_all
 
 from recording_archive.catalog.tables import hold_terms, holds
 from recording_archive.holds.criteria import COLUMNS
-from recording_archive.holds.matcher import Holding, Matcher, Values, subsets, traits
+from recording_archive.holds.matcher import Holding, Matcher, subsets
 from recording_archive.holds.rows import ACTIVE, listed, overlaps
+from recording_archive.holds.traits import reader
 from recording_archive.model import PartId
 
 
@@ -24,17 +25,17 @@ def holding(connection: Connection, rows: Sequence[Any]) -> dict[PartId, Holding
 
 
 def _candidates(connection: Connection, rows: Sequence[Any]) -> list[str]:
-    """Active holds that may hold one of the rows: each of their fields has a value of theirs, or is one they may lack.
+    """Active holds that may hold one of the rows: each of their fields has a value of theirs, or is one they lack.
 
     What holds one row by one field and another row by another is among them; the matcher tells.
     """
     values: dict[str, set[str]] = {field: set() for field in COLUMNS}
     lacking: set[str] = set()
-    for row in rows:
-        found, lacks = traits(row)
-        lacking.update(lacks)
-        for field in COLUMNS:
-            values[field].update(found[field])
+    read = reader(rows[0]) if rows else None
+    for found in (read(row) for row in rows if read):
+        lacking.update(found.lacking)
+        for field, each in found.all().items():
+            values[field].update(each)
     dates = [row.interaction_date for row in rows]
     covering = overlaps(min(dates), max(dates)) if dates and all(dates) else []
     met = _met(connection, values, covering)
@@ -45,7 +46,9 @@ def _candidates(connection: Connection, rows: Sequence[Any]) -> list[str]:
     return [*wanted, *connection.execute(query).scalars()]
 
 
-def _met(connection: Connection, values: Values, covering: Iterable[Any]) -> dict[tuple[str, str], set[str]]:
+def _met(
+    connection: Connection, values: Mapping[str, set[str]], covering: Iterable[Any]
+) -> dict[tuple[str, str], set[str]]:
     """Active holds that ask for some of the values, with all their fields, and the fields of these values."""
     asked = [
         select(hold_terms.c.hold_id, hold_terms.c.field).where(

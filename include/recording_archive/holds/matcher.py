@@ -1,9 +1,9 @@
 """The holds of many recordings: a million recordings against a hundred thousand holds in a minute.
 
-Holds are grouped by the fields they ask for. A recording that has all its columns is looked up once in each group, by
-its own values of the group's fields. For each field that it may lack (see `criteria`) the group is looked up once more
-without that field, which finds what possibly holds it. So each look-up has the time of a dictionary's, however many
-holds there are; the dictionaries are made when the first recording needs them.
+Holds are grouped by the fields they ask for. A recording is looked up in each group by its certain values of the
+group's fields, then by all of its values, which finds what possibly holds it. For each field that it lacks (see
+`criteria`) the group is looked up once more without that field. So each look-up has the time of a dictionary's, however
+many holds there are; the dictionaries are made when the first recording needs them.
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, combinations, product
 from math import prod
-from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import holds
-from recording_archive.holds.criteria import COLUMNS, Criteria, spelling_of
+from recording_archive.holds.criteria import COLUMNS, Criteria
 from recording_archive.holds.date_index import MOST_NAMED, Covering, DateSpan, Spans
 from recording_archive.holds.rows import ACTIVE, listed
+from recording_archive.holds.traits import Known, Traits, Values, reader, spellings
 from recording_archive.model import PartId
-from recording_archive.spelling.ids import clean_id
+from recording_archive.parties.values import Named
 
 _STREAMED = 1000  # holds read at once
 _MOST_KEYS = 16  # combinations of values, for each value, that a hold is entered under
-_MOST_SHARED = 100_000  # pairs of agent and queue that are remembered
+_MOST_KNOWN = 200_000  # pairs of agent and queue that are remembered
 _OWN = frozenset({"interactionIds", "numbers"})  # fields in which most recordings differ
-_canonical = spelling_of("numbers")
 
-Values = Mapping[str, Collection[str]]
-_Entry = tuple[DateSpan, tuple[tuple[str, ...], ...]]  # a hold, and its values of each field of its group
+_AGENTS, _QUEUES = ("agents", "agentIds"), ("queues", "queueIds")
+_NOBODY, _NO_SPELLINGS = (None, True), (frozenset[str](), frozenset[str]())
+_Asking = tuple[DateSpan, tuple[tuple[str, ...], ...]]  # a hold, and its values of each field of its group
 _Look = Callable[[datetime | None], Covering]
+_Entry = tuple[Sequence[_Look], Sequence[_Look]]  # those that match in all their fields, and in all but the lacking
+_NOTHING: _Entry = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,12 @@ class Matcher:
 
     def __init__(self, connection: Connection, only: Collection[str] | None = None) -> None:
         """Read all active holds, or ``only`` those of these ids; the connection is not needed afterwards."""
-        self._groups: dict[tuple[str, ...], list[_Entry]] = defaultdict(list)
+        self._groups: dict[tuple[str, ...], list[_Asking]] = defaultdict(list)
         for span, terms in _read(connection, only):
             fields = tuple(field for field in COLUMNS if field in terms)
             self._groups[fields].append((span, tuple(terms[field] for field in fields)))
         self._tables: dict[tuple[tuple[str, ...], tuple[str, ...]], _Table] = {}
         self._lookups: dict[tuple[str, ...], _Lookup] = {}
-        self._shared: dict[tuple[Any, ...], _Shared] = {}
 
     def of(self, rows: Sequence[Any]) -> dict[PartId, Holding]:
         """Find the holds of each row of `recordings`; the rows are all of one query."""
@@ -78,33 +79,28 @@ class Matcher:
 
         Once ``enough`` are known to hold a row, no more are looked for: who only asks whether it is held needs one.
         """
-        read = _reader(rows[0]) if rows else None
-        return [self._of(read(row), row, enough) for row in rows if read]
+        read = reader(rows[0]) if rows else None
+        return [self._of(read(row), row.interaction_date, enough) for row in rows if read]
 
-    def _of(self, columns: tuple[Any, ...], row: Any, enough: int) -> Holding:
-        (interaction_id, recording_id, date, ani, dnis), names = columns[:5], columns[5:]
-        key = (names, bool(ani and dnis))
-        shared = self._shared.get(key) or self._share(key, row)
-        sure, perhaps = shared.sure, shared.perhaps
-        if not shared.lookup.first.isdisjoint(
-            (clean_id(interaction_id), clean_id(recording_id), ani and _canonical(ani), dnis and _canonical(dnis))
-        ):
-            values, _ = traits(row)
-            sure = [*sure, *shared.lookup.meet(values, own=True, whole=True)]
-            perhaps = [*perhaps, *shared.lookup.meet(values, own=True, whole=False)]
-        return _judge(sure, perhaps, date, enough) if sure or perhaps else _NO_HOLDING
+    def _of(self, found: Traits, date: datetime | None, enough: int) -> Holding:
+        lookup = self._lookups.get(found.lacking) or self._make(found.lacking)
+        sure, perhaps = lookup.shared(found.agents, found.queues)
+        held, possibly = list[str](), list[str]()
+        if _look(sure, date, held, possibly, enough):  # before what is costlier
+            return Holding(_named(held))
+        if not lookup.first.isdisjoint((*found.ids, *found.numbers())):
+            own, more = lookup.own(found)
+            perhaps += more
+            if _look(own, date, held, possibly, enough):
+                return Holding(_named(held))
+        _look(perhaps, date, possibly, possibly, None)
+        if not held and not possibly:
+            return _NO_HOLDING
+        return Holding(_named(held), _named(set(possibly).difference(held)) if possibly else ())
 
-    def _share(self, key: tuple[Any, ...], row: Any) -> _Shared:
-        """Find what is equal for all recordings that have these names and may lack the same fields."""
-        values, lacking = traits(row)
-        if lacking not in self._lookups:
-            self._lookups[lacking] = _Lookup(list(self._tables_for(lacking)))
-        lookup = self._lookups[lacking]
-        if len(self._shared) >= _MOST_SHARED:
-            self._shared.clear()
-        sure, perhaps = (list(lookup.meet(values, own=False, whole=whole)) for whole in (True, False))
-        shared = self._shared[key] = _Shared(sure, perhaps, lookup)
-        return shared
+    def _make(self, lacking: tuple[str, ...]) -> _Lookup:
+        self._lookups[lacking] = _Lookup(list(self._tables_for(lacking)))
+        return self._lookups[lacking]
 
     def _tables_for(self, lacking: Collection[str]) -> Iterator[tuple[_Table, bool]]:
         """For recordings that may lack these fields: the tables to look into, and whether they ask for all fields."""
@@ -116,30 +112,56 @@ class Matcher:
                 yield self._tables[fields, kept], not left_out
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """The part of a match that recordings of one agent and queue share: most holds ask for no more, and a date.
+class _Lookup:
+    """The tables for recordings that lack the same fields.
 
-    A contact centre has thousands of such pairs in millions of recordings.
+    Most holds ask for agents, queues and a date alone. What holds by an agent, by a queue or by the two of them is
+    remembered: a contact centre has thousands of such pairs in millions of recordings.
     """
 
-    sure: list[_Look]
-    perhaps: list[_Look]
-    lookup: _Lookup
-
-
-class _Lookup:
-    """The tables for recordings that may lack the same fields."""
-
     def __init__(self, tables: Sequence[tuple[_Table, bool]]) -> None:
-        self._tables = tables
-        self.first = frozenset(value for table, _ in tables if table.own for value in table.first)
+        self._own = [(table, whole) for table, whole in tables if table.own]
+        self._others: dict[tuple[bool, bool], list[tuple[_Table, bool]]] = defaultdict(list)
+        for table, whole in tables:
+            if not table.own:
+                self._others[table.asks_for(_AGENTS), table.asks_for(_QUEUES)].append((table, whole))
+        self._known: dict[tuple[Named | None, Named | None], _Entry] = {}
+        self.first = frozenset(value for table, _ in self._own for value in table.first)
 
-    def meet(self, values: Values, *, own: bool, whole: bool) -> Iterator[_Look]:
-        """Find holds that cover a date and ask for these; ``whole``: in all their fields; ``own``: see `_OWN`."""
-        for table, is_whole in self._tables:
-            if table.own is own and is_whole is whole:
-                yield from table.meet(values)
+    def shared(self, agents: Known, queues: Known) -> tuple[list[_Look], list[_Look]]:
+        """Find holds that cover a date and ask for agents, queues or neither: for sure, and with what may be."""
+        sure, perhaps = list[_Look](), list[_Look]()
+        for agent, agent_sure in (_NOBODY, *agents):
+            for queue, queue_sure in (_NOBODY, *queues):
+                whole, rest = self._known.get((agent, queue)) or self._learn(agent, queue)
+                if whole:
+                    (sure if agent_sure and queue_sure else perhaps).extend(whole)
+                if rest:
+                    perhaps.extend(rest)
+        return sure, perhaps
+
+    def own(self, found: Traits) -> tuple[list[_Look], list[_Look]]:
+        """Find the holds that ask for ids or numbers; those that hold for sure are among those that may."""
+        sure, perhaps = list[_Look](), list[_Look]()
+        certain, everything = found.certain(), found.all()
+        for table, whole in self._own:
+            if whole:
+                sure.extend(table.meet(certain))
+            perhaps.extend(table.meet(everything))
+        return sure, perhaps
+
+    def _learn(self, agent: Named | None, queue: Named | None) -> _Entry:
+        """Look up the holds of one agent and one queue, or of one of the two alone."""
+        values: dict[str, frozenset[str]] = {}
+        for names, given in ((_AGENTS, agent), (_QUEUES, queue)):
+            values |= zip(names, spellings(*given) if given else _NO_SPELLINGS, strict=True)
+        whole, rest = list[_Look](), list[_Look]()
+        for table, is_whole in self._others.get((agent is not None, queue is not None), ()):
+            (whole if is_whole else rest).extend(table.meet(values))
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[agent, queue] = (whole, rest) if whole or rest else _NOTHING
+        return self._known[agent, queue]
 
 
 class _Table:
@@ -149,7 +171,7 @@ class _Table:
     one field, and the others are compared when it is met.
     """
 
-    def __init__(self, fields: Sequence[str], kept: Sequence[str], entries: Iterable[_Entry]) -> None:
+    def __init__(self, fields: Sequence[str], kept: Sequence[str], entries: Iterable[_Asking]) -> None:
         self.own = not _OWN.isdisjoint(kept)
         self._kept = kept
         self._wide: dict[str, list[tuple[DateSpan, Mapping[str, frozenset[str]]]]] = defaultdict(list)
@@ -165,11 +187,16 @@ class _Table:
                 for value in values[0]:
                     self._wide[value].append((span, wanted))
         self._keyed = {key: spans[0] if len(spans) == 1 else Spans(spans) for key, spans in keyed.items()}
-        self.first = frozenset((*(key[0] for key in keyed if key), *self._wide))
+        self._asked = [frozenset(found) for found in zip(*keyed, strict=True)] if kept else []
+        self.first = frozenset((*(self._asked[0] if self._asked else ()), *self._wide))
+
+    def asks_for(self, fields: Iterable[str]) -> bool:
+        """Tell if one of some fields is kept."""
+        return not set(self._kept).isdisjoint(fields)
 
     def meet(self, values: Values) -> Iterator[_Look]:
         """Find the holds that cover a date and ask for some of these values in each field kept."""
-        for key in product(*(values[field] for field in self._kept)):
+        for key in product(*(values[field] & asked for field, asked in zip(self._kept, self._asked, strict=False))):
             if (spans := self._keyed.get(key)) is not None:
                 yield spans.at
         for value in values[self._kept[0]] if self._wide else ():
@@ -178,56 +205,26 @@ class _Table:
                     yield span.at
 
 
-def traits(row: Any) -> tuple[Values, tuple[str, ...]]:
-    """The values of a recording in each field, and the fields that it may lack."""
-    values: dict[str, Collection[str]] = {}
-    lacking = []
-    for field, columns in COLUMNS.items():
-        given = [getattr(row, name) for name in columns]
-        values[field] = {_SPELLING[field](value) for value in given if value}
-        if not all(given):
-            lacking.append(field)
-    return values, tuple(lacking)
-
-
 def subsets(fields: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Every selection of the fields, the empty one first, each in their order."""
     given = list(fields)
     return chain.from_iterable(combinations(given, count) for count in range(len(given) + 1))
 
 
-_SPELLING = {field: spelling_of(field) for field in COLUMNS}
-_COLUMNS = (
-    *("interaction_id", "recording_id", "interaction_date", "ani", "dnis"),
-    *("agent_id", "agent_name", "queue_id", "queue_name"),
-)
 _NO_HOLDING = Holding()
 
 
-def _reader(row: Any) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a reader of `_COLUMNS` for rows like this one; by position where it can, in a tenth of the time."""
-    if isinstance(row, Row):
-        return itemgetter(*map(row._fields.index, _COLUMNS))
-    return attrgetter(*_COLUMNS)
-
-
-def _judge(sure: Iterable[_Look], perhaps: Iterable[_Look], date: datetime | None, enough: int) -> Holding:
-    """Find the holds of that date that match in all fields, or in all but those that the recording may lack."""
-    held: list[str] = []
-    possibly: list[str] = []
-    for look in sure:
+def _look(
+    looks: Iterable[_Look], date: datetime | None, found: list[str], unsure: list[str], enough: int | None
+) -> bool:
+    """Add the holds that cover a date to those found, and those that may to the unsure; tell if there are enough."""
+    for look in looks:
         covering, unknown = look(date)
-        held += covering
-        possibly += unknown
-        if len(held) >= enough:
-            return Holding(_named(held))
-    for look in perhaps:
-        covering, unknown = look(date)
-        possibly += covering
-        possibly += unknown
-    if not held and not possibly:
-        return _NO_HOLDING
-    return Holding(_named(held), _named(set(possibly).difference(held)) if possibly else ())
+        found += covering
+        unsure += unknown
+        if enough is not None and len(found) >= enough and len(set(found)) >= enough:  # two parties may meet one hold
+            return True
+    return False
 
 
 def _named(ids: Collection[str]) -> tuple[str, ...]:

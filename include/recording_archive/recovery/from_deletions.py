@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.party_index import unindex
 from recording_archive.catalog.rows import among, pages, part_of
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.disposition.personal import without_personal_data
@@ -43,6 +44,8 @@ def _enter_page(store: Store, connection: Connection, page: Sequence[Row[Any]]) 
             continue
         try:
             erased = without_personal_data(row) if row is not None and event.kind == "erased" else {}
+            if row is not None and erased:
+                unindex(connection, [row])
             bury(connection, store, row, _columns(connection, part, event) | erased, told_by="The ledger")
             problem = "its tombstone and certificate are gone: it counts as deleted; restore them from a copy"
         except PermanentError as error:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.party_index import index, reindex
 from recording_archive.catalog.rows import NO_FAILURE, among, chunked, is_part, part_of
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.errors import ArchiveError, PermanentError, RunError
 from recording_archive.model import STORED, Attributes, PartId, SourceChecksum, State, is_safe_id
+from recording_archive.parties.documents import PARTY_COLUMNS
 from recording_archive.recovery.documents import is_hash, part_in
 from recording_archive.recovery.event_history import Life, lives
 from recording_archive.recovery.result import Indexed, IndexResult
@@ -21,14 +24,17 @@ from recording_archive.store import sidecar
 from recording_archive.store.base import Store
 
 
-def index_recordings(store: Store, catalog: Catalog, archive_id: str) -> Iterator[Indexed]:
-    """Enter every sidecar of the archive; a damaged or changed one is bad, and becomes no row."""
+def index_recordings(store: Store, catalog: Catalog, archive_id: str, region: str) -> Iterator[Indexed]:
+    """Enter every sidecar of the archive; a damaged or changed one is bad, and becomes no row.
+
+    ``region`` reads telephone numbers without a country.
+    """
     keys = (key for key in store.list("recordings/") if key.endswith(".json"))
     for page in chunked(keys):
         sidecars: dict[str, dict[str, Any]] = {}
         for key in page:
             try:
-                sidecars[key] = _read_sidecar(store, key, archive_id)
+                sidecars[key] = _read_sidecar(store, key, archive_id, region)
             except RunError:
                 raise
             except ArchiveError as error:
@@ -38,10 +44,10 @@ def index_recordings(store: Store, catalog: Catalog, archive_id: str) -> Iterato
         yield from indexed
 
 
-def _read_sidecar(store: Store, key: str, archive_id: str) -> dict[str, Any]:
+def _read_sidecar(store: Store, key: str, archive_id: str, region: str) -> dict[str, Any]:
     """Read the row of a sidecar; raise PermanentError when it is damaged, misplaced, or of another archive."""
     content = store.read(key)
-    row = sidecar.to_recording(content, key)
+    row = sidecar.to_recording(content, key, region)
     if flaws := sorted(name for name, value in row.items() if not _is_sound(name, value)):
         raise PermanentError(
             f"The sidecar {key} is damaged ({', '.join(flaws)}): restore it from a copy of the archive"
@@ -55,6 +61,8 @@ def _read_sidecar(store: Store, key: str, archive_id: str) -> dict[str, Any]:
 
 def _is_sound(name: str, value: Any) -> bool:
     """Tell whether the catalog can take a value: of its column's type, and safe where keys are made of it."""
+    if name in PARTY_COLUMNS:  # their form was checked when they were read
+        return r"\u0000" not in json.dumps(value)
     kind = recordings.c[name].type.python_type
     if value is None:
         return name in _OPTIONAL
@@ -106,12 +114,14 @@ def _enter_page(connection: Connection, sidecars: Mapping[str, dict[str, Any]]) 
             full = _LIVING | row | life.columns
             full["verified_ok"] = full["verified_ok"] and row["verified_ok"]
             if part in known:
+                reindex(connection, [(SimpleNamespace(**known[part]), full)])
                 connection.execute(update(recordings).where(is_part(recordings, part)).values(**full, **NO_FAILURE))
             else:
                 new.append(full)
             known[part] = full
             unvouched += [] if life.archived else [_archived_event(part, row)]
             yield Indexed("recordings", key, IndexResult.ADDED)
+    index(connection, new)
     for table, rows in ((recordings, new), (events, unvouched)):
         if rows:
             connection.execute(insert(table), rows)

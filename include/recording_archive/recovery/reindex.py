@@ -25,6 +25,7 @@ from recording_archive.recovery.from_policies import reindex_policies
 from recording_archive.recovery.from_reports import index_reports
 from recording_archive.recovery.from_sidecars import index_recordings
 from recording_archive.recovery.from_tombstones import reindex_tombstones
+from recording_archive.recovery.old_parties import read_old_parties
 from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.settings import Settings
 from recording_archive.store.base import IDENTITY_KEY, Store
@@ -43,8 +44,9 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
             f"The root {store} holds archive {archive_id}, the catalog indexes {in_catalog}: set "
             "RECORDING_ARCHIVE_CATALOG_URL to this archive's catalog, or to a new one to rebuild it there"
         )
+    read_old_parties(store, catalog, settings.phone_region)
     yield from restore_events(store, catalog, archive_id)
-    yield from index_recordings(store, catalog, archive_id)
+    yield from index_recordings(store, catalog, archive_id, settings.phone_region)
     yield from reindex_tombstones(store, catalog)
     yield from reindex_certificates(store, catalog)
     yield from reindex_deletions(store, catalog)

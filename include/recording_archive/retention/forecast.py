@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Date, Row, Time, cast, false, func, select
@@ -18,18 +17,19 @@ from sqlalchemy import Connection, Date, Row, Time, cast, false, func, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.rows import PAGE, pages, part_key, part_of
 from recording_archive.catalog.tables import holds, recordings
-from recording_archive.holds import COLUMNS, Matcher, holding
-from recording_archive.model import PartId, State
+from recording_archive.holds import LOOKED_AT, Matcher, holding
+from recording_archive.model import State
 from recording_archive.retention import policy_in_force
 from recording_archive.retention.forecast_counting import Count, ForecastCell, Lot
 from recording_archive.retention.forecast_figures import Amount, Forecast
+from recording_archive.retention.forecast_parties import alike, common_parties
+from recording_archive.retention.matching import PARTIES
 from recording_archive.retention.rules import ATTRIBUTES, Policy, restored_until
 
 MOST_ASKED = 20_000  # recordings whose holds are asked for a page at a time
 _STORED = (State.ARCHIVED, State.QUARANTINED)
 _c = recordings.c
-_NAMES = {"state", "verified_ok", "stored_bytes", "deletion", *ATTRIBUTES.values(), *chain(*COLUMNS.values())}
-_NAMES |= {*PartId._fields, "interaction_date"}
+_NAMES = {"state", "verified_ok", "stored_bytes", "deletion", *ATTRIBUTES.values(), *LOOKED_AT}
 _LOOKED_AT = tuple(_c[name] for name in sorted(_NAMES))  # all columns would take twice as long
 
 
@@ -68,7 +68,8 @@ def lots(connection: Connection, count: Count, at: datetime, *where: Any) -> Ite
     day, early = _by_the_clock(connection.dialect.name, at)
     alike = {"state": _c.state, "verified": func.coalesce(_c.verified_ok, false()), "day": day, "early": early}
     keys = [column.label(name) for name, column in alike.items()]
-    keys += [_c[name].label(f"asked_{name}") for name in count.columns]
+    common = {PARTIES: common_parties(connection.dialect.name, count.party_names)}
+    keys += [common.get(name, _c[name]).label(f"asked_{name}") for name in count.columns]
     sums = func.count(), func.coalesce(func.sum(_c.stored_bytes), 0), func.count(_c.deletion)
     newest = func.max(_c.interaction_date)
     # Grouped by label: with parameters in them, PostgreSQL takes an expression and its repetition for two.
@@ -122,6 +123,7 @@ def _staying(
 def _lot_of(row: Row[Any], count: Count, at: datetime) -> Lot:
     when: datetime = row.interaction_date
     midnight = when.replace(hour=0, minute=0, second=0, microsecond=0)
-    governed = count.govern(tuple(getattr(row, name) for name in count.columns))
+    asked = {PARTIES: alike(row.parties, count.party_names)}
+    governed = count.govern(tuple(asked[name] if name in asked else getattr(row, name) for name in count.columns))
     early = when.time() <= at.time()
     return Lot(row.state, row.verified_ok is True, midnight, early, governed, Amount(1, row.stored_bytes or 0))

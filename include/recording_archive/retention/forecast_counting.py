@@ -9,12 +9,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from types import SimpleNamespace
+from typing import Any
 
 from recording_archive.model import State
+from recording_archive.parties.documents import NAMES
 from recording_archive.retention.forecast_figures import Amount, ByRule, Forecast, MonthForecast, Outlook
-from recording_archive.retention.rules import DEFAULT, Policy, decide, later
+from recording_archive.retention.forecast_parties import read_parties
+from recording_archive.retention.matching import PARTIES
+from recording_archive.retention.rules import DEFAULT, Governing, Policy, decide, later
 
-Governed = tuple[str, int]
 _MOST_DECISIONS = 10_000  # remembered
 
 
@@ -24,6 +27,7 @@ class ForecastCell(StrEnum):
     DUE = "due"
     HELD = "held"
     POSSIBLY_HELD = "possibly held"
+    POSSIBLY_LONGER = "possibly longer"
     UNVERIFIED = "unverified"
     RESTORED = "restored"
     EXPIRING = "expiring"
@@ -41,7 +45,7 @@ class Lot:
     verified: bool
     day: datetime | None  # midnight in UTC before the interaction
     early: bool  # its time of day is not after that of the forecast
-    governed: tuple[Governed, ...]  # by the name and days of a rule of each policy
+    governed: tuple[Governing, ...]  # by a rule of each policy
     amount: Amount
     restored: int = 0  # how many of them a person took out of quarantine, lately or long ago
     newest: datetime | None = None  # the latest interaction of the lot, where the caller asks for it
@@ -55,17 +59,21 @@ class Side:
         self._today = at.date()
         self._months = [_month(_nth_month(self._today, number)) for number in range(months)]
         self._amounts: defaultdict[tuple[ForecastCell, str, str], Amount] = defaultdict(Amount)
+        self._longer = set[str | None]()
 
-    def place(self, lot: Lot, governed: Governed, stays: ForecastCell | None = None) -> tuple[ForecastCell, str, str]:
+    def place(self, lot: Lot, governed: Governing, stays: ForecastCell | None = None) -> tuple[ForecastCell, str, str]:
         """Return place, month and rule of a lot; the place is ``stays`` for a lot that would be due."""
-        rule, days = governed
+        rule = governed.rule
+        self._longer.add(governed.longer)
         if lot.day is None:
             return ForecastCell.UNDATED, "", rule
-        expired = days_until_due(lot, days, self._today) <= 0
+        expired = days_until_due(lot, governed.last_days, self._today) <= 0
         if lot.state == State.QUARANTINED:
             return ForecastCell.QUARANTINED if expired else ForecastCell.RESTORABLE, "", rule
+        if not expired and days_until_due(lot, governed.days, self._today) <= 0:
+            return ForecastCell.POSSIBLY_LONGER, "", rule
         if not expired:
-            month = _month(later(lot.day, days).date())
+            month = _month(later(lot.day, governed.last_days).date())
             return (
                 (ForecastCell.EXPIRING, month, rule) if month <= self._months[-1] else (ForecastCell.BEYOND, "", rule)
             )
@@ -77,12 +85,13 @@ class Side:
 
     def outlook(self) -> Outlook:
         """Return all that was counted."""
-        governing = {rule for (_, _, rule), amount in self._amounts.items() if amount.recordings}
+        governing = self._longer | {rule for (_, _, rule), amount in self._amounts.items() if amount.recordings}
         return Outlook(
             policy=self.policy,
             due=self._by_rule(ForecastCell.DUE),
             held=self._total(ForecastCell.HELD),
             possibly_held=self._total(ForecastCell.POSSIBLY_HELD),
+            possibly_longer=self._total(ForecastCell.POSSIBLY_LONGER),
             unverified=self._total(ForecastCell.UNVERIFIED),
             months=tuple(MonthForecast(month, self._by_rule(ForecastCell.EXPIRING, month)) for month in self._months),
             beyond=self._by_rule(ForecastCell.BEYOND),
@@ -111,7 +120,11 @@ class Count:
         self._due: defaultdict[tuple[bool, ...], Amount] = defaultdict(Amount)
         self.columns = sorted({column for policy in policies for column in policy.columns})
         self.govern = lru_cache(maxsize=_MOST_DECISIONS)(self._govern)
-        """Decide which rule of each policy governs recordings with such values in `columns`; cached, as few differ."""
+        """Decide which rule of each policy governs recordings with such values in `columns`; cached, as few differ.
+
+        Their parties are a text of `forecast_parties`, of `party_names` alone.
+        """
+        self.party_names = [name for name in self.columns if name in NAMES]
         self.restored = 0
 
     def add(self, lot: Lot, stays: ForecastCell | None = None, *, times: int = 1) -> None:
@@ -144,8 +157,11 @@ class Count:
     def _places(self, lot: Lot, stays: ForecastCell | None = None) -> list[tuple[ForecastCell, str, str]]:
         return [side.place(lot, governed, stays) for side, governed in zip(self._sides, lot.governed, strict=True)]
 
-    def _govern(self, asked: tuple[str | None, ...]) -> tuple[Governed, ...]:
-        alike = SimpleNamespace(**dict(zip(self.columns, asked, strict=True)))
+    def _govern(self, asked: tuple[str | None, ...]) -> tuple[Governing, ...]:
+        values: dict[str, Any] = dict(zip(self.columns, asked, strict=True))
+        if PARTIES in values:
+            values[PARTIES] = read_parties(values[PARTIES])
+        alike = SimpleNamespace(**values)
         return tuple(decide(alike, side.policy) for side in self._sides)
 
 

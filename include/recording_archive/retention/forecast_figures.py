@@ -46,13 +46,15 @@ class Outlook:
     """The effect of one policy on all stored recordings; each recording counts in one place.
 
     ``due`` would go into quarantine at once; ``held``, ``possibly_held``, ``unverified`` and ``restored`` have expired
-    as well and stay. Nobody knows the holds of later months, so all that expires then is counted there.
+    as well and stay, and so do ``possibly_longer``, to which a longer rule may apply. Nobody knows the holds of later
+    months, so all that expires then is counted there; what a longer rule may apply to when that one's days are over.
     """
 
     policy: Policy
     due: ByRule
     held: Amount
     possibly_held: Amount
+    possibly_longer: Amount
     unverified: Amount
     months: tuple[MonthForecast, ...]
     beyond: ByRule  # expires after the last of the months
@@ -69,6 +71,7 @@ class Outlook:
             "due": _json(self.due),
             "held": self.held.to_json(),
             "possiblyHeld": self.possibly_held.to_json(),
+            "possiblyLonger": self.possibly_longer.to_json(),
             "unverified": self.unverified.to_json(),
             "months": [{"month": each.month, **_json(each.expiring)} for each in self.months],
             "beyond": _json(self.beyond),

@@ -1,20 +1,21 @@
 """Retention rules, judged without any I/O, so that tests can try all of them at once.
 
 Age counts from the interaction's date, in UTC: a recording has expired from ``interaction_date + days`` on. Rules
-replace the default; the longest that matches wins, but one with ``maximum`` beats longer ones. No rule beats a hold,
-and nothing goes that has no date or whose bytes were not found intact at the last reading.
+replace the default; the longest that matches wins, but one with ``maximum`` beats longer ones. A longer rule that may
+match (`matching`) keeps a recording for its own days. No rule beats a hold, and nothing goes that has no date or whose
+bytes were not found intact at the last reading.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from recording_archive.model import State
-from recording_archive.spelling.names import folded
+from recording_archive.retention.matching import Asked, Facts, Match
 
 DEFAULT = "default"  # what a verdict calls the days that apply where no rule matches
 ATTRIBUTES = {  # what a rule may ask for, by the name in a policy document, and its column
@@ -33,8 +34,8 @@ ATTRIBUTES = {  # what a rule may ask for, by the name in a policy document, and
 class Rule:
     """Days for the recordings that match: any of the values of a field, and every field that has values.
 
-    Text is compared as names are (`spelling.names`); a recording that lacks a field does not match it. ``attributes``
-    has the names of `ATTRIBUTES`. Raise ValueError for a rule that asks for nothing, which would match everything.
+    Text is compared as names are (`spelling.names`). ``attributes`` has the names of `ATTRIBUTES`. Raise ValueError for
+    a rule that asks for nothing, which would match everything.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Rule:
     divisions: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    _asked: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = field(init=False, repr=False, compare=False)
+    asked: tuple[Asked, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         fields = [
@@ -55,16 +56,16 @@ class Rule:
             (("direction",), self.directions),
             *(((ATTRIBUTES[name],), values) for name, values in self.attributes.items()),
         ]
-        asked = tuple((columns, frozenset(map(folded, values))) for columns, values in fields if values)
-        object.__setattr__(self, "_asked", asked)
-        if not asked or any("" in wanted for _, wanted in asked):
+        asked = tuple(Asked.of(columns, values) for columns, values in fields if values)
+        object.__setattr__(self, "asked", asked)
+        if not asked or any("" in each.wanted for each in asked):
             raise ValueError(f"rule {self.name!r} must ask for something, and not for empty text")
         _require_days(self.name, self.days)
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns of `recordings` that the rule looks at."""
-        return frozenset(column for columns, _ in self._asked for column in columns)
+        return frozenset[str]().union(*(each.needs for each in self.asked))
 
     def to_json(self) -> dict[str, Any]:
         """The rule as a policy document has it."""
@@ -77,12 +78,6 @@ class Rule:
         }
         whole = {"name": self.name, "days": self.days, "maximum": self.maximum}
         return whole | {name: values for name, values in asked.items() if values}
-
-    def matches(self, row: Any) -> bool:
-        """Say if ``row`` has what the rule asks for."""
-        return all(
-            any(folded(getattr(row, column) or "") in wanted for column in columns) for columns, wanted in self._asked
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +129,25 @@ class Kept(StrEnum):
     NOT_STORED = "not_stored"
     UNDATED = "undated"
     TOO_YOUNG = "too_young"
+    POSSIBLY_LONGER = "possibly_longer"  # a longer rule may match, and its days are not over
     UNVERIFIED = "unverified"
     HELD = "held"
     POSSIBLY_HELD = "possibly_held"
     WAITING = "waiting"  # in quarantine, not long enough
+
+
+class Governing(NamedTuple):
+    """The name and the days of the rule that governs a recording for sure, and of the longest that may, if longer."""
+
+    rule: str
+    days: int
+    longer: str | None = None
+    longer_days: int = 0
+
+    @property
+    def last_days(self) -> int:
+        """The days after which it may go, whichever rule applies."""
+        return max(self.days, self.longer_days)
 
 
 class HoldIds(Protocol):
@@ -154,13 +164,17 @@ class HoldIds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Action on a recording, or why it stays, and by which rule; one of the first two is None."""
+    """Action on a recording, or why it stays, and by which rule; one of the first two is None.
+
+    ``expires_at`` is when its days end, by the governing rule and by ``longer``, a longer one that may match.
+    """
 
     action: Action | None
     kept: Kept | None
     rule: str
     days: int
     expires_at: datetime | None
+    longer: str | None = None
 
     @property
     def may_go(self) -> bool:
@@ -174,13 +188,14 @@ def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, ho
     A quarantined recording that has not expired, because the policy changed, is kept as too young. With time alone a
     recording only ever goes from kept to quarantine to purge.
     """
-    rule, days = decide(row, policy)
-    expires_at = None if row.interaction_date is None else later(row.interaction_date, days)
-    kept = _why_kept(row, expires_at, as_of)
+    governing = decide(row, policy)
+    expires_at = None if row.interaction_date is None else later(row.interaction_date, governing.last_days)
+    kept = _why_kept(row, governing, as_of)
     action = Action.PURGE if row.state == State.QUARANTINED else Action.QUARANTINE
     if kept is None and action is Action.PURGE and not _has_waited(row, as_of, quarantine_days):
         kept = Kept.WAITING
-    return heed(Verdict(None if kept else action, kept, rule, days, expires_at), holding)
+    found = Verdict(None if kept else action, kept, governing.rule, governing.days, expires_at, governing.longer)
+    return heed(found, holding)
 
 
 def heed(verdict: Verdict, holding: HoldIds | None) -> Verdict:
@@ -188,17 +203,24 @@ def heed(verdict: Verdict, holding: HoldIds | None) -> Verdict:
     if holding is None or not verdict.may_go or not (holding.held or holding.possibly):
         return verdict
     kept = Kept.HELD if holding.held else Kept.POSSIBLY_HELD
-    return Verdict(None, kept, verdict.rule, verdict.days, verdict.expires_at)
+    return replace(verdict, action=None, kept=kept)
 
 
-def decide(row: Any, policy: Policy) -> tuple[str, int]:
-    """Return the name and the days of the rule that governs ``row``; the first of equals."""
-    matching = [rule for rule in policy.rules if rule.matches(row)]
-    if not matching:
-        return DEFAULT, policy.default_days
-    limits = [rule for rule in matching if rule.maximum]
-    rule = min(limits, key=_days) if limits else max(matching, key=_days)
-    return rule.name, rule.days
+def decide(row: Any, policy: Policy) -> Governing:
+    """Find the rule that governs ``row``, the first of equals, and a longer one that may match."""
+    facts = Facts(row)
+    matches = [(rule, facts.match(rule.asked)) for rule in policy.rules]
+    sure = [rule for rule, match in matches if match is Match.SURE]
+    limits = [rule for rule in sure if rule.maximum]
+    if limits:  # beats whatever is longer
+        rule = min(limits, key=_days)
+        return Governing(rule.name, rule.days)
+    longest = max(sure, key=_days, default=None)
+    name, days = (longest.name, longest.days) if longest else (DEFAULT, policy.default_days)
+    longer = max((rule for rule, match in matches if match is Match.POSSIBLE), key=_days, default=None)
+    if longer is None or longer.days <= days:
+        return Governing(name, days)
+    return Governing(name, days, longer.name, longer.days)
 
 
 def later(moment: datetime, days: int) -> datetime:
@@ -209,14 +231,16 @@ def later(moment: datetime, days: int) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def _why_kept(row: Any, expires_at: datetime | None, as_of: datetime) -> Kept | None:
+def _why_kept(row: Any, governing: Governing, as_of: datetime) -> Kept | None:
     """Say why a recording stays, holds and quarantine aside."""
     if row.state not in (State.ARCHIVED, State.QUARANTINED):
         return Kept.NOT_STORED
-    if expires_at is None:
+    if row.interaction_date is None:
         return Kept.UNDATED
-    if expires_at > as_of:
+    if later(row.interaction_date, governing.days) > as_of:
         return Kept.TOO_YOUNG
+    if later(row.interaction_date, governing.last_days) > as_of:
+        return Kept.POSSIBLY_LONGER
     return None if row.verified_ok is True else Kept.UNVERIFIED
 
 

@@ -6,14 +6,16 @@ It is written once, after the object, and holds only what never changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
 
 from recording_archive.errors import PermanentError
-from recording_archive.model import Attributes, Compressed, Fetched, PartId, SourceChecksum, State
+from recording_archive.model import Attributes, Compressed, Fetched, PartId, Party, SourceChecksum, State
+from recording_archive.parties.documents import PARTY_COLUMNS, columns, from_json, to_json
+from recording_archive.parties.old_sidecars import parties_in
 from recording_archive.store.base import Store
 
 FORMAT_VERSION = 1
@@ -65,7 +67,8 @@ def compose(
     archived_at: datetime,
 ) -> bytes:
     """The sidecar's bytes."""
-    attributes = listing.get("attributes", {})
+    attributes, fields = listing.get("attributes", {}), listing.get("fields", {})
+    parties = listing.get("parties")  # None: fetched by a version that did not ask for them
     document = {
         "formatVersion": FORMAT_VERSION,
         "archiveId": archive_id,
@@ -75,7 +78,8 @@ def compose(
         "part": part.part,
         "interactionDate": _text(interaction_date),
         "attributes": {camel: attributes.get(name) for name, camel in _CAMEL.items()},
-        "sourceFields": listing.get("fields", {}),
+        "parties": to_json(parties_in(fields, attributes)) if parties is None else parties,
+        "sourceFields": fields,
         "media": {"mimeType": fetched.format.mime_type, "sha256": compressed.sha256, "bytes": compressed.size_bytes},
         "object": {
             "key": key,
@@ -100,8 +104,11 @@ def compose(
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def to_recording(content: bytes, key: str) -> dict[str, Any]:
-    """The columns of `recordings` as the sidecar at ``key`` tells them; raise PermanentError if it cannot."""
+def to_recording(content: bytes, key: str, region: str) -> dict[str, Any]:
+    """Return the columns of `recordings` as the sidecar at ``key`` has them; raise PermanentError if it cannot.
+
+    ``region`` reads numbers without a country, see `phone_numbers`.
+    """
     try:
         told = json.loads(content)
         attributes = {name: told["attributes"].get(camel) for name, camel in _CAMEL.items()}
@@ -113,6 +120,7 @@ def to_recording(content: bytes, key: str) -> dict[str, Any]:
             "state": State.ARCHIVED,
             "interaction_date": _moment(told["interactionDate"]),
             **attributes,
+            **columns(attributes, _parties(told, attributes), region),
             "key": told["object"]["key"],
             "mime_type": told["media"]["mimeType"],
             "sha256": told["media"]["sha256"],
@@ -126,15 +134,28 @@ def to_recording(content: bytes, key: str) -> dict[str, Any]:
             "verified_at": archived_at,  # the object was read back and compared before it got its name
             "verified_ok": True,
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PermanentError(
             f"The sidecar {key} is damaged ({type(error).__name__}: {error}): restore it from a copy of the archive"
         ) from error
 
 
 def differing(row: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
-    """List columns in which a catalog row differs from a sidecar's; those that change later are left out."""
+    """List columns in which a catalog row differs from a sidecar's; those that change later are left out.
+
+    Numbers are compared as read in the row's region: the setting may have changed since. Parties that were not read
+    yet differ from nothing.
+    """
+    if row["parties"] is None:
+        recorded = {name: value for name, value in recorded.items() if name not in PARTY_COLUMNS}
+    elif row["numbers"]:
+        region = row["numbers"].get("region", "")
+        recorded = {**recorded, **columns(recorded, from_json(recorded["parties"]), region)}
     return [name for name, value in recorded.items() if name not in _CHANGES and row[name] != value]
+
+
+def _parties(told: Mapping[str, Any], attributes: Mapping[str, Any]) -> Iterable[Party]:
+    return from_json(told["parties"]) if "parties" in told else parties_in(told["sourceFields"], attributes)
 
 
 def _text(moment: datetime | None) -> str | None:

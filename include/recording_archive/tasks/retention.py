@@ -13,6 +13,7 @@ from recording_archive.disposition.approval import approve
 from recording_archive.disposition.approval_question import Question, question
 from recording_archive.disposition.report import RetentionReport, close, close_left_open
 from recording_archive.disposition.request import read_retention_request
+from recording_archive.recovery.old_parties import read_old_parties
 from recording_archive.settings import read_settings
 from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
 
@@ -32,6 +33,7 @@ def plan_retention(
     """
     settings = read_settings()
     with task_archive(settings) as archive, plan_table.noted(archive, run_id):
+        read_old_parties(archive.store, archive.catalog, settings.phone_region)
         asked, now = read_retention_request(conf or {}, zone=settings.zone), archive.clock()
         if asked.subject:
             made = erasure.plan_erasure(

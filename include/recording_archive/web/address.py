@@ -15,6 +15,7 @@ _WORDS = {
     "agent": "agent {}",
     "queue": "queue {}",
     "number": "number {}",
+    "contact": "contact {}",
     "direction": "{}",
     "mediaType": "media type {}",
     "minSeconds": "at least {} s",

@@ -99,7 +99,7 @@ def test_known_attributes_are_read_and_everything_is_kept(server: QueryServer, s
 
 def test_attributes_of_wrong_types_are_not_read_but_kept(server: QueryServer, source: InteractionsSource) -> None:
     """A number for a name or a text for a length fails nothing."""
-    wrong: dict[str, Any] = {"agentId": 7, "queueName": None, "ani": ["x"], "direction": {}}
+    wrong: dict[str, Any] = {"agentId": 7, "queueName": None, "ani": {"x": 1}, "direction": {}}
     for duration in ("61000", 1.5, True, -1, 2**63, None):
         listing = one(server, source, **wrong, durationMs=duration)
         assert listing.attributes == Attributes()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from recording_archive.model import Attributes
+from recording_archive.model import Attributes, Party
+from recording_archive.parties.conversation import AGENTS, CUSTOMERS, DIVISION, QUEUE, USER, Leg, parties_of
+from recording_archive.parties.main import main_of, others
 from recording_archive.sources.conversations.names import DIVISIONS, QUEUES, USERS, WRAP_UP_CODES, Names
 from recording_archive.sources.conversations.reading import Conversation, entries, text
 from recording_archive.sources.texts import harmless
 
-__all__ = ["attributes_of", "fields_of", "ids_of", "is_ambiguous"]
+__all__ = ["fields_of", "ids_of", "is_ambiguous", "who"]
 
-_AGENTS = frozenset({"agent", "user"})
-_CUSTOMERS = frozenset({"customer", "external"})
+_KINDS = {USER: USERS, QUEUE: QUEUES, DIVISION: DIVISIONS}
 
 _Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
 
@@ -36,32 +39,25 @@ def ids_of(conversation: Conversation) -> dict[str, set[str]]:
     return {kind: {each for each in ids if each} for kind, ids in found.items()}
 
 
-def attributes_of(
+def who(
     conversation: Conversation, recording: Mapping[str, Any] | None, names: Names, *, sure: bool
-) -> Attributes:
-    """Attributes that people search by; of several agents the one on the recorded leg.
+) -> tuple[Attributes, tuple[Party, ...]]:
+    """Return the attributes that people search by, and everybody who took part beside those.
 
-    Without the leg it is the first of them, or nobody when it is not ``sure`` that all are in the one recording.
+    The attributes have the agent, queue and customer on the recorded leg. Without the leg they are the first of their
+    kind when it is ``sure`` that all are in the one recording, and nobody otherwise.
     """
-    leg = text(recording or {}, "sessionId")
-    agent, agent_session = _agent_on(conversation, leg)
-    customer = _customer_on(conversation, leg)
-    known = sure or leg is not None
-    agent_id, queue_id = text(agent, "userId") if known else None, _queue_of(conversation, agent_session)
-    division = _division(conversation)
+    leg = Leg(text(recording or {}, "sessionId"), sure)
+    parties = [
+        Party(**harmless(asdict(party))) for party in parties_of(conversation.document, leg, partial(_name, names))
+    ]
+    main = main_of([party for party in parties if party.certain])
+    customer = _customer_on(conversation, leg.id)
     found = {
-        "agent_id": agent_id,
-        "agent_name": names.get(USERS, agent_id),
-        "queue_id": queue_id,
-        "queue_name": names.get(QUEUES, queue_id),
-        "ani": text(customer, "ani") or text(customer, "addressFrom"),
-        "dnis": text(customer, "dnis") or text(customer, "sessionDnis") or text(customer, "addressTo"),
         "direction": text(customer, "direction") or text(conversation.document, "originatingDirection"),
         "media_type": text(customer, "mediaType") or text(recording or {}, "media"),
-        "division": names.get(DIVISIONS, division) or division,
-        "contact_id": next(_contacts(conversation), None),
     }
-    return Attributes(**harmless(found))
+    return Attributes(**main, **harmless(found)), others(parties, main)
 
 
 def fields_of(
@@ -89,37 +85,18 @@ def fields_of(
 
 
 def _agents(conversation: Conversation) -> list[_Pair]:
-    return [pair for pair in conversation.sessions if pair[0].get("purpose") in _AGENTS and text(pair[0], "userId")]
-
-
-def _agent_on(conversation: Conversation, leg: str | None) -> _Pair:
-    """The agent whose session is the peer of the recorded leg (Genesys joins them by ``peerId``), or the first."""
-    agents = _agents(conversation)
-    on_leg = (pair for pair in agents if leg and pair[1].get("peerId") == leg)
-    return next(on_leg, agents[0] if agents else ({}, {}))
+    return [pair for pair in conversation.sessions if pair[0].get("purpose") in AGENTS and text(pair[0], "userId")]
 
 
 def _customer_on(conversation: Conversation, leg: str | None) -> Mapping[str, Any]:
-    sessions = [session for party, session in conversation.sessions if party.get("purpose") in _CUSTOMERS]
+    sessions = [session for party, session in conversation.sessions if party.get("purpose") in CUSTOMERS]
     every = sessions or [session for _, session in conversation.sessions]
     on_leg = (session for session in every if leg and session.get("sessionId") == leg)
     return next(on_leg, every[0] if every else {})
 
 
-def _queue_of(conversation: Conversation, session: Mapping[str, Any]) -> str | None:
-    """The queue of the agent's own segments, or the first of the conversation."""
-    mine = [*entries(session, "segments")]
-    others = [each for _, other in conversation.sessions for each in entries(other, "segments")]
-    return next((queue for each in [*mine, *others] if (queue := text(each, "queueId"))), None)
-
-
-def _division(conversation: Conversation) -> str | None:
-    found = conversation.document.get("divisionIds")
-    return found[0] if isinstance(found, list) and found and isinstance(found[0], str) else None
-
-
-def _contacts(conversation: Conversation) -> Iterator[str]:
-    return (each for party, _ in conversation.sessions if (each := text(party, "externalContactId")))
+def _name(names: Names, kind: str, name: str) -> str | None:
+    return names.get(_KINDS[kind], name)
 
 
 def _wrap_ups(conversation: Conversation, names: Names) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from recording_archive.sources.conversations.facts import (
     WantedParts,
     trouble_of,
 )
-from recording_archive.sources.conversations.join import attributes_of, fields_of
+from recording_archive.sources.conversations.join import fields_of, who
 from recording_archive.sources.conversations.minting import Minting
 from recording_archive.sources.conversations.names import Names
 from recording_archive.sources.conversations.playback import Playback
@@ -150,18 +150,20 @@ class Lister:
         conversation, state = found.wanted.conversation, found.states.get(part.recording_id)
         if not is_safe_id(part.recording_id) or not is_safe_id(part.interaction_id):
             defect = f"id {part.recording_id!r:.120} cannot be part of a file name"
+        attributes, parties = who(conversation, state, self.names, sure=not found.ambiguous)
         return Listing(
             part_id=part,
             interaction_date=conversation.started_at,
             media_url=url,
             expected_sha256=None,
-            attributes=attributes_of(conversation, state, self.names, sure=not found.ambiguous),
+            attributes=attributes,
             source_fields=fields_of(
                 conversation, state, self.names, content_type=content_type, attributes=found.attributes
             ),
             defect=defect,
             deferred=deferred,
             ended_at=conversation.ended_at,
+            parties=parties,
         )
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from recording_archive.model import Attributes, Listing, PartId, is_safe_id
+from recording_archive.model import Attributes, Listing, PartId, Party, is_safe_id
+from recording_archive.parties.interaction import PARTICIPANTS, parties_of
+from recording_archive.parties.main import main_of, others
 from recording_archive.sources.checksums import is_given, read_sha256
 from recording_archive.sources.replies import MalformedReplyError, as_object
 from recording_archive.sources.texts import harmless, plain
@@ -22,19 +24,7 @@ __all__ = ["InteractionsPage", "read_entry", "read_page"]
 log = logging.getLogger(__name__)
 
 DURATION_MAX_MS = 2**63 - 1  # what a database column holds
-
-_TEXT_ATTRIBUTES = {
-    "agent_id": "agentId",
-    "agent_name": "agentName",
-    "queue_id": "queueId",
-    "queue_name": "queueName",
-    "ani": "ani",
-    "dnis": "dnis",
-    "direction": "direction",
-    "media_type": "mediaType",
-    "division": "division",
-    "contact_id": "contactId",
-}
+_MORE = {"direction": "direction", "media_type": "mediaType"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +60,14 @@ def read_entry(entry: Any, where: str, asked: str | None = None) -> Listing:
     name = plain(name)
     fields = harmless({key: value for key, value in entry.items() if key != "mediaUrl"})
     media_url, sha256 = _media_url(entry), read_sha256(fields.get("checksum"))
+    attributes, parties = _who(name, fields)
     return Listing(
         part_id=PartId(name, name),
         interaction_date=_date(name, fields.get("interactionDate")),
         media_url=media_url,
         expected_sha256=sha256,
-        attributes=_attributes(fields),
+        attributes=attributes,
+        parties=parties,
         source_fields=fields,
         defect=_defect(name, media_url, sha256, fields.get("checksum")),
     )
@@ -111,9 +103,17 @@ def _date(name: str, text: object) -> datetime | None:
     return None
 
 
-def _attributes(fields: Mapping[str, Any]) -> Attributes:
-    """The fields people search by, where the type is right; the wrong ones stay in ``source_fields``."""
-    text = {ours: value for ours, key in _TEXT_ATTRIBUTES.items() if isinstance(value := fields.get(key), str)}
+def _who(name: str, fields: Mapping[str, Any]) -> tuple[Attributes, tuple[Party, ...]]:
+    """Read the fields people search by, where the type is right, and who took part beside those they name.
+
+    The wrong ones stay in ``source_fields``.
+    """
+    told = fields.get(PARTICIPANTS)
+    if told is not None and not (isinstance(told, list) and all(isinstance(each, dict) for each in told)):
+        log.warning("%.120r: participants is no list of objects; who is named wrongly there cannot be found", name)
+    parties = parties_of(fields)
+    main = main_of(parties)
+    more = {ours: value for ours, key in _MORE.items() if isinstance(value := fields.get(key), str)}
     duration = fields.get("durationMs")
     known = isinstance(duration, int) and not isinstance(duration, bool) and 0 <= duration <= DURATION_MAX_MS
-    return Attributes(**text, duration_ms=duration if known else None)
+    return Attributes(**main, **more, duration_ms=duration if known else None), others(parties, main)

@@ -34,6 +34,7 @@ _SHOWN = frozenset(
         "mediaType",
         "durationMs",
         "division",
+        "participants",
     )
 )
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

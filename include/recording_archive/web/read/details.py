@@ -126,7 +126,7 @@ def _read_retention(
         quarantine_days=archive.settings.quarantine_days,
         holding=held,
     )
-    told = {name: getattr(verdict, name) for name in ("rule", "days", "expires_at", "action", "kept")}
+    told = {name: getattr(verdict, name) for name in ("rule", "days", "expires_at", "action", "kept", "longer")}
     return Retention(policy=policy.version, policy_name=policy.name, **told), None
 
 

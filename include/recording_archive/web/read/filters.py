@@ -88,9 +88,10 @@ def read_filters(
     ] = None,
     start: Annotated[Moment, Query(alias="from", description="From this day on, or this moment (ISO 8601).")] = None,
     end: Annotated[Moment, Query(alias="to", description="To the end of this day, or before this moment.")] = None,
-    agent: Annotated[Text, Query(description="An agent's id, or a part of the name.")] = None,
-    queue: Annotated[Text, Query(description="A queue's id, or a part of its name.")] = None,
-    number: Annotated[Text, Query(description="Either party's number.")] = None,
+    agent: Annotated[Text, Query(description="The id of any agent who took part, or a part of the name.")] = None,
+    queue: Annotated[Text, Query(description="The id of any queue, or a part of its name.")] = None,
+    number: Annotated[Text, Query(description="A number of any party, in any spelling.")] = None,
+    contact: Annotated[Text, Query(description="An external contact's id.")] = None,
     direction: Text = None,
     media_type: Annotated[Text, Query(alias="mediaType")] = None,
     min_seconds: Annotated[Seconds, Query(alias="minSeconds")] = None,
@@ -108,12 +109,14 @@ def read_filters(
         agent=agent,
         queue=queue,
         number=number,
+        contact=contact,
         direction=direction,
         media_type=media_type,
         min_seconds=min_seconds,
         max_seconds=max_seconds,
         state=status,
         verified=verified,
+        region=read_settings().phone_region,
     )
 
 

@@ -111,7 +111,7 @@ def read_criteria(archive: Archive, wanted: HoldRequest) -> Criteria:
     lists = {name: tuple(getattr(wanted, name)) for name in _LISTS}
     try:
         start, end = _moment(archive, "from", wanted.start), _moment(archive, "to", wanted.end, end=True)
-        return checked(Criteria(**lists, start=start, end=end))
+        return checked(Criteria(**lists, start=start, end=end, region=archive.settings.phone_region))
     except ConfigurationError as error:
         raise Problem(400, "The request is malformed", str(error)) from error
 

@@ -12,16 +12,17 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, literal, or_, select
+from sqlalchemy import Connection, literal, or_, select
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
 from recording_archive.catalog.rows import is_part
 from recording_archive.catalog.search_ids import unknown_ids
-from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.tables import party_values, recordings
 from recording_archive.model import PartId
-from recording_archive.phone_numbers import spellings
+from recording_archive.parties.values import NUMBER
+from recording_archive.phone_numbers import asked_keys, number_form
 from recording_archive.spelling.names import folded
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.hold_documents import HoldEffect, HoldRequest, read_criteria, split_values, to_effect
@@ -100,8 +101,8 @@ def _hints(archive: Archive, criteria: holds.Criteria) -> Iterator[Hint]:
         yield from _named(connection, "agent", criteria.agents, _c.agent_id, _c.agent_name)
         yield from _named(connection, "queue", criteria.queues, _c.queue_id, _c.queue_name)
         for number in criteria.numbers[:_MOST_HINTS]:
-            written = spellings(number)
-            if not _any(connection, or_(_c.ani.in_(written), _c.dnis.in_(written))):
+            form = number_form(number, criteria.region)
+            if not _any(connection, [NUMBER], [form, *asked_keys(form)]):
                 yield Hint("number", number)
 
 
@@ -114,13 +115,14 @@ def _named(
     names = {folded(name): name for name in distinct(connection, name_column)}
     for value in values[:_MOST_HINTS]:
         wanted = folded(value)
-        if wanted in names or wanted in ids:
+        if wanted in names or wanted in ids or _any(connection, (id_column.name, name_column.name), [wanted]):
             continue
         parts = [name for name in names if wanted in name][:_SIMILAR]
         near = parts or get_close_matches(wanted, names, _SIMILAR)
         yield Hint(what, value, tuple(names[name] for name in near))
 
 
-def _any(connection: Connection, condition: Any) -> bool:
-    found: Row[Any] | None = connection.execute(select(literal(1)).select_from(recordings).where(condition)).first()
-    return found is not None
+def _any(connection: Connection, fields: Sequence[str], values: Sequence[str]) -> bool:
+    """Tell if some recording has one of some values by its index of parties, certain or possible."""
+    query = select(literal(1)).where(party_values.c.field.in_(fields), party_values.c.value.in_(values))
+    return connection.execute(query.limit(1)).first() is not None

@@ -45,7 +45,7 @@ def as_csv(kind: type[ApiDocument], rows: Iterable[ApiDocument]) -> Iterator[str
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(field.alias for field in kind.model_fields.values())
     for number, row in enumerate(rows, 1):
-        writer.writerow(map(_cell, row.model_dump(mode="json").values()))
+        writer.writerow(map(_cell, row.cells()))
         if number % _LINES == 0:
             yield _taken(text)
     yield _taken(text)

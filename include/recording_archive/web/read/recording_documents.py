@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import (
+    Any,
+    NotRequired,  # Pydantic cannot read typing's before Python 3.12
+)
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from recording_archive.model import PartId, State
+from recording_archive.parties.words import in_words
 from recording_archive.web.read.document import ApiDocument
+
+
+class TookPart(TypedDict):
+    """Somebody who took part in a recording beside its agent, queue and customer; only what is known is there.
+
+    One that is not ``certain`` took part in the interaction, and may not be heard in this recording.
+    """
+
+    agentId: NotRequired[str]
+    agentName: NotRequired[str]
+    queueId: NotRequired[str]
+    queueName: NotRequired[str]
+    ani: NotRequired[str]
+    dnis: NotRequired[str]
+    division: NotRequired[str]
+    contactId: NotRequired[str]
+    certain: bool
 
 
 class RecordingRow(ApiDocument):
@@ -17,7 +40,8 @@ class RecordingRow(ApiDocument):
     ``needs_decision`` is True for a failure that no run takes up again and nobody has acknowledged. ``held_by`` and
     ``possibly_held_by`` are ids of active holds, at most 10 of each. ``purge_from`` is the earliest moment at which a
     quarantined recording may go, ``restored_until`` how long a restored one is left alone. ``interaction_date`` of an
-    erased one is a day in UTC: its time is not known any more.
+    erased one is a day in UTC: its time is not known any more. ``parties`` are all others who took part; None where
+    nobody has read them yet, of what an older version archived.
     """
 
     interaction_id: str
@@ -35,6 +59,8 @@ class RecordingRow(ApiDocument):
     media_type: str | None
     duration_ms: int | None
     division: str | None
+    contact_id: str | None
+    parties: list[TookPart] | None
     file_path: str | None
     mime_type: str | None
     bytes: int | None
@@ -57,6 +83,10 @@ class RecordingRow(ApiDocument):
     purge_from: datetime | None
     restored_until: datetime | None
     certificate: str | None
+
+    def cells(self) -> Iterable[Any]:
+        """The values as a table has them: parties in words."""
+        return (self.model_dump(mode="json") | {"parties": in_words(self.parties)}).values()
 
     @property
     def part_id(self) -> PartId:
@@ -94,7 +124,8 @@ class Happening(ApiDocument):
 class Retention(ApiDocument):
     """The judgement of the policy on one part now: it is to be quarantined or purged (``action``), or ``kept``.
 
-    ``expires_at`` is when its days end by ``rule``, whatever keeps it; None where the policy lets it never go.
+    ``expires_at`` is when its days end by ``rule``, and by ``longer``, a longer rule that may apply, whatever keeps it;
+    None where the policy lets it never go.
     """
 
     policy: str
@@ -104,6 +135,7 @@ class Retention(ApiDocument):
     expires_at: datetime | None
     action: str | None
     kept: str | None
+    longer: str | None
 
 
 class RecordingDetails(RecordingRow):

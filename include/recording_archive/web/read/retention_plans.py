@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import dispositions, plans
-from recording_archive.disposition.plan_table import DONE
+from recording_archive.disposition.erasure_doubts import noted_doubts
+from recording_archive.disposition.plan_table import DONE, LOOK
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
 
@@ -45,11 +46,21 @@ class Outcomes(ApiDocument):
         return [(word, count) for word, count in counts if count]
 
 
+class LookAtThis(ApiDocument):
+    """A recording that an erasure may be about, which is not erased, and why nobody knows."""
+
+    interaction_id: str
+    recording_id: str
+    part: int
+    why: str
+
+
 class PlanRow(ApiDocument):
     """One plan. ``caps`` say what exceeds which limit; ``sha256`` is what an approval names, None while it is made.
 
     ``status`` is None while it may still act, then ``lapsed`` or how its report ended. ``reason`` is an erasure's.
-    ``requested`` says that it is approved here, and not in a run of Airflow's.
+    ``requested`` says that it is approved here, and not in a run of Airflow's. ``look_at_these`` may be meant by an
+    erasure as well: they are not erased.
     """
 
     run_id: str
@@ -72,6 +83,7 @@ class PlanRow(ApiDocument):
     requested: bool
     actions: dict[str, Outcomes]
     waits_for_approval: bool
+    look_at_these: list[LookAtThis]
 
 
 class PlanPage(ApiDocument):
@@ -103,14 +115,13 @@ def list_plans(
 ) -> tuple[list[PlanRow], Position | None]:
     """The next plans after ``after``."""
     rows, following = newest_runs(archive, plans, limit=limit, after=after)
-    counted = _count(archive, [row["run_id"] for row in rows])
-    return [_to_plan(row, counted[row["run_id"]]) for row in rows], following
+    return _to_plans(archive, rows), following
 
 
 def read_plan(archive: Archive, run_id: str) -> PlanRow | None:
     """The plan of a run; None when it made none."""
     row = one_run(archive, plans, run_id)
-    return _to_plan(row, _count(archive, [run_id])[run_id]) if row else None
+    return _to_plans(archive, [row])[0] if row else None
 
 
 def waiting_plans(archive: Archive) -> list[PlanRow]:
@@ -120,13 +131,17 @@ def waiting_plans(archive: Archive) -> list[PlanRow]:
     with archive.catalog.read() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     waiting = [row for row in rows if row["caps"]]
-    counted = _count(archive, [row["run_id"] for row in waiting])
-    return [_to_plan(row, counted[row["run_id"]]) for row in waiting]
+    return _to_plans(archive, waiting)
 
 
 def list_dispositions(archive: Archive, run_id: str, *, after: int = 0) -> tuple[list[DispositionRow], int | None]:
     """The next rows of a plan after the one numbered ``after``, in the order of the plan."""
-    query = select(dispositions).where(_c.run_id == run_id, _c.id > after).order_by(_c.id).limit(PAGE + 1)
+    query = (
+        select(dispositions)
+        .where(_c.run_id == run_id, _c.action != LOOK, _c.id > after)
+        .order_by(_c.id)
+        .limit(PAGE + 1)
+    )
     with archive.catalog.read() as connection:
         rows = connection.execute(query).mappings().all()
     found = [DispositionRow.model_validate(dict(row)) for row in rows[:PAGE]]
@@ -152,8 +167,17 @@ def _count(archive: Archive, run_ids: Sequence[str]) -> dict[str, dict[str, Outc
     return {run: {action: Outcomes(**told) for action, told in each.items()} for run, each in counted.items()}
 
 
-def _to_plan(row: Mapping[str, Any], actions: Mapping[str, Outcomes]) -> PlanRow:
+def _to_plans(archive: Archive, rows: Sequence[Mapping[str, Any]]) -> list[PlanRow]:
+    counted = _count(archive, [row["run_id"] for row in rows])
+    looked = {row["run_id"] for row in rows if LOOK in counted[row["run_id"]]}
+    doubts = {run_id: [doubt.to_json() for doubt in noted_doubts(archive, run_id)] for run_id in looked}
+    return [_to_plan(row, counted[row["run_id"]], doubts.get(row["run_id"], [])) for row in rows]
+
+
+def _to_plan(row: Mapping[str, Any], actions: Mapping[str, Outcomes], doubts: Sequence[Mapping[str, Any]]) -> PlanRow:
+    done_with = {name: outcomes for name, outcomes in actions.items() if name != LOOK}
     done = row["status"] is not None or row["closed_at"] is not None
     waits = bool(row["caps"]) and row["approved_by"] is None and not row["dry_run"] and not done
-    filled = {"caps": row["caps"] or [], "kept": row["kept"] or {}, "actions": actions, "waits_for_approval": waits}
+    filled = {"caps": row["caps"] or [], "kept": row["kept"] or {}, "actions": done_with, "waits_for_approval": waits}
+    filled["look_at_these"] = [LookAtThis.model_validate(doubt) for doubt in doubts]
     return PlanRow.model_validate({**row, **filled})

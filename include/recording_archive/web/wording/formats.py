@@ -6,8 +6,12 @@ Pure functions, filters of the templates. Each takes None, where the catalog may
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from recording_archive.parties.words import one_in_words, without_scheme
 
 NONE = "–"
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
@@ -100,7 +104,13 @@ def days(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> str:
 
 def party(address: str | None) -> str:
     """A telephone number or address without its scheme; Genesys writes ``tel:+12025550100``."""
-    return re.sub(r"^(?:tel|sips?):", "", address) if address else NONE
+    return without_scheme(address) if address else NONE
+
+
+def took_part(party: Mapping[str, Any]) -> str:
+    """Name one of the other parties of a recording, in words that begin a line."""
+    words = one_in_words(party)
+    return words[0].upper() + words[1:]
 
 
 def plain(error: str | None) -> str:
@@ -117,4 +127,4 @@ def _is_day(value: object) -> bool:
     return isinstance(value, date) and not isinstance(value, datetime)
 
 
-FILTERS = (size, number, duration, utc, iso, ago, days, party, label, plain)
+FILTERS = (size, number, duration, utc, iso, ago, days, party, took_part, label, plain)

@@ -60,6 +60,7 @@ _KEPT = {
     "not_stored": "not in the archive any more",
     "undated": "without a date",
     "too_young": "its days are not over",
+    "possibly_longer": "a longer rule may apply to it",
     "unverified": "not found intact at the last reading",
     "held": "held",
     "possibly_held": "possibly held",

@@ -1,0 +1,88 @@
+"""The index of parties: rows of `party_values`, written with the rows of `recordings` that they find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+
+from recording_archive.catalog.rows import insert_missing, part_key, same_part
+from recording_archive.catalog.tables import party_values, recordings
+from recording_archive.model import PartId
+from recording_archive.parties.documents import NAMES
+from recording_archive.parties.values import LACKS, to_rows
+
+Texts = Sequence[str] | Select[Any]
+_KEY = [column.name for column in party_values.primary_key]
+_COLUMNS = (*PartId._fields, *NAMES, "parties", "numbers")
+
+
+def index(connection: Connection, rows: Iterable[Any]) -> None:
+    """Let rows of `recordings`, of the catalog or about to be entered, be found by their parties."""
+    insert_missing(connection, party_values, [value for row in rows for value in to_rows(_row(row))])
+
+
+def unindex(connection: Connection, rows: Iterable[Any]) -> None:
+    """Let rows of the catalog no longer be found so, before their parties change or are erased."""
+    found = [{f"its_{name}": value[name] for name in _KEY} for row in rows for value in to_rows(_row(row))]
+    if found:
+        same = and_(*(party_values.c[name] == bindparam(f"its_{name}") for name in _KEY))
+        connection.execute(delete(party_values).where(same), found)
+
+
+def reindex(connection: Connection, changes: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+    """Index rows anew that are about to get other values, each given with these."""
+    changed = [(row, new) for row, new in changes if any(getattr(row, name) != new[name] for name in _COLUMNS)]
+    unindex(connection, (row for row, _ in changed))
+    index(connection, (new for _, new in changed))
+
+
+def is_party(field: str, values: Texts, *, certain: bool | None = None) -> ColumnElement[bool]:
+    """Match recordings that have one of some values, in the spelling that stands for all others; rows are looked up.
+
+    ``field`` is one of `parties.values.FIELDS`. ``certain``: match those that have it for sure, or possibly, alone.
+    """
+    wanted = _wanted(field, values, certain)
+    return exists(select(1).where(same_part(party_values, recordings), *wanted))
+
+
+def lacks(names: Sequence[str]) -> ColumnElement[bool]:
+    """Match recordings that lack one of some columns of `parties.values.NAMED`, or `NUMBER`, as `values_of` says."""
+    told = select(*part_key(party_values)).where(party_values.c.field == LACKS, party_values.c.value.in_(names))
+    other = recordings.alias()  # by its index of these alone
+    unread = select(*part_key(other)).where(other.c.parties.is_(None))
+    return or_(*(tuple_(*part_key(recordings)).in_(found) for found in (told, unread)))
+
+
+def among_parties(field: str, values: Texts, *, certain: bool | None = None) -> ColumnElement[bool]:
+    """Match the same as `is_party`; here the values are looked up, and lead to the recordings that have them."""
+    found = select(*part_key(party_values)).where(*_wanted(field, values, certain))
+    return tuple_(*part_key(recordings)).in_(found)
+
+
+def party_rows(field: str, values: Texts) -> Select[Any]:
+    """Select a row for each value of a recording that is one of ``values``, to count them."""
+    return select(literal(1)).select_from(party_values).where(*_wanted(field, values, None))
+
+
+def _wanted(field: str, values: Texts, certain: bool | None) -> list[ColumnElement[bool]]:
+    wanted = [party_values.c.field == field, party_values.c.value.in_(values)]
+    return wanted if certain is None else [*wanted, party_values.c.certain.is_(certain)]
+
+
+def _row(row: Any) -> Any:
+    return SimpleNamespace(**row) if isinstance(row, Mapping) else row

@@ -1,0 +1,94 @@
+"""The choice of the filter that drives a search: the one whose index finds a page of rows soonest.
+
+A `Group` is a filter that an index answers, as terms of which one must hold: "agent is X" is a term for the id and one
+for each agent whose name holds X.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, union_all
+
+from recording_archive.catalog.tables import recordings
+
+_FEW = 2000  # rows that are read and checked faster than a walk by date finds a page of them
+_FEW_SORTED = 6000  # rows that are sorted faster so
+MOST_TERMS = 60  # more of them match so much that a walk by date meets a page of rows at once
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A condition with an index; ``walks`` says that the index yields its rows in the order of dates.
+
+    ``check`` is an equal condition for single rows that another index found, and ``counted`` selects as many rows of
+    another table; None where the condition serves for that as well. ``wide``: it matches so much that a walk by date
+    meets a page of rows at once.
+    """
+
+    condition: ColumnElement[bool]
+    walks: bool = True
+    check: ColumnElement[bool] | None = None
+    counted: Select[Any] | None = None
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Terms of which one must hold; ``few`` says that no more rows than one page or so can pass."""
+
+    terms: tuple[Term, ...]
+    few: bool = False
+
+    @property
+    def check(self) -> ColumnElement[bool]:
+        """All of it, for rows that another index found."""
+        return or_(*(term.condition if term.check is None else term.check for term in self.terms))
+
+    @property
+    def walks(self) -> bool:
+        """Tell if each of its terms does."""
+        return all(term.walks for term in self.terms)
+
+
+def choose_driver(connection: Connection, groups: Sequence[Group]) -> Group | None:
+    """The narrowest group; None when a walk by date meets a page of rows sooner.
+
+    Rows are counted up to a limit only: above it, one index in the order of dates is as good as another.
+    """
+    if sure := next((group for group in groups if group.few), None):
+        return sure
+    usable = [group for group in groups if len(group.terms) <= MOST_TERMS and not any(t.wide for t in group.terms)]
+    if len(usable) == 1 and usable[0].walks:
+        return usable[0]
+    counts = [_count(connection, group) for group in usable]
+    few = [
+        (unsorted + walked, group)
+        for (unsorted, walked), group in zip(counts, usable, strict=True)
+        if unsorted + walked <= _FEW
+    ]
+    if few:
+        return min(few, key=lambda pair: pair[0])[1]
+    narrow = (group for (unsorted, _), group in zip(counts, usable, strict=True) if unsorted <= _FEW_SORTED)
+    return next(narrow, None)
+
+
+def _count(connection: Connection, group: Group) -> tuple[int, int]:
+    """Count the rows that would be sorted, and those that come in the order of dates; what two terms find, twice."""
+    row = select(literal(1)).select_from(recordings)
+    walking = [term.condition for term in group.terms if term.walks]
+    unsorted = [
+        row.where(term.condition) if term.counted is None else term.counted for term in group.terms if not term.walks
+    ]
+    limited = (
+        union_all(*(select(each.subquery()) for each in unsorted)).limit(_FEW_SORTED + 1) if unsorted else None,
+        row.where(or_(*walking)).limit(_FEW + 1) if walking else None,
+    )
+    counts = (
+        literal(0) if each is None else select(func.count()).select_from(each.subquery()).scalar_subquery()
+        for each in limited
+    )
+    found = connection.execute(select(*counts)).one()
+    return int(found[0]), int(found[1])
