@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from recording_archive.errors import ConfigurationError
+from recording_archive.spelling.places import place, plain_text
 
 PREFIX = "RECORDING_ARCHIVE_"
 _SHARE = re.compile(r"\d{1,3}(\.\d{1,6})? ?%", re.ASCII)
+_SECRET_BYTES = 64 * 2**10
 _ERASED_ALONE = 1000  # where no limit is set
 _HOME = Path("~/recording-archive").expanduser()
 
 
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Settings by file: ``NAME_FILE`` names the file that holds the setting NAME, for each that is a secret."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = ((name, self.get_field_value(field, name)[0]) for name, field in Settings.model_fields.items())
+        return {name: secret for name, secret in found if secret is not None}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = f"{PREFIX}{field_name.upper()}"
+        file = "" if field.repr else os.environ.get(f"{name}_FILE", "")
+        if file and os.environ.get(name):
+            raise ConfigurationError(f"{name} and {name}_FILE are both set: unset one of them")
+        return _secret_in(f"{name}_FILE", file) if file else None, field_name, False
+
+
 class Settings(BaseSettings):
-    """Every setting has a default that works on one machine."""
+    """Every setting has a default that works on one machine. Those that no repr shows are secrets."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -30,7 +50,9 @@ class Settings(BaseSettings):
         "",
         description="Where raw bytes wait: a folder all workers have, or s3://…; default: beside the root.",
     )
-    catalog_url: str = Field("", description="SQLAlchemy URL; default: SQLite file `catalog.db` beside the root.")
+    catalog_url: str = Field(
+        "", repr=False, description="SQLAlchemy URL; default: SQLite file `catalog.db` beside the root."
+    )
     s3_conn_id: str = Field("", description="Airflow connection for s3://; default: AWS_* variables.")
     s3_kms_key: str = Field("", description="KMS key that encrypts every object of the archive in S3.")
     timezone: str = Field("UTC", description="IANA zone in which a run's day begins and dates without zone are read.")
@@ -101,6 +123,40 @@ class Settings(BaseSettings):
     media_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that fetch media.")
     max_streams: int = Field(32, ge=1, description="Recordings sent at once by one process of the API server.")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no file but those is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, and the files that it names."""
+        return init_settings, _SecretFiles(settings_cls), env_settings
+
+    @field_validator("url", "staging_url")
+    @classmethod
+    def _place(cls, text: str) -> str:
+        return place(text, buckets=True) if text else text
+
+    @field_validator("policy_url")
+    @classmethod
+    def _path(cls, text: str) -> str:
+        return place(text, buckets=False) if text else text
+
+    @field_validator("catalog_url")
+    @classmethod
+    def _plain(cls, url: str) -> str:
+        try:
+            plain_text(url)
+        except ValueError:  # whose text is a secret
+            raise ValueError("it holds a line break, quotes, or a blank at an end: remove them") from None
+        file = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else ""
+        if file and not file.startswith(("/", ":memory:", "file:")):
+            raise ValueError(f"{url!r} is a relative path, another file for each program: write sqlite:////path")
+        return url
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -147,7 +203,7 @@ class Settings(BaseSettings):
     @property
     def root(self) -> Path:
         """The archive root on a local disk."""
-        return _local_path("URL", self.url)
+        return Path(self.url).expanduser()
 
     @property
     def approving(self) -> frozenset[str]:
@@ -168,7 +224,7 @@ class Settings(BaseSettings):
     def staging(self) -> Path:
         """The staging folder on a local disk; with a bucket for staging, where files grow before they go there."""
         if self.staging_url and not self.staging_bucket:
-            return _local_path("STAGING_URL", self.staging_url)
+            return Path(self.staging_url)
         return self.beside / "staging"
 
     @property
@@ -201,8 +257,16 @@ def _bucket(url: str) -> tuple[str, str] | None:
     return name, prefix
 
 
-def _local_path(name: str, url: str) -> Path:
-    path = url.removeprefix("file://")
-    if "://" in path:
-        raise ConfigurationError(f"{PREFIX}{name}={url!r}: only folders, file:// and s3:// are supported")
-    return Path(path).expanduser().absolute()
+def _secret_in(name: str, file: str) -> str:
+    """Read the one line of a file that ``name`` names; no message shows what is in it."""
+    try:
+        path = Path(place(file, buckets=False))
+        with path.open("rb") as opened:
+            content = opened.read(_SECRET_BYTES + 1)
+        secret = content.decode().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = "it is no text" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise ConfigurationError(f"{name} cannot be read ({reason}): name a file that this user may read") from None
+    if not secret or len(content) > _SECRET_BYTES:
+        raise ConfigurationError(f"{name}: {path} is empty or too large: write the one line of the secret into it")
+    return secret

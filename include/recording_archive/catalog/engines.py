@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from recording_archive.errors import ConfigurationError, StoreError, TransientError
 
 BUSY_TIMEOUT_S = 60
+_DRIVERS = ("psycopg2", "psycopg")  # of PostgreSQL, the one that the documents install first
+_PACKAGES = {"psycopg2": "psycopg2-binary", "psycopg": "'psycopg[binary]'"}
 _REMEDIES = {  # no later try helps against these
     sqlite3.SQLITE_FULL: "free space on its volume, then run again",
     sqlite3.SQLITE_IOERR: "check the space on its volume, and the disk itself (dmesg, SMART)",
@@ -31,14 +34,38 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed)
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(with_driver(parsed), pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigurationError(
             f"RECORDING_ARCHIVE_CATALOG_URL is not a database URL this installation can use ({type(error).__name__}): "
             "use sqlite:////path/catalog.db or postgresql://user:password@host/database"
         ) from None
     except ModuleNotFoundError as error:
-        raise ConfigurationError(f"The driver of {masked(url)} is not installed: pip install {error.name}") from error
+        package = _PACKAGES.get(error.name or "", error.name)
+        raise ConfigurationError(f"The driver of {masked(url)} is not installed: pip install {package}") from error
+    except ImportError as error:
+        raise ConfigurationError(f"The driver of {masked(url)} cannot be loaded: {error}") from error
+
+
+def with_driver(url: URL) -> URL:
+    """Name the driver in a PostgreSQL URL that names none: the first that is installed and can be loaded.
+
+    SQLAlchemy's own choice changes with its version, and knows nothing of what is installed.
+    """
+    if url.drivername not in {"postgresql", "postgres"}:
+        return url
+    problems = []
+    for driver in _DRIVERS:
+        try:
+            importlib.import_module(driver)
+        except ImportError as error:
+            problems.append(str(error).splitlines()[0])
+        else:
+            return url.set(drivername=f"postgresql+{driver}")
+    raise ConfigurationError(
+        f"No driver for {url.render_as_string(hide_password=True)} can be loaded ({'; '.join(problems)}): "
+        f"pip install {_PACKAGES['psycopg2']}"
+    )
 
 
 @contextmanager

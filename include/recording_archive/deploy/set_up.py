@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from sqlalchemy import create_engine, make_url, text
 
+from recording_archive.catalog.engines import with_driver
 from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.settings import PREFIX, Settings, read_settings
 
@@ -51,7 +52,7 @@ def make_catalog_database(admin_url: str, settings: Settings) -> None:
     wanted = make_url(settings.catalog)
     if wanted.get_backend_name() != "postgresql" or not wanted.database or not wanted.username:
         raise ConfigurationError(f"{PREFIX}CATALOG_URL must be a PostgreSQL URL with a user and a database")
-    engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(with_driver(make_url(admin_url)), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         quote = connection.dialect.identifier_preparer.quote
         user, database = quote(wanted.username), quote(wanted.database)
