@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, insert, select, update
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.party_index import index, unindex
+from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import State
 from recording_archive.parties.documents import NAMES, columns, from_json
@@ -41,11 +42,12 @@ def fill(archive: Archive, *rows: dict[str, Any]) -> Archive:
 
 
 def change(catalog: Catalog, *where: ColumnElement[bool], **values: Any) -> None:
-    """Give recordings other values, and let them be found by these."""
+    """Give recordings other values, their numbers among them, and let them be found by these."""
     with catalog.write() as connection:
-        changed = select(recordings).where(*where)
-        unindex(connection, connection.execute(changed).all())
-        parts = [row.interaction_id for row in connection.execute(changed)]
-        connection.execute(update(recordings).where(*where).values(**values))
-        again = select(recordings).where(recordings.c.interaction_id.in_(parts))
-        index(connection, connection.execute(again).all())
+        for row in connection.execute(select(recordings).where(*where)).all():
+            mine = is_part(recordings, part_of(row))
+            unindex(connection, [row])
+            new = {**row._mapping, **values}
+            told = UNREAD if new["parties"] is None else columns(new, from_json(new["parties"]), "")
+            connection.execute(update(recordings).where(mine).values(**values | told))
+            index(connection, [new | told])

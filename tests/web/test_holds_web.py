@@ -15,6 +15,7 @@ from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events, recordings
 from recording_archive.model import State
+from support.catalog_rows import change
 from support.site import add_states
 from support.web_pages import BAD, HTML, MATTER, first_row, make_hold
 
@@ -56,9 +57,8 @@ def test_a_day_is_held_whole_and_a_moment_exactly(app_client: TestClient, archiv
 def test_it_says_what_is_possibly_held_and_what_is_gone(app_client: TestClient, archived: Archive) -> None:
     """A recording without a number may be the one that was asked for; a deleted one cannot be held any more."""
     lacking, gone, sure, *_ = all_rows(archived)
-    with archived.catalog.write() as connection:
-        for row, facts in ((lacking, {"ani": None}), (gone, {"state": State.PURGED, "ani": sure.ani})):
-            connection.execute(update(recordings).where(recordings.c.key == row.key).values(**facts))
+    for row, facts in ((lacking, {"ani": None}), (gone, {"state": State.PURGED, "ani": sure.ani})):
+        change(archived.catalog, recordings.c.key == row.key, **facts)
     effect = make_hold(app_client, numbers=[sure.ani])["effect"]
     with archived.catalog.read() as connection:
         same = (recordings.c.ani == sure.ani) | (recordings.c.dnis == sure.ani)
