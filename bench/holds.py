@@ -14,20 +14,34 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, select
 
-from bench.search import AGENTS, CALLERS, DAYS, FIRST, QUEUES, agent_name, caller, fill, identity, print_times
+from bench.search import (
+    AGENTS,
+    CALLERS,
+    DAYS,
+    FIRST,
+    QUEUES,
+    agent_name,
+    caller,
+    fill,
+    identity,
+    print_size,
+    print_times,
+)
 from recording_archive.archive import Archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.rows import chunked
-from recording_archive.catalog.tables import dispositions, hold_terms, holds, plans, recordings
+from recording_archive.catalog.tables import dispositions, holds, plans, recordings
 from recording_archive.disposition.plan import make_plan
-from recording_archive.holds import Criteria, Hold, effect, holding
-from recording_archive.holds.rows import to_row, to_terms
+from recording_archive.holds import Criteria, Hold, documents, effect, holding
+from recording_archive.holds.rows import end, enter
 from recording_archive.model import PartId
 from recording_archive.settings import Settings
 from recording_archive.store.local import LocalStore
@@ -50,9 +64,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = (chosen.keep or Path(scratch)).absolute()
         catalog = Catalog(chosen.url or f"sqlite:///{folder / f'holds-{chosen.rows}-{chosen.holds}.db'}")
-        prepare(catalog, chosen.rows, chosen.holds)
-        settings = Settings(url=str(Path(scratch) / "archive"), retention_days=90)
+        settings = Settings(url=str(folder / f"archive-{chosen.holds}"), retention_days=90)
         archive = Archive("bench", LocalStore(settings.root), catalog, settings, staging_at(settings))
+        prepare(archive, chosen.rows, chosen.holds)
+        print_size(catalog, chosen.rows)
         seconds = plan_all(archive)
         ask(archive, chosen.rows)
         catalog.close()
@@ -60,20 +75,27 @@ def main() -> int:
     return 1 if seconds > chosen.most_s else 0
 
 
-def prepare(catalog: Catalog, rows: int, count: int) -> None:
-    """Make recordings and holds, unless they are there."""
-    fill(catalog, rows)
-    with catalog.read() as connection:
+def prepare(archive: Archive, rows: int, count: int) -> None:
+    """Make recordings and holds, unless they are there: each hold with its documents, rows and events."""
+    fill(archive.catalog, rows)
+    with archive.catalog.read() as connection:
         if connection.execute(select(func.count()).select_from(holds)).scalar_one() == count:
             return
-    with catalog.write() as connection:  # one in twenty each: without agent, without one of the numbers
-        for rest, lacking in enumerate(({"agent_id": None, "agent_name": None}, {"dnis": None})):
-            connection.execute(update(recordings).where(recordings.c.duration_ms % 20 == rest).values(**lacking))
+    (archive.settings.root / documents.FOLDER).mkdir(parents=True, exist_ok=True)
     for chunk in chunked(generate(rows, count), _CHUNK):
-        with catalog.write() as connection:
-            connection.execute(insert(holds), list(map(to_row, chunk)))
-            if terms := [term for hold in chunk for term in to_terms(hold)]:
-                connection.execute(insert(hold_terms), terms)
+        with archive.catalog.write() as connection:
+            for hold in chunk:
+                digest = write(archive, documents.key_of(hold.id), documents.compose(archive.id, hold))
+                enter(connection, replace(hold, released_at=None, released_by=None, release_reason=None), digest)
+                if hold.released_at:
+                    key, content = documents.release_key_of(hold.id), documents.compose_release(archive.id, hold)
+                    end(connection, hold, write(archive, key, content))
+
+
+def write(archive: Archive, key: str, content: bytes) -> str:
+    """Write a document without waiting for the disk; return its SHA-256."""
+    (archive.settings.root / key).write_bytes(content)
+    return sha256(content).hexdigest()
 
 
 def generate(rows: int, count: int) -> Iterator[Hold]:

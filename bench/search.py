@@ -87,15 +87,19 @@ def print_size(catalog: Catalog, rows: int) -> None:
 
 
 def generate(rows: int) -> Iterator[dict[str, Any]]:
-    """Calls over `DAYS` days; one in a thousand undated, one in fifty failed, one in two hundred rotten."""
+    """Calls over `DAYS` days: one in a thousand undated, one in twenty without agent, one in two hundred rotten."""
     dice = random.Random(1)  # noqa: S311 - the same catalog each time
     for number in range(rows):
         agent, queue = min(int(dice.expovariate(4 / AGENTS)), AGENTS - 1), dice.randrange(QUEUES)
         at = FIRST + timedelta(days=DAYS * number / rows, milliseconds=dice.randrange(60_000))
         archived = dice.randrange(50) > 0
         call = identity(number)
-        size = dice.randrange(10_000, 5_000_000)
-        numbers = {"ani": caller(int(CALLERS * dice.random() ** 2)), "dnis": f"tel:+49800{dice.randrange(12):04}"}
+        size, duration = dice.randrange(10_000, 5_000_000), int(dice.expovariate(1 / 240_000))
+        nobody, nowhere = duration % 20 == 0, duration % 20 == 1  # without agent, without the number that was called
+        numbers = {
+            "ani": caller(int(CALLERS * dice.random() ** 2)),
+            "dnis": None if nowhere else f"tel:+49800{dice.randrange(12):04}",
+        }
         yield {
             **numbers,
             **columns(numbers, others(dice), "DE"),
@@ -104,13 +108,13 @@ def generate(rows: int) -> Iterator[dict[str, Any]]:
             "part": 0,
             "state": State.ARCHIVED if archived else State.DISCOVERED,
             "interaction_date": at if dice.randrange(1000) else None,
-            "agent_id": f"agent-{agent}",
-            "agent_name": agent_name(agent),
+            "agent_id": None if nobody else f"agent-{agent}",
+            "agent_name": None if nobody else agent_name(agent),
             "queue_id": f"queue-{queue}",
             "queue_name": f"Queue {queue}",
             "direction": "inbound" if dice.randrange(4) else "outbound",
             "media_type": "call" if dice.randrange(10) else "screen",
-            "duration_ms": int(dice.expovariate(1 / 240_000)),
+            "duration_ms": duration,
             "key": f"recordings/org=default/{at:year=%Y/month=%m/day=%d}/{call}~{call}~0.wav.gz" if archived else None,
             "mime_type": "audio/wav" if archived else None,
             "sha256": f"{number:064x}" if archived else None,
