@@ -13,18 +13,23 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from recording_archive.catalog.sqlite_files import prepare
 from recording_archive.errors import ConfigurationError, StoreError, TransientError
 
 BUSY_TIMEOUT_S = 60
 _DRIVERS = ("psycopg2", "psycopg")  # of PostgreSQL, the one that the documents install first
 _PACKAGES = {"psycopg2": "psycopg2-binary", "psycopg": "'psycopg[binary]'"}
+_REBUILD = (
+    "move it, and the files beside it that end in -wal and -shm, to another folder; then restore a copy of it, or "
+    "rebuild it with `recording-archive reindex`"
+)
 _REMEDIES = {  # no later try helps against these
     sqlite3.SQLITE_FULL: "free space on its volume, then run again",
     sqlite3.SQLITE_IOERR: "check the space on its volume, and the disk itself (dmesg, SMART)",
     sqlite3.SQLITE_READONLY: "mount its volume writable, and give the user that runs Airflow write permission",
     sqlite3.SQLITE_CANTOPEN: "is its volume mounted, and may the user that runs Airflow write there?",
-    sqlite3.SQLITE_CORRUPT: "restore it, or rebuild it with `recording-archive reindex`",
-    sqlite3.SQLITE_NOTADB: "restore it, or rebuild it with `recording-archive reindex`",
+    sqlite3.SQLITE_CORRUPT: _REBUILD,
+    sqlite3.SQLITE_NOTADB: _REBUILD,
 }
 
 
@@ -94,6 +99,8 @@ def _sqlite_engine(url: URL) -> Engine:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The catalog's folder {folder} cannot be created: {error.strerror}") from error
+        if not url.database.startswith((":", "file:")):
+            prepare(Path(url.database))
     timeout = url.query.get("timeout", BUSY_TIMEOUT_S)  # in the URL as SQLAlchemy reads it, in seconds
     engine = create_engine(url, connect_args={"timeout": float(str(timeout)), "check_same_thread": False})
 

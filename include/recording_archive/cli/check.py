@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from recording_archive.archive import open_archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.migrations import VERSION_TABLE
+from recording_archive.catalog.sqlite_files import require_whole
 from recording_archive.cli.findings import ProbeResult, ProbeStatus
 from recording_archive.cli.reach import reach_media_hosts, tell_network
 from recording_archive.cli.rehearse import Rehearsal
@@ -155,6 +156,7 @@ class _Trial:
         self.catalog = None
         url = self.settings.catalog
         if (file := _sqlite_file(url)) and not file.exists():
+            require_whole(file)
             _try_writing(_existing(file.parent), "RECORDING_ARCHIVE_CATALOG_URL")
             return f"{file} is made by the first run"
         self.catalog = Catalog(url)
