@@ -34,7 +34,7 @@ def test_a_guid_that_the_source_lists_in_capitals_is_not_missing(archive: Archiv
     listing = Listing(PartId(GUID.upper(), GUID.upper()), now, None, None)
     with archive.catalog.write() as connection:
         entering.begin(connection, "manual__1", at=now, source="s", kind="asked")
-        entering.enter(connection, "manual__1", [listing], scheduled=False, at=now)
+        entering.enter(connection, "manual__1", [listing], scheduled=False, at=now, region="US")
         entering.enter_missing(connection, "manual__1", [GUID, "nobody"])
         missing = select(work.c.interaction_id).where(work.c.outcome == Outcome.MISSING)
         assert connection.execute(missing).scalars().all() == ["nobody"]

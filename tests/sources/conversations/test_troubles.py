@@ -140,14 +140,14 @@ def test_a_conversation_that_is_strange_beyond_expectation(
 ) -> None:
     """An error of ours about one conversation is a failure of that one."""
     tasks = start()
-    bad, real = tasks.cloud.world.conversations[3].id, listing.attributes_of
+    bad, real = tasks.cloud.world.conversations[3].id, listing.fields_of
 
-    def attributes_of(conversation: listing.Conversation, *args: object, **more: bool) -> object:
+    def fields_of(conversation: listing.Conversation, *args: object, **more: object) -> object:
         if conversation.id == bad:
             raise KeyError("x")
         return real(conversation, *args, **more)  # type: ignore[arg-type]  # passed on as they come
 
-    monkeypatch.setattr(listing, "attributes_of", attributes_of)
+    monkeypatch.setattr(listing, "fields_of", fields_of)
     ended = run(tasks, archive, "scheduled__0")
     assert ended.statuses == {"success": PER_DAY - 1, "failed": 1}
     (error,) = (entry["error"] for entry in ended.report["entries"] if entry["status"] == "failed")
