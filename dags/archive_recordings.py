@@ -6,16 +6,15 @@ from typing import Any
 
 from airflow.sdk import (
     Asset,
-    CronDataIntervalTimetable,
     dag,
     get_current_context,
     task,
     task_group,
 )
-from airflow.sdk.exceptions import AirflowFailException
 
 from recording_archive.settings import read_settings
 from recording_archive.tasks import dag_parts
+from recording_archive.tasks.airflow_versions import AirflowFailException, CronDataIntervalTimetable
 
 SETTINGS = read_settings()
 REPORTS = Asset(name="compliance_report", uri="recording-archive://compliance_report")

@@ -12,23 +12,19 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import (
     Asset,
     Context,
-    CronDataIntervalTimetable,
     Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     task,
 )
-from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from recording_archive.settings import read_settings
-from recording_archive.tasks import dag_parts
+from recording_archive.tasks import airflow_versions, dag_parts
+from recording_archive.tasks.airflow_versions import AirflowFailException, CronDataIntervalTimetable
 
 SETTINGS = read_settings()
 REPORTS = Asset(name="retention_report", uri="recording-archive://retention_report")
-RULES = [RetryRule(HITLTimeoutError, action=RetryAction.FAIL, reason="no answer is no")]
+RULES = airflow_versions.never_retried(HITLTimeoutError, "no answer is no")
 
 _ERASURE = "Erase recordings of a person instead"  # a section of the form, folded at first
 _TEXT = r"[^,\s][^,\x00-\x1f]{0,199}"
@@ -111,7 +107,7 @@ class PlanApproval(ApprovalOperator):
         self.subject, self.body = asked.subject, asked.body
         try:
             super().execute(context)
-        except TaskAwaitingInput as waiting:
+        except airflow_versions.WAITS_FOR_A_PERSON as waiting:
             waiting.kwargs = {"plan_sha256": asked.plan_sha256}
             raise
 
@@ -126,7 +122,8 @@ class PlanApproval(ApprovalOperator):
             hooks.record_approval(run_id, plan_sha256=plan_sha256, approved_by=who)
         else:
             hooks.refuse_plan(run_id, f"{who} rejected the plan")
-        return super().execute_complete(context, event)
+        with airflow_versions.final(HITLTimeoutError):
+            return super().execute_complete(context, event)
 
 
 @dag(
@@ -173,9 +170,9 @@ def enforce_retention() -> None:
         task_id="approve_plan",
         task_display_name="Approve the plan",
         subject="Approve the plan?",
-        response_timeout=timedelta(hours=SETTINGS.approval_hours),
         retries=2,  # an answer in the first seconds can get lost: then it is asked for again
         retry_delay=timedelta(seconds=2),
+        **airflow_versions.answer_within(timedelta(hours=SETTINGS.approval_hours)),
     )
     within_caps = EmptyOperator(task_id="within_caps", task_display_name="No approval needed")
 
@@ -222,7 +219,7 @@ def _failed_tasks() -> list[str]:
 
 def _page_of(run_id: str) -> str | None:
     """The page of the run's plan, where Airflow knows its own address."""
-    base: str = conf.get("api", "base_url", fallback="") or ""
+    base: str = airflow_versions.conf.get("api", "base_url", fallback="") or ""
     return f"{base.rstrip('/')}/archive/retention/runs/{quote(run_id, safe='')}" if base else None
 
 

@@ -6,16 +6,15 @@ from typing import Any
 
 from airflow.sdk import (
     Asset,
-    CronDataIntervalTimetable,
     Param,
     dag,
     get_current_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowFailException
 
 from recording_archive.settings import read_settings
 from recording_archive.tasks import dag_parts
+from recording_archive.tasks.airflow_versions import AirflowFailException, CronDataIntervalTimetable
 
 SETTINGS = read_settings()
 REPORTS = Asset(name="fixity_report", uri="recording-archive://fixity_report")

@@ -7,7 +7,6 @@ from typing import Any
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from recording_archive.errors import ArchiveError
@@ -21,6 +20,7 @@ from recording_archive.sources.connection import (
     not_defined,
     read_facts,
 )
+from recording_archive.tasks.airflow_versions import AirflowNotFoundException
 from recording_archive.tasks.session import stoppable_sleep
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.limits import TransferLimits

@@ -8,26 +8,27 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
+from airflow.sdk import Param, get_current_context
 
 from recording_archive.errors import PermanentError
 from recording_archive.settings import Settings
+from recording_archive.tasks import airflow_versions
 
 ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
-def default_args(settings: Settings, *rules: RetryRule) -> dict[str, Any]:
+def default_args(settings: Settings, *rules: Any) -> dict[str, Any]:
     """Return the retries and the time limit of every task.
 
     Nothing that a retry cannot help is tried again, nor what the further ``rules`` name.
     """
-    permanent = RetryRule(PermanentError, action=RetryAction.FAIL, reason="a retry cannot help")
+    permanent = airflow_versions.never_retried(PermanentError, "a retry cannot help")
     return {
         "retries": 3,
         "retry_delay": timedelta(seconds=settings.task_retry_delay_s),
-        "retry_policy": ExceptionRetryPolicy([permanent, *rules]),
         "execution_timeout": timedelta(hours=settings.task_timeout_hours),
+        **airflow_versions.retry_policy(*permanent, *rules),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from recording_archive.archive import Archive
+from recording_archive.errors import PermanentError
 from recording_archive.fixity import reading, readings_table, strays_and_ledger
 from recording_archive.fixity.refetch import Origin
 from recording_archive.fixity.repair import repair
@@ -18,6 +19,7 @@ from recording_archive.recovery.reindex import reindex
 from recording_archive.recovery.result import IndexResult
 from recording_archive.settings import read_settings
 from recording_archive.sources import Source
+from recording_archive.tasks.airflow_versions import final
 from recording_archive.tasks.connection import GenesysCloudHook
 from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
 from recording_archive.transfer.client import MediaClient
@@ -30,10 +32,11 @@ def reindex_archive(conf: Mapping[str, Any] | None) -> dict[str, int] | None:
     if (conf or {}).get("reindex") is not True:  # plan_fixity judges everything else in it, and its report can say so
         return None
     counts = dict.fromkeys(map(str, IndexResult), 0)
-    for found in reindex(read_settings()):
-        counts[found.result] += 1
-        if found.problem:
-            log.error("%s: %s", found.key, found.problem)
+    with final(PermanentError):
+        for found in reindex(read_settings()):
+            counts[found.result] += 1
+            if found.problem:
+                log.error("%s: %s", found.key, found.problem)
     log.info("reindexed: %s", counts)
     return counts
 

@@ -13,8 +13,10 @@ from recording_archive.disposition.approval import approve
 from recording_archive.disposition.approval_question import Question, question
 from recording_archive.disposition.report import RetentionReport, close, close_left_open
 from recording_archive.disposition.request import read_retention_request
+from recording_archive.errors import PermanentError
 from recording_archive.recovery.old_parties import read_old_parties
 from recording_archive.settings import read_settings
+from recording_archive.tasks.airflow_versions import final
 from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,9 @@ def erase_requested(conf: Mapping[str, Any] | None) -> int:
     A run that only plans leaves them to the next.
     """
     settings = read_settings()
-    if read_retention_request(conf or {}, zone=settings.zone).dry_run:
+    with final(PermanentError):
+        request = read_retention_request(conf or {}, zone=settings.zone)
+    if request.dry_run:
         return 0
     with task_archive(settings) as archive, stoppable() as (stop, _):
         done = erasure_request.carry_out_approved(archive, stop)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from recording_archive.archive import Archive, open_archive
-from recording_archive.errors import Stopped, TransientError
+from recording_archive.errors import PermanentError, Stopped, TransientError
 from recording_archive.settings import Settings
+from recording_archive.tasks.airflow_versions import final
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +19,12 @@ log = logging.getLogger(__name__)
 @contextmanager
 def task_archive(settings: Settings) -> Iterator[Archive]:
     """Open the archive for one task, found it if need be, and close its catalog at the end."""
-    archive = open_archive(settings)
-    try:
-        yield archive
-    finally:
-        archive.catalog.close()
+    with final(PermanentError):
+        archive = open_archive(settings)
+        try:
+            yield archive
+        finally:
+            archive.catalog.close()
 
 
 @contextmanager
