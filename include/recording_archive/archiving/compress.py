@@ -18,7 +18,7 @@ from recording_archive.archive import Archive
 from recording_archive.archiving import outcomes
 from recording_archive.archiving.work_rows import Work, open_work
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
-from recording_archive.model import Compressed, Fetched
+from recording_archive.model import Compressed, Fetched, PartId
 from recording_archive.sources import Source
 from recording_archive.store import bgzf, sidecar
 from recording_archive.store.stoppable import Stoppable
@@ -101,11 +101,12 @@ def _write(
         compressed = bgzf.read_back(Stoppable(draft.file, stop), key, pool=pool)
         if compressed.sha256 != fetched.sha256:
             raise FixityError(f"staged bytes of {key}", expected=fetched.sha256, found=compressed.sha256)
-        return compressed if draft.publish() else _adopt(archive, key, fetched, stop)
+        return compressed if draft.publish() else _adopt(archive, key, fetched, job, stop)
 
 
-def _adopt(archive: Archive, key: str, fetched: Fetched, stop: threading.Event) -> Compressed:
+def _adopt(archive: Archive, key: str, fetched: Fetched, job: Work, stop: threading.Event) -> Compressed:
     """The key is taken: the same media is adopted as it lies there, any other is a conflict."""
+    _require_own(archive, sidecar.beside(key), job)
     with archive.store.open(key) as present:
         compressed = bgzf.read_back(Stoppable(present, stop), key)
     if compressed.sha256 != fetched.sha256:
@@ -114,6 +115,22 @@ def _adopt(archive: Archive, key: str, fetched: Fetched, stop: threading.Event) 
             "the archived object stays; find out which of the two is the recording"
         )
     return compressed
+
+
+def _require_own(archive: Archive, key: str, job: Work) -> None:
+    """Raise PermanentError when the sidecar is another part's; one that cannot be read is for others to tell."""
+    try:
+        row = sidecar.to_recording(archive.store.read(key), key, archive.settings.phone_region)
+    except RunError:
+        raise
+    except ArchiveError:
+        return
+    owner = PartId(row["interaction_id"], row["recording_id"], row["part"])
+    if owner != job.part_id:
+        raise PermanentError(
+            f"{key} in {archive.store} belongs to {owner}, which stays as it is: this file system takes names that "
+            f"differ in case only for one. Move the archive to one that does not, and {job.part_id} is archived as well"
+        )
 
 
 def _settle(archive: Archive, source: Source, group: Sequence[_Packed]) -> int:
@@ -166,6 +183,7 @@ def _commit(archive: Archive, source: Source, packed: _Packed) -> dict[str, Any]
         if draft.publish():
             return sidecar.to_recording(content, key, region)
     try:
+        _require_own(archive, key, job)
         row = sidecar.to_recording(archive.store.read(key), key, region)
     except RunError:
         raise

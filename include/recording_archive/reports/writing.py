@@ -16,12 +16,14 @@ from sqlalchemy import select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events
-from recording_archive.errors import PermanentError
+from recording_archive.errors import PermanentError, StoreError
 from recording_archive.reports.cells import spreadsheet_cell
 from recording_archive.reports.reading import hash_of
 from recording_archive.store import staging
 
 ENDINGS = ("csv", "json", "sha256")
+_NUMBERS = 10_000  # reports of one run: each attempt of its last task makes one
+_REFUSED = 20  # attempts that were faster, one after the other: that many tasks never write one report at once
 
 
 def publish_report(
@@ -39,11 +41,8 @@ def publish_report(
     The attempt that creates the CSV has its number, so two attempts at once write two reports. The hashes, by key,
     include those of files that an attempt of this run left behind without an event.
     """
-    run, number = staging.safe_name(run_id), 1
-    while archive.store.size(f"reports/{day}/{run}/{number}/{name}.csv") is not None or not (
-        digest := _write(archive, f"reports/{day}/{run}/{number}/{name}.csv", table())
-    ):
-        number += 1
+    run = staging.safe_name(run_id)
+    number, digest = _write_numbered(archive, f"reports/{day}/{run}", name, table)
     stem = f"reports/{day}/{run}/{number}/{name}"
     hashes = {f"{stem}.csv": digest, f"{stem}.json": _write_new(archive, f"{stem}.json", document)}
     lines = [f"{digest}  {key.rpartition('/')[2]}\n" for key, digest in hashes.items()]
@@ -53,6 +52,26 @@ def publish_report(
     hashes[f"{stem}.sha256"] = _write_new(archive, f"{stem}.sha256", lines)
     left = _left_over(archive, run_id, (key for n in range(1, number) for key in _keys(day, run, n, name)))
     return f"{stem}.json", {**left, **hashes}
+
+
+def _write_numbered(archive: Archive, folder: str, name: str, table: Callable[[], Iterable[str]]) -> tuple[int, str]:
+    """Write the CSV under the first free number; return the number and the hash. Raise StoreError when none is."""
+    refused = 0
+    for number in range(1, _NUMBERS + 1):
+        key = f"{folder}/{number}/{name}.csv"
+        if archive.store.size(key) is not None:
+            continue
+        if digest := _write(archive, key, table()):
+            return number, digest
+        refused += 1
+        if refused == _REFUSED:
+            raise StoreError(
+                f"{folder} in {archive.store}: {refused} free numbers were said to be taken as soon as a report was "
+                "written there: the file system gives wrong answers about names; check it and its mount options"
+            )
+    raise StoreError(
+        f"{folder} in {archive.store} has {_NUMBERS} reports: find out what reports this run again and again"
+    )
 
 
 def manifest_key(day: str, run: str, number: int | str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,3 +32,20 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def exhausted(path: Path, error: OSError) -> str:
+    """Give the remedy when a volume has bytes for a new file, and no inode (ENOSPC); else an empty text."""
+    if error.errno != errno.ENOSPC:
+        return ""
+    place = next((each for each in (path, *path.parents) if each.exists()), path)
+    try:
+        volume = os.statvfs(place)
+    except OSError:
+        return ""
+    if not volume.f_files or volume.f_favail or not volume.f_bavail:  # f_files is 0 where inodes are made as needed
+        return ""
+    return (
+        f"{volume.f_bavail * volume.f_frsize} bytes are free, but no inodes for new files (df -i): remove files nobody "
+        "needs, or move to a file system that was made with more inodes (mkfs.ext4 -N, XFS), then run again"
+    )

@@ -235,8 +235,18 @@ class _LocalDraft:
             try:
                 os.link(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             except FileExistsError:
-                return False
+                return self._is_named()
         return True
+
+    def _is_named(self) -> bool:
+        """Test whether the taken name is this draft's: NFS says so when the reply to a link that was made got lost."""
+        try:
+            there = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"{self._path}: the name is said to be taken, and nothing has it: check its mount options"
+            ) from error
+        return os.path.samestat(os.fstat(self.file.fileno()), there)
 
     def replace(self, kept: str) -> bool:
         if self.file.writable():

@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from recording_archive.store.base import AbsentError
-from recording_archive.store.disk import disk_errors
+from recording_archive.store.disk import disk_errors, exhausted
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 _FILE_SYSTEMS_OWN = "lost+found"
+NEEDS_LINKS = "use a file system with hard links, such as ext4 or XFS (exFAT, FAT, LTFS and some SMB shares have none)"
 _REMEDIES = {
     errno.ENOSPC: "free space on the volume or enlarge it, then run again",
     errno.EDQUOT: "raise the quota of this user, then run again",
     errno.EFBIG: "raise the file size limit (ulimit -f) or use a file system that takes files this large",
     errno.EROFS: "mount the volume writable",
     errno.EACCES: "give the user that runs Airflow read and write permission",
-    errno.EPERM: "give the user that runs Airflow write permission, on a file system with hard links",
-    errno.EOPNOTSUPP: "use a file system with hard links, such as ext4 or XFS",
+    errno.EPERM: f"give the user that runs Airflow write permission, or {NEEDS_LINKS}",
+    errno.EMLINK: "use a file system that takes two names for one file",
+    **dict.fromkeys((errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS), NEEDS_LINKS),
     errno.EIO: "the disk fails: check it (dmesg, SMART) before trusting anything on it",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.EXDEV: "keep all folders of the archive on one file system",
@@ -39,7 +41,8 @@ def explained(path: Path) -> Iterator[None]:
     """Translate the operating system's errors: absent, or a failure of the place with its remedy."""
 
     def message(reason: str, error: OSError) -> str:
-        return f"{path}: {reason}: {_REMEDIES.get(error.errno or 0, 'check the volume and its mount options')}"
+        remedy = exhausted(path, error) or _REMEDIES.get(error.errno or 0, "check the volume and its mount options")
+        return f"{path}: {reason}: {remedy}"
 
     try:
         with disk_errors(message, absent=True):

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 from recording_archive.errors import ArchiveError
 from recording_archive.store.base import AbsentError, Store
-from recording_archive.store.disk import disk_errors, sync_folder
+from recording_archive.store.disk import disk_errors, exhausted, sync_folder
 
 _COPY_BYTES = 2**20
 
@@ -183,5 +183,9 @@ class BucketStaging(Staging):
 
 def _explained(path: Path) -> AbstractContextManager[None]:
     """Turn what the disk refuses into a StoreError with its remedy; a file that is gone stays FileNotFoundError."""
-    remedy = "check space, permissions and the disk behind RECORDING_ARCHIVE_STAGING_URL"
-    return disk_errors(lambda reason, _: f"Staging {path} cannot be used ({reason}): {remedy}", absent=True)
+
+    def message(reason: str, error: OSError) -> str:
+        remedy = exhausted(path, error) or "check space, permissions and the disk behind RECORDING_ARCHIVE_STAGING_URL"
+        return f"Staging {path} cannot be used ({reason}): {remedy}"
+
+    return disk_errors(message, absent=True)

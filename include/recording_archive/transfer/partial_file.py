@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from recording_archive.errors import FixityError, PermanentError, StoreError
-from recording_archive.store.disk import disk_errors
+from recording_archive.store.disk import disk_errors, exhausted
 from recording_archive.transfer.formats import HEAD_BYTES
 from recording_archive.transfer.limits import TransferLimits
 
@@ -220,5 +220,9 @@ def _boot() -> str:
 
 def _staging_errors(path: Path) -> contextlib.AbstractContextManager[None]:
     """Turn what the disk refuses (ENOSPC, EDQUOT, EROFS, EACCES, EIO …) into a StoreError with its remedy."""
-    remedy = "check space, permissions and the disk behind RECORDING_ARCHIVE_STAGING_URL"
-    return disk_errors(lambda reason, _: f"Staging file {path} cannot be written ({reason}): {remedy}")
+
+    def message(reason: str, error: OSError) -> str:
+        remedy = exhausted(path, error) or "check space, permissions and the disk behind RECORDING_ARCHIVE_STAGING_URL"
+        return f"Staging file {path} cannot be written ({reason}): {remedy}"
+
+    return disk_errors(message)
