@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-cluster secrets demo test test-cluster test-fast test-long chaos bench lint fix lock clean
+.PHONY: help setup setup-dev setup-cluster secrets demo test test-cluster test-versions test-fast test-long chaos bench lint fix lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,16 +14,19 @@ demo: setup  ## archive a sandbox's recordings through a real Airflow (EXIT=1 PO
 	@$(BIN)/python -m genesys_sandbox.demo
 
 test: setup-dev  ## all tests but the long ones
-	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions"
 
 test-fast: setup-dev  ## tests that need no Airflow, without tests/resilience
-	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not airflow and not browser" --ignore tests/resilience
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions and not airflow and not browser" --ignore tests/resilience
 
 test-long: setup-dev  ## every test in its long form
-	$(BIN)/pytest -m "not cluster"
+	$(BIN)/pytest -m "not cluster and not versions"
 
 test-cluster: setup-cluster  ## the tests on real PostgreSQL, Redis, S3 and two Celery workers
 	$(BIN)/pytest -m cluster tests/cluster
+
+test-versions: setup-dev  ## the wheel on older and newer versions of Airflow (VERSIONS="3.1.8 3.3.2")
+	VERSIONS="$(VERSIONS)" $(BIN)/pytest -v -m versions tests/versions
 
 chaos: setup-dev  ## print pass or fail for every fault
 	$(BIN)/pytest -m chaos

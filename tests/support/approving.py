@@ -17,7 +17,7 @@ _TASK = "approve_plan"
 
 def question(airflow: Airflow, run_id: str) -> dict[str, Any] | None:
     """What a person is asked, once somebody is."""
-    if _state(airflow, run_id) != "awaiting_input":
+    if _state(airflow, run_id) not in {"awaiting_input", "deferred"}:  # the latter before Airflow 3.3
         return None
     path = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/{_TASK}/-1/hitlDetails"
     found: dict[str, Any] = airflow.call("GET", path)
