@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -58,3 +59,12 @@ class FoldingStore(LocalStore):
         names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         same = next((name for name in names if name.lower() == path.name.lower()), path.name)
         return key.removesuffix(path.name) + same
+
+
+def folding_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a name be there when one is that differs in case only."""
+
+    def there(path: Path) -> bool:
+        return path.name.lower() in {each.name.lower() for each in path.parent.iterdir()}
+
+    monkeypatch.setattr(os.path, "lexists", there)

@@ -28,6 +28,7 @@ from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.connection import CONN_ID, Facts, facts_from_environment
 from recording_archive.store.locate import staging_at, store_at
+from recording_archive.store.trial import try_archive, try_catalog, try_staging
 
 _GB = 10**9
 
@@ -132,13 +133,16 @@ class _Trial:
             return store_at(self.settings).probe()
         root = self.settings.root
         if not root.exists():
-            _try_writing(_existing(root), "RECORDING_ARCHIVE_URL")
-            return f"{root} is made by the first run"
-        return store_at(self.settings).probe()
+            place, told = _existing(root), f"{root} is made by the first run"
+            _try_writing(place, "RECORDING_ARCHIVE_URL")
+        else:
+            place, told = root, store_at(self.settings).probe()
+        return "; ".join([told, *try_archive(place)])
 
     def _staging(self) -> str:
         place, reserve = _existing(self.settings.staging), self.settings.free_space_reserve_bytes
         _try_writing(place, "RECORDING_ARCHIVE_STAGING_URL")
+        warnings = try_staging(place)
         free = shutil.disk_usage(place).free
         if free < reserve:
             raise StoreError(
@@ -146,18 +150,19 @@ class _Trial:
                 "there, or lower RECORDING_ARCHIVE_FREE_SPACE_RESERVE_BYTES"
             )
         if self.settings.staging_bucket:
-            return (
-                f"{staging_at(self.settings).probe()}; files grow in {self.settings.staging}, {free / _GB:.1f} GB free"
-            )
+            grown = f"files grow in {self.settings.staging}, {free / _GB:.1f} GB free"
+            return "; ".join([staging_at(self.settings).probe(), grown, *warnings])
         made = "is writable" if place == self.settings.staging else "is made by the first run"
-        return f"{self.settings.staging} {made}, {free / _GB:.1f} GB free"
+        return "; ".join([f"{self.settings.staging} {made}, {free / _GB:.1f} GB free", *warnings])
 
     def _catalog(self) -> str:
         self.catalog = None
         url = self.settings.catalog
         if (file := _sqlite_file(url)) and not file.exists():
             require_whole(file)
-            _try_writing(_existing(file.parent), "RECORDING_ARCHIVE_CATALOG_URL")
+            place = _existing(file.parent)
+            _try_writing(place, "RECORDING_ARCHIVE_CATALOG_URL")
+            try_catalog(place)
             return f"{file} is made by the first run"
         self.catalog = Catalog(url)
         with self.catalog.read() as connection:

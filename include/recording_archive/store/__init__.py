@@ -10,4 +10,5 @@
     documents, stoppable        documents that must outlive the catalog; reading that ends when a task is stopped
 
 `local` loads neither SQLAlchemy nor Airflow: `verify-ledger` must start fast.
+`trial` tries whether a folder can do what a store, staging and a catalog need.
 """
