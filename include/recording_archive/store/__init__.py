@@ -2,7 +2,7 @@
 
     base, keys                  the contract of every store, and the keys that all of them take
     local, local_files          objects as files below a folder
-    disk                        what a local disk refuses, as an error with its remedy
+    disk, trial                 what a local disk refuses, as an error with its remedy; a folder tried before it is used
     s3                          objects in a bucket: `s3_draft` uploads, `s3_reading` reads by ranges, `s3_errors` sorts
                                 the answers, `airflow_s3` takes the credentials from Airflow
     locate, staging             which store the settings ask for; the place where raw bytes wait
@@ -10,5 +10,4 @@
     documents, stoppable        documents that must outlive the catalog; reading that ends when a task is stopped
 
 `local` loads neither SQLAlchemy nor Airflow: `verify-ledger` must start fast.
-`trial` tries whether a folder can do what a store, staging and a catalog need.
 """
