@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recording_archive.model import is_safe_id
@@ -22,6 +22,7 @@ def test_a_guid_is_read_however_it_was_pasted(pasted: str) -> None:
 
 
 @given(SAFE, WRAPPING, WRAPPING)
+@example("0", "", "´＂")
 def test_what_is_around_an_id_falls_away_and_nothing_else(name: str, before: str, after: str) -> None:
     """The id itself keeps its case, unless it is a GUID; cleaning a clean id changes nothing."""
     found = clean_id(before + name + after)

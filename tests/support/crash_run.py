@@ -93,7 +93,7 @@ def check_rest(settings: Settings, cloud: Sandbox) -> None:
             with path.open("rb") as file:
                 assert bgzf.read_back(file, str(path)).sha256 == truth[path.name.split("~")[0]]
         elif path.suffix == ".json":
-            row = to_recording(path.read_bytes(), path.name)
+            row = to_recording(path.read_bytes(), path.name, settings.phone_region)
             with (settings.root / row["key"]).open("rb") as file:
                 assert bgzf.read_back(file).stored_sha256 == row["stored_sha256"]
             told[row["key"]] = row["stored_sha256"]

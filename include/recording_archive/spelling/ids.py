@@ -18,6 +18,7 @@ _SEPARATORS = re.compile(r"[\s,;]+")
 _AROUND = frozenset("\"'`´′″,;=<>")  # "=" as in ="…", by which spreadsheets keep a text a text
 _BRACKETS = frozenset({"Pi", "Pf", "Ps", "Pe"})  # categories: quotes that open and close, brackets
 _MINUS = "\u2212"
+_ACUTE = "\u00b4"  # people take it for a quote, and NFKC takes it apart
 
 
 def clean_id(text: str) -> str:
@@ -26,7 +27,7 @@ def clean_id(text: str) -> str:
     Dashes become the one that ids have, wide letters narrow ones, and a GUID lower case. What then is no id stays so.
     """
     if not _CLEAN.fullmatch(text):
-        text = _bare(unicodedata.normalize("NFKC", _bare(text)))  # before it, too: NFKC takes an acute accent apart
+        text = _bare(unicodedata.normalize("NFKC", text.replace(_ACUTE, "'")))
     return text.lower() if is_guid(text) else text
 
 
