@@ -31,7 +31,10 @@ def told(home: Path, *without: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def today(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The Airflow that is installed."""
-    return told(tmp_path_factory.mktemp("today"))
+    found = told(tmp_path_factory.mktemp("today"))
+    if "rules" not in found:
+        pytest.skip("this Airflow is one of the older ones itself")
+    return found
 
 
 @pytest.fixture(scope="module")
