@@ -189,6 +189,12 @@ class Lives(ArchiveAndModel):
             reached["restored"] += 1
         self.settled()
 
+    @precondition(lambda self: any(life.state == "quarantined" for life in self.lives.values()))
+    @rule(number=st.integers(0, len(WORLD) - 1))
+    def restore_what_waits(self, number: int) -> None:
+        """The same, of what is in quarantine now: it never is for long."""
+        self.restore(number, likely=True)
+
     @rule(subject=SUBJECTS, fuse=st.one_of(st.just((0, False)), FUSES))
     def erase(self, subject: Subject, fuse: tuple[int, bool]) -> None:
         """A person has recordings erased, which may end in the middle; what is held stays."""
