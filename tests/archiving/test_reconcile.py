@@ -17,10 +17,9 @@ from recording_archive.cli.check import Connected
 from recording_archive.errors import AccessError
 from recording_archive.settings import read_settings
 from recording_archive.sources import Stored
-from recording_archive.sources.connection import read_facts
 from recording_archive.sources.conversations import ConversationsSource
 from recording_archive.sources.conversations.permissions import NEEDED, SENSITIVE, USEFUL
-from support.platform_run import PER_DAY, PlatformTasks, Start, platform_client, run, start, trapped
+from support.platform_run import PER_DAY, PlatformTasks, Start, facts_of, platform_client, run, start, trapped
 from support.whole_run import NIGHT, at
 
 __all__ = ["start"]  # the fixture
@@ -79,14 +78,7 @@ def test_the_command_names_what_is_missing(
     monkeypatch.setenv("RECORDING_ARCHIVE_CATALOG_URL", archive.settings.catalog_url)
     tasks = start("archived", permissions=EVERY)
     run(tasks, archive, "scheduled__0")
-    given = tasks.cloud.connection()
-    facts = read_facts(
-        "test",
-        login=given["login"],
-        password=given["password"],
-        host=None,
-        extra=given["extra"] | {"api": "conversations"},
-    )
+    facts = facts_of(tasks.cloud)
     connected = Connected(facts, "this test", tasks.source())
     monkeypatch.setattr("recording_archive.cli.check.connect_by_airflow", lambda _: connected)
     read_settings.cache_clear()

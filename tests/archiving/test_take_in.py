@@ -19,9 +19,18 @@ from recording_archive.cli.check import Connected
 from recording_archive.model import PartId
 from recording_archive.settings import read_settings
 from recording_archive.sources import Stored
-from recording_archive.sources.connection import read_facts
 from support.night_runs import with_settings
-from support.platform_run import PER_DAY, PlatformTasks, Start, archived, nights_later, run, start, verified_parts
+from support.platform_run import (
+    PER_DAY,
+    PlatformTasks,
+    Start,
+    archived,
+    facts_of,
+    nights_later,
+    run,
+    start,
+    verified_parts,
+)
 from support.whole_run import NIGHT, at
 
 __all__ = ["start"]  # the fixture
@@ -112,14 +121,7 @@ def command(
     read_settings.cache_clear()
 
     def of(tasks: PlatformTasks, moment: datetime) -> Reconcile:
-        given = tasks.cloud.connection()
-        facts = read_facts(
-            "test",
-            login=given["login"],
-            password=given["password"],
-            host=None,
-            extra=given["extra"] | {"api": "conversations"},
-        )
+        facts = facts_of(tasks.cloud)
         monkeypatch.setattr(
             "recording_archive.cli.check.connect_by_airflow", lambda _: Connected(facts, "", tasks.source())
         )

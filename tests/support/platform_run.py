@@ -17,6 +17,7 @@ from recording_archive.archive import Archive
 from recording_archive.archiving.request import Request
 from recording_archive.model import PartId, Window
 from recording_archive.sources.client import ApiClient
+from recording_archive.sources.connection import Facts, read_facts
 from recording_archive.sources.contracts import PLATFORM
 from recording_archive.sources.conversations import ConversationsSource
 from support.whole_run import DAY, NIGHT, SCHEDULED, Ended, Tasks, at, check_books, media_sha256, objects, sidecar_of
@@ -36,6 +37,13 @@ def platform_client(cloud: Sandbox, **more: Any) -> ApiClient:
         contract=PLATFORM,
         **more,
     )
+
+
+def facts_of(cloud: Sandbox) -> Facts:
+    """The facts of a connection to the sandbox's platform API."""
+    given = cloud.connection()
+    extra = given["extra"] | {"api": "conversations"}
+    return read_facts("test", login=given["login"], password=given["password"], host=None, extra=extra)
 
 
 @dataclass
