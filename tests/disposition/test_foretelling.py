@@ -44,8 +44,8 @@ def test_the_days_after_are_those_of_the_rules(archive: Archive) -> None:
     dice = random.Random(5)  # noqa: S311 - the same recordings each time
     rows, wanted = [], defaultdict[int, Portion](Portion)
     for number in range(500):
-        queue, direction = dice.choice([None, "Trading"]), dice.choice(["inbound", "outbound"])
-        days = 20 if direction == "inbound" else 60 if queue else 40
+        queue, direction = dice.choice(["Sales", "Trading"]), dice.choice(["inbound", "outbound"])
+        days = 20 if direction == "inbound" else 60 if queue == "Trading" else 40
         edge = dice.choice([20, 40, 60]) * DAY + timedelta(seconds=dice.choice([-1, 0, 1]))
         when = AS_OF - dice.choice([edge, timedelta(seconds=dice.randrange(70 * 86_400))])
         rows.append(archived_row(number, when, queue_name=queue, direction=direction))

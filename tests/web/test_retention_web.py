@@ -471,7 +471,7 @@ def test_a_stacked_chart_stays_inside_and_adds_up(rules: int) -> None:
     by_rule = {f"rule {number}": Amount(number + 1, 10) for number in range(rules)}
     months = (MonthForecast("2027-01", by_rule), MonthForecast("2027-02", {}))
     nothing = Amount()
-    outlook = Outlook(Policy("v", "p", 90), {}, nothing, nothing, nothing, months, {}, nothing, nothing, nothing)
+    outlook = Outlook(Policy("v", "p", 90), {}, *[nothing] * 4, months, {}, *[nothing] * 3)
     chart = expiry_chart.draw(outlook)
     assert len(chart.rules) == min(rules, expiry_chart.MOST_RULES)
     assert (
