@@ -48,7 +48,7 @@ def test_the_days_after_are_those_of_the_rules(archive: Archive) -> None:
         days = 20 if direction == "inbound" else 60 if queue == "Trading" else 40
         edge = dice.choice([20, 40, 60]) * DAY + timedelta(seconds=dice.choice([-1, 0, 1]))
         when = AS_OF - dice.choice([edge, timedelta(seconds=dice.randrange(70 * 86_400))])
-        rows.append(archived_row(number, when, queue_name=queue, direction=direction))
+        rows.append(archived_row(number, when, queue_id=queue, queue_name=queue, direction=direction))
         after = -(-(when + days * DAY - AS_OF) // DAY)
         if 1 <= after <= foretelling.DAYS:
             wanted[after] += Portion(1, number + 1, when)
