@@ -5,8 +5,10 @@ WORKDIR /src
 COPY requirements-cluster.lock .
 RUN python -m venv /opt/airflow/venv \
  && /opt/airflow/venv/bin/pip install --require-hashes --no-deps -r requirements-cluster.lock
-COPY pyproject.toml requirements.txt README.md LICENSE ./
+COPY pyproject.toml setup.py requirements.txt README.md LICENSE ./
 COPY include include
+COPY dags dags
+COPY plugins plugins
 RUN /opt/airflow/venv/bin/pip install --no-deps . && /opt/airflow/venv/bin/python -m compileall -q /opt/airflow/venv
 
 FROM python:3.12.12-slim-bookworm

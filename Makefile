@@ -11,7 +11,9 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: setup  ## archive a sandbox's recordings through a real Airflow (EXIT=1 PORT= SANDBOX_PORT= DEMO_HOME= MEDIA_DIR=)
-	@$(BIN)/python -m genesys_sandbox.demo
+	@$(BIN)/recording-archive demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT)) \
+	  $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT)) $(if $(DEMO_HOME),--home '$(DEMO_HOME)') \
+	  $(if $(MEDIA_DIR),--media-dir '$(MEDIA_DIR)')
 
 test: setup-dev  ## all tests but the long ones
 	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions"
@@ -73,12 +75,12 @@ $(VENV)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be had: pip installs instead, which takes minutes"
 	@touch $@
 
-$(VENV)/runtime: requirements.lock pyproject.toml | $(VENV)/uv
+$(VENV)/runtime: requirements.lock pyproject.toml setup.py | $(VENV)/uv
 	@echo "Installing Airflow and the archive into $(VENV): half a minute with uv, some minutes with pip"
 	@$(call install,requirements.lock)
 	@touch $@
 
-$(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/uv
+$(VENV)/dev: requirements-dev.lock pyproject.toml setup.py | $(VENV)/uv
 	@echo "Installing Airflow, the archive and the test tools into $(VENV): half a minute with uv, some minutes with pip"
 	@$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/runtime

@@ -25,14 +25,20 @@ POOLS = {
     "genesys_media": (8, "Tasks that fetch media, which no allowance limits"),
 }
 """Slots and description of the pools that the set-up makes."""
+BUNDLE = {"name": "recordings", "classpath": "recording_archive.tasks.dag_bundle.DagBundle", "kwargs": {}}
+"""The DAGs that came with the package, for Airflow's list of bundles."""
 _START_S = 180
 _SIGNALS = ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 10))
 
 
 class Airflow:
-    """One standalone Airflow below ``home``; stopped with everything it started."""
+    """One standalone Airflow below ``home``; stopped with everything it started.
 
-    def __init__(self, home: Path, *, dags: Path, port: int, environment: Mapping[str, str]) -> None:
+    Without ``dags`` it has the DAGs and the plugin of the installed package; else those of this folder and of
+    `plugins/` beside it.
+    """
+
+    def __init__(self, home: Path, *, dags: Path | None = None, port: int, environment: Mapping[str, str]) -> None:
         self.home, self.port = home, port
         self.url = f"http://127.0.0.1:{port}"
         self.log_file = home / "standalone.log"
@@ -217,20 +223,19 @@ def free_port(wanted: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def _settings(home: Path, dags: Path, port: int) -> dict[str, str]:
+def _settings(home: Path, dags: Path | None, port: int) -> dict[str, str]:
     """Airflow's own settings, tuned so that a small run takes seconds."""
     url = f"http://127.0.0.1:{port}"
     return {
+        **_code(dags),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(dags.parent / "plugins"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
@@ -242,6 +247,13 @@ def _settings(home: Path, dags: Path, port: int) -> dict[str, str]:
         "RECORDING_ARCHIVE_API_POOL": "genesys_api",
         "RECORDING_ARCHIVE_MEDIA_POOL": "genesys_media",
     }
+
+
+def _code(dags: Path | None) -> dict[str, str]:
+    """Settings by which Airflow finds DAGs and plugin; the plugin of the package comes by its entry point."""
+    if dags is None:
+        return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([BUNDLE])}
+    return {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "AIRFLOW__CORE__PLUGINS_FOLDER": str(dags.parent / "plugins")}
 
 
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import pty
 import re
-import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +20,6 @@ from recording_archive.settings import Settings
 from support.commands import Command
 
 COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
-
-
-MAIN = [sys.executable, "-c", "from recording_archive.cli import main; main()"]
-
-
-class TestSandbox:
-    """`sandbox` hands its options on."""
-
-    def test_it_serves_until_a_signal(self) -> None:
-        """Its first lines say where it is and how Airflow connects."""
-        arguments = ["sandbox", "--days", "1", "--per-day", "1", "--min-bytes", "1000", "--max-bytes", "2000"]
-        with subprocess.Popen([*MAIN, *arguments], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout
-            assert process.stdout.readline().startswith("Sandbox: API http://127.0.0.1:")
-            assert process.stdout.readline().startswith("AIRFLOW_CONN_GENESYS_CLOUD_DEFAULT='{")
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-
-    def test_wrong_options_end_with_2(self, command: Command) -> None:
-        """Help and usage errors are those of the sandbox."""
-        assert command("sandbox", "--days", "0").code == 2
-        ended = command("sandbox", "--help")
-        assert ended.code == 0
-        assert "--per-day" in ended.out
 
 
 class TestWhole:
@@ -59,6 +35,12 @@ class TestWhole:
         assert ended.err.startswith(f"recording-archive: {configured.root} holds no archive")
         assert ended.err.count("\n") == 1
         assert list(configured.root.parent.iterdir()) == []
+
+    def test_the_version_is_that_of_the_package(self, command: Command) -> None:
+        """`--version` needs no archive, and prints one line."""
+        ended = command("--version")
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out == f"recording-archive {metadata.version('recording-archive')}\n"
 
     def test_help_starts_fast(self) -> None:
         """Nothing slow is imported before a command needs it."""

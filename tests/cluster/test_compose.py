@@ -119,11 +119,11 @@ def copy(folder: Path, *names: str) -> None:
 
 def test_the_image_installs_in_a_clean_folder(tmp_path: Path) -> None:
     """The steps of the Dockerfile, in their order: lock, then the project alone; both programs start."""
-    copied = ("requirements-cluster.lock", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+    copied = ("requirements-cluster.lock", "pyproject.toml", "setup.py", "requirements.txt", "README.md", "LICENSE")
     told = (REPOSITORY / "Dockerfile").read_text()
-    for name in copied:
+    for name in (*copied, "COPY dags dags", "COPY plugins plugins"):
         assert name in told
-    copy(tmp_path, *copied, "include")
+    copy(tmp_path, *copied, "include", "dags", "plugins")
     venv, uv = tmp_path / "venv", [str(BIN / "uv"), "pip", "install", "--quiet", "--no-deps"]
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
@@ -146,8 +146,8 @@ def test_an_airflow_that_is_there_takes_the_wheel(tmp_path: Path) -> None:
     source, project, venv = tmp_path / "source", tmp_path / "project", tmp_path / "venv"
     source.mkdir()
     project.mkdir()
-    copy(source, "pyproject.toml", "requirements.txt", "README.md", "LICENSE", "include")
-    copy(project, "dags", "plugins")
+    copy(source, "pyproject.toml", "setup.py", "requirements.txt", "README.md", "LICENSE", "include", "dags", "plugins")
+    copy(project, "dags", "plugins")  # beside the plugin of the wheel, as before an upgrade: it counts once
     home = {"PATH": f"{venv}/bin:{os.environ['PATH']}", "AIRFLOW_HOME": str(project), "VIRTUAL_ENV": str(venv)}
 
     def do(*command: str, folder: Path = project) -> str:
@@ -164,7 +164,7 @@ def test_an_airflow_that_is_there_takes_the_wheel(tmp_path: Path) -> None:
     constraints.write_text("\n".join(before))  # that Airflow's own
     do(str(venv / "bin/pip"), "wheel", "-q", "--no-deps", "-w", str(project), ".", folder=source)
     (wheel,) = project.glob("*.whl")
-    (project / "requirements.txt").write_text(f"./{wheel.name}\nboto3\npsycopg2-binary\n")
+    (project / "requirements.txt").write_text(f"recording-archive[all] @ {wheel.as_uri()}\n")
     do(uv, "pip", "install", "-q", "-r", "requirements.txt", "-c", "constraints.txt")
     assert set(before) <= set(do(uv, "pip", "freeze").splitlines())
     do("airflow", "db", "migrate")

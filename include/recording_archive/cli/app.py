@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,12 +22,10 @@ from recording_archive.cli import (
     records,
     retention,
     terminal,
+    trial,
 )
 from recording_archive.cli.basics import IMPOSSIBLE, Json, exit_bad_if
 from recording_archive.errors import ArchiveError, ConfigurationError
-
-if TYPE_CHECKING:
-    pass
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
 
@@ -47,6 +45,24 @@ app.command()(dispositions.restore)
 app.command()(dispositions.erase)
 app.command()(approvals.approve)
 app.command()(approvals.reject)
+
+
+def _version(asked: bool) -> None:
+    """Print the version of the package, and end."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"recording-archive {version('recording-archive')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Check, verify, rebuild and ask the recording archive."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -95,15 +111,11 @@ def check(
     exit_bad_if(any(finding.verdict is ProbeStatus.FAILED for finding in findings))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def sandbox(context: typer.Context) -> None:
-    """Serve a Genesys Cloud stand-in until Ctrl-C."""
-    from genesys_sandbox.__main__ import main as serve
-
-    serve(context.args)
-
-
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(
+    trial.sandbox
+)
 for _command in (
+    trial.demo,
     integrity.verify,
     integrity.reindex,
     documents.take_up,

@@ -28,7 +28,7 @@ def _bucket(settings: Settings, name: str, prefix: str, *, kms_key: str = "") ->
         from recording_archive.store.s3 import S3Store  # noqa: PLC0415 - boto3 is for those who have a bucket
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"s3://{name} needs boto3: pip install 'recording-archive[cluster]', or set {PREFIX}URL to a folder"
+            f"s3://{name} needs boto3: pip install 'recording-archive[s3]', or set {PREFIX}URL to a folder"
         ) from error
     return S3Store(s3_client(settings), name, prefix, kms_key=kms_key)
 
