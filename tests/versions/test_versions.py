@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.versions, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
 LISTS = {path.stem.removeprefix("airflow-"): path for path in sorted(Path(__file__).parent.glob("airflow-*.txt"))}
 CHOSEN = os.environ.get("VERSIONS", "").split() or list(LISTS)
-TOOLS = ("pytest", "pytest-timeout", "pytest-xdist")
+TOOLS = ("hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
 UV = str(Path(sys.executable).with_name("uv"))
 BUILT_FROM = (
     *("include", "dags", "plugins", "tests", "bench", "docs", ".ci", ".env.example", ".importlinter", ".gitignore"),
