@@ -122,6 +122,7 @@ class Settings(BaseSettings):
     api_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that ask the API.")
     media_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that fetch media.")
     max_streams: int = Field(32, ge=1, description="Recordings sent at once by one process of the API server.")
+    stream_wait_s: float = Field(30, ge=0, description="Seconds for which a request waits to be one of them.")
 
     @classmethod
     def settings_customise_sources(

@@ -38,6 +38,7 @@ from recording_archive.store.stoppable import Stoppable
 log = logging.getLogger(__name__)
 
 MOST_REPAIRS = 1000  # of a run: more at once is not rot, and a person should look first
+LEFT = "left for the next run"  # begins the reason of what was not tried
 _PAGE = 50  # between two looks at how many are repaired
 
 
@@ -66,7 +67,7 @@ def repair(
             if _repaired(archive, run_id) < most:
                 whys = list(pool.map(mend, page))
             else:
-                whys = [f"left for the next run: one repairs at most {most}"] * len(page)
+                whys = [f"{LEFT}: one repairs at most {most}"] * len(page)
             _escalate(archive, page, whys)
     with suppress(OSError):  # what is left for the next attempt keeps it
         folder.rmdir()

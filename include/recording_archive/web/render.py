@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recording_archive.archive import Archive
-from recording_archive.model import is_safe_id
+from recording_archive.model import State, is_safe_id
 from recording_archive.retention.forecast_figures import total
 from recording_archive.web.read.failures import Failing, count_failures
 from recording_archive.web.wording import formats, terms
@@ -79,4 +79,10 @@ def _environment() -> Environment:
     environment.filters["total"] = total
     environment.filters["segment"] = lambda text: quote(text, safe="")
     environment.tests["safe_id"] = is_safe_id
+    environment.tests["hearable"] = _is_hearable
     return environment
+
+
+def _is_hearable(row: Any) -> bool:
+    """Tell if a page may offer a recording's sound: it is here, is to stay, and is not known to be damaged."""
+    return bool(row.state == State.ARCHIVED and row.verified_ok is not False)

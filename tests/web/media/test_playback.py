@@ -191,12 +191,12 @@ def test_what_may_not_be_heard_is_not(app_client: TestClient, archived: Archive,
 
 
 def test_a_truncated_object_is_not_played(app_client: TestClient, archived: Archive) -> None:
-    """A file shorter than the catalog has it is an error with a remedy, before any byte of it."""
+    """A file shorter than the catalog has it is a problem with a remedy, before any byte of it."""
     row = first_row(archived)
     path = Path(archived.settings.root, row.key)
     content = path.read_bytes()
     path.chmod(0o640)
     path.write_bytes(content[:-100])
     reply = app_client.get(address_of(row))
-    assert reply.status_code == 500
+    assert reply.status_code == 503
     assert "verify" in reply.json()["detail"]

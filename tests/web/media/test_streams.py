@@ -42,7 +42,7 @@ class Source:
 def answer(source: Source) -> Any:
     """The response that sends ten bytes of ``source``."""
     selection = Selection(200, ByteSpan(0, 10), {"Content-Length": "10"})
-    return streams.respond(selection, source, media_type="audio/wav", headers={})
+    return streams.respond(selection, source, user="u", media_type="audio/wav", headers={})
 
 
 def test_a_client_that_takes_nothing_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_nothing_is_sent_before_the_event() -> None:
         raise PermanentError("no event, no audio")
 
     selection = Selection(200, ByteSpan(0, 10), {"Content-Length": "10"})
-    response = streams.respond(selection, source, media_type="audio/wav", headers={}, before=refuse)
+    response = streams.respond(selection, source, user="u", media_type="audio/wav", headers={}, before=refuse)
     with pytest.raises(PermanentError):
         anyio.run(response, SCOPE, receive, send)
     assert (sent, source.closed) == ([], True)

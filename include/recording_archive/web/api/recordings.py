@@ -16,6 +16,7 @@ from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
+from recording_archive.web.media.damage import reading
 from recording_archive.web.media.peaks import read_peaks
 from recording_archive.web.media.playback import send_media
 from recording_archive.web.media.stored_object import file_name, require_stored
@@ -80,7 +81,7 @@ def show_recording(
     return found
 
 
-_MEDIA_RESPONSES = problems(404, 409, 410, 412, 416) | {
+_MEDIA_RESPONSES = problems(404, 409, 410, 412, 416, 503) | {
     200: {
         "description": "All of it",
         "content": {"audio/*": _AUDIO, "video/*": _AUDIO, "application/octet-stream": _AUDIO},
@@ -101,12 +102,12 @@ def hear_recording(
     """The media as it was before it was compressed, whole or one byte range (RFC 9110)."""
     row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
     name = file_name(row).removesuffix(".gz")
-    return send_media(archive, request, row._asdict(), access.user_name(request), name)
+    return send_media(archive, request, row, access.user_name(request), name)
 
 
 @router.get(
     "/recordings/{interaction_id}/{recording_id}/peaks",
-    responses=problems(404, 409, 410) | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    responses=problems(404, 409, 410, 503) | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
     response_class=Response,
 )
 def show_peaks(
@@ -114,7 +115,8 @@ def show_peaks(
 ) -> Response:
     """The waveform: for each channel up to 1,000 levels from 0 to ``loudest``."""
     row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
-    return Response(read_peaks(archive, row._asdict()), media_type="application/json")
+    with reading(archive, row):
+        return Response(read_peaks(archive, row._asdict()), media_type="application/json")
 
 
 def _stored_row(archive: Archive, request: Request, part: PartId) -> Row[Any]:

@@ -45,12 +45,14 @@ def send_report(
     key = document if format is ReportFormat.JSON else table
     stem = document.rpartition("/")[2].removesuffix(".json")
     size, name = archive.store.size(key) or 0, f"{staging.safe_name(run_id)}.{stem}.{format}"
+    user = access.user_name(request)
     return respond(
         select(request.method, request.headers, size=size, etag=quote_tag(_hash_of(archive, checksums, key))),
         file_pieces(lambda: archive.store.open(key)),
+        user=user,
         media_type="application/json" if format is ReportFormat.JSON else "text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        before=partial(note_access, archive, "exported", None, access.user_name(request), {"report": key}),
+        before=partial(note_access, archive, "exported", None, user, {"report": key}),
     )
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import Any
 
 from fastapi import Request, Response
+from sqlalchemy import Row
 
 from recording_archive.archive import Archive
-from recording_archive.model import PartId
+from recording_archive.catalog.rows import part_of
 from recording_archive.store import bgzf
 from recording_archive.web.deps import note_access
+from recording_archive.web.media.damage import checked, require_whole
 from recording_archive.web.media.ranges import ByteSpan, quote_tag, select
-from recording_archive.web.media.stored_object import require_whole
 from recording_archive.web.media.streams import Pieces, respond
 
 INLINE = frozenset(
@@ -26,29 +27,29 @@ INLINE = frozenset(
 _INDEXES = 64  # recordings whose members are remembered; 2 MB for one of 20 GB, a few hundred bytes for most
 
 
-def send_media(archive: Archive, request: Request, row: Mapping[str, Any], user: str, file_name: str) -> Response:
+def send_media(archive: Archive, request: Request, row: Row[Any], user: str, file_name: str) -> Response:
     """The answer to GET or HEAD for the media of an archived part; who hears it is written down first."""
     require_whole(archive, row)
-    part = PartId(row["interaction_id"], row["recording_id"], row["part"])
-    playable = row["mime_type"] in INLINE
+    playable = row.mime_type in INLINE
     return respond(
-        select(request.method, request.headers, size=row["size_bytes"], etag=quote_tag(row["sha256"])),
+        select(request.method, request.headers, size=row.size_bytes, etag=quote_tag(row.sha256)),
         media_pieces(archive, row),
-        media_type=row["mime_type"] if playable else "application/octet-stream",
+        user=user,
+        media_type=row.mime_type if playable else "application/octet-stream",
         headers={"Content-Disposition": f'{"inline" if playable else "attachment"}; filename="{file_name}"'},
-        before=partial(note_access, archive, "played", part, user, {"sha256": row["sha256"]}),
+        before=partial(note_access, archive, "played", part_of(row), user, {"sha256": row.sha256}),
     )
 
 
-def media_pieces(archive: Archive, row: Mapping[str, Any]) -> Pieces:
-    """Pieces of the media, as it was before it was compressed."""
+def media_pieces(archive: Archive, row: Row[Any]) -> Pieces:
+    """Pieces of the media, as it was before it was compressed; all of it is compared with its hash."""
 
     def read(span: ByteSpan) -> Iterator[bytes]:
-        with archive.store.open(row["key"]) as file:
-            index = _index(row["stored_sha256"])
-            yield from bgzf.media_range(file, span.start, span.end, name=row["key"], index=index)
+        with archive.store.open(row.key) as file:
+            index = _index(row.stored_sha256)
+            yield from bgzf.media_range(file, span.start, span.end, name=row.key, index=index)
 
-    return read
+    return checked(archive, row, read, sha256=row.sha256, size=row.size_bytes)
 
 
 @lru_cache(maxsize=_INDEXES)

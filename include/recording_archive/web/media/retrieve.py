@@ -19,9 +19,10 @@ from recording_archive.model import PartId, is_safe_id
 from recording_archive.spelling.ids import clean_id
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
+from recording_archive.web.media.damage import checked, require_whole
 from recording_archive.web.media.ranges import quote_tag
 from recording_archive.web.media.ranges import select as select_bytes
-from recording_archive.web.media.stored_object import file_name, require_stored, require_whole
+from recording_archive.web.media.stored_object import file_name, require_stored
 from recording_archive.web.media.streams import file_pieces, respond
 from recording_archive.web.problem import Problem
 
@@ -87,14 +88,16 @@ def _link(row: Row[Any]) -> dict[str, Any]:
 
 
 def _send(archive: Archive, request: Request, row: Row[Any]) -> Response:
-    require_whole(archive, row._asdict())
+    require_whole(archive, row)
     chosen = select_bytes(request.method, request.headers, size=row.stored_bytes, etag=quote_tag(row.stored_sha256))
     detail = {"stored_sha256": row.stored_sha256}
     partial_answer = chosen.status == 206 and chosen.span is not None and chosen.span.start > 0
     user = access.user_name(request)
+    pieces = file_pieces(lambda: archive.store.open(row.key))
     return respond(
         chosen,
-        file_pieces(lambda: archive.store.open(row.key)),
+        checked(archive, row, pieces, sha256=row.stored_sha256, size=row.stored_bytes),
+        user=user,
         media_type="application/gzip",
         headers={
             "Content-Disposition": f'attachment; filename="{file_name(row)}"',

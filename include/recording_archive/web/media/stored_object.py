@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 from sqlalchemy import Row
 
 from recording_archive.archive import Archive
-from recording_archive.errors import PermanentError
 from recording_archive.model import PartId, State
 from recording_archive.web import access
 from recording_archive.web.deps import note_access
+from recording_archive.web.media.damage import damaged, is_damaged
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.recording_rows import purge_from
 
@@ -27,13 +26,16 @@ def file_name(row: Row[Any]) -> str:
 
 def require_stored(archive: Archive, request: Request, row: Row[Any]) -> None:
     """Raise Problem unless the recording may be fetched now, and say why not; what is refused is an event."""
-    if row.state == State.ARCHIVED:
+    if row.state == State.ARCHIVED and not is_damaged(row):
         return
     if row.state == State.DISCOVERED:
         why = row.last_error or "A run may be at work on it."
         raise Problem(404, "Not archived yet", f"The source listed it, but it is not in the archive: {why}")
     part = PartId(*tuple(row)[:3])
-    note_access(archive, "refused", part, access.user_name(request), {"why": row.state})
+    why = "damaged" if row.state == State.ARCHIVED else row.state
+    note_access(archive, "refused", part, access.user_name(request), {"why": why})
+    if row.state == State.ARCHIVED:
+        raise damaged(archive, row)
     if row.state == State.QUARANTINED:
         raise _quarantined(archive, row)
     detail = "It was deleted lawfully; the certificate says when, why and by whom."
@@ -47,12 +49,3 @@ def _quarantined(archive: Archive, row: Row[Any]) -> Problem:
     detail = f"It is to be deleted, and may not be fetched.{on} Who may decide can restore it until then."
     moments = {"quarantinedAt": since, "purgeFrom": until}
     return Problem(409, "Quarantined", detail, **{name: at.isoformat() for name, at in moments.items() if at})
-
-
-def require_whole(archive: Archive, row: Mapping[str, Any]) -> None:
-    """Raise PermanentError when the stored object has another size than the catalog says."""
-    if (size := archive.store.size(row["key"])) != row["stored_bytes"]:
-        raise PermanentError(
-            f"{row['key']} has {size} bytes, the catalog has {row['stored_bytes']}: run `recording-archive verify "
-            f"{row['interaction_id']}`, and restore it from a copy"
-        )

@@ -1,15 +1,14 @@
 """Bytes sent in pieces: bounded in number, constant in memory, read in threads of their own.
 
-The API server is Airflow's. So a stream waits on a slow client without holding a thread or a database connection, and
-one stream more than ``RECORDING_ARCHIVE_MAX_STREAMS`` (per process) is answered with 503 instead of slowing all.
+The API server is Airflow's. So a stream waits on a slow client without holding a thread or a database connection. One
+stream more than ``RECORDING_ARCHIVE_MAX_STREAMS`` (per process) waits for its place, and is answered with 503 when it
+gets none in time, instead of slowing all.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from functools import lru_cache
-from threading import BoundedSemaphore
 from typing import BinaryIO, TypeVar
 
 import anyio
@@ -19,6 +18,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from recording_archive.settings import read_settings
+from recording_archive.web.media.places import NoPlaceError, Places
 from recording_archive.web.media.ranges import ByteSpan, Selection
 from recording_archive.web.problem import Problem
 
@@ -33,6 +33,7 @@ _RETRY_AFTER_S = 5
 _STALL_S = 120.0  # a client that takes nothing for so long loses its slot; a browser asks again from where it was
 
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("recording_archive_stream_threads")
+_places: RunVar[Places] = RunVar("recording_archive_stream_places")
 _T = TypeVar("_T")
 
 
@@ -40,12 +41,14 @@ def respond(
     selection: Selection,
     pieces: Pieces,
     *,
+    user: str,
     media_type: str,
     headers: Mapping[str, str],
     before: Callable[[], None] = lambda: None,
 ) -> Response:
     """The response to `ranges.select`: with a body when there are bytes to send, else headers alone.
 
+    A body waits for one of the places that ``user`` may hold.
     ``before`` runs when a stream has its place and its source is open, before the first byte: it writes the event
     without which nothing may be heard. What it raises is the answer instead. ``Content-Encoding: identity`` keeps
     Airflow's own compression away from ranges.
@@ -53,7 +56,7 @@ def respond(
     told = {**headers, **selection.headers, "Content-Type": media_type, "Content-Encoding": "identity"}
     if selection.span is None or selection.span.length == 0:
         return _without_body(selection, told, before)
-    return _Stream(selection.status, selection.span, pieces, told, before)
+    return _Stream(selection.status, pieces(selection.span), told, before, user)
 
 
 def file_pieces(open_file: Callable[[], BinaryIO]) -> Pieces:
@@ -86,22 +89,20 @@ class _Stream(StreamingResponse):
     """Takes its place when it begins, and gives it back however it ends."""
 
     def __init__(
-        self, status: int, span: ByteSpan, pieces: Pieces, headers: Mapping[str, str], before: Callable[[], None]
+        self, status: int, source: Iterator[bytes], headers: Mapping[str, str], before: Callable[[], None], user: str
     ) -> None:
         super().__init__(iter(()), status, headers)
-        self._span, self._pieces, self._before = span, pieces, before
+        self._source, self._before, self._user = source, before, user
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        places = _places()
-        if not places.acquire(blocking=False):
-            raise _busy()
         try:
-            await self._send_all(scope, receive, send)
-        finally:
-            places.release()
+            async with _all_places().place(self._user, read_settings().stream_wait_s):
+                await self._send_all(scope, receive, send)
+        except NoPlaceError:
+            raise _busy() from None
 
     async def _send_all(self, scope: Scope, receive: Receive, send: Send) -> None:
-        source = self._pieces(self._span)
+        source = self._source
         try:
             first = await _in_thread(lambda: next(source, b""))  # opens it: what cannot be read is no stream yet
             await _in_thread(self._before)
@@ -123,13 +124,18 @@ class _Stream(StreamingResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-@lru_cache(maxsize=1)
-def _places() -> BoundedSemaphore:
-    return BoundedSemaphore(read_settings().max_streams)
+def _all_places() -> Places:
+    try:
+        return _places.get()
+    except LookupError:
+        _places.set(Places(read_settings().max_streams))
+        return _places.get()
 
 
 def _busy() -> Problem:
-    detail = "As many recordings as the server allows are being sent right now (RECORDING_ARCHIVE_MAX_STREAMS)."
+    detail = (
+        "As many recordings as the server, or you alone, may be sent at once are on their way, and none ended in time."
+    )
     return Problem(503, "Too many streams", detail, headers={"Retry-After": str(_RETRY_AFTER_S)})
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.timeline import read_timeline
+from recording_archive.fixity.outlook import why_not_repaired
 from recording_archive.model import PartId, is_safe_id
 from recording_archive.web import access
 from recording_archive.web.access import MayDecide
@@ -77,6 +78,7 @@ def recording_page(
         timeline=list(reversed(told.timeline)),
         siblings=told.parts,
         problem=_fixity_problem(told),
+        not_repaired=why_not_repaired(archive, PartId(told.interaction_id, told.recording_id, told.part)),
         fields=_source_fields(told),
         download_name=_download_name(told),
     )
