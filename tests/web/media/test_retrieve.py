@@ -46,6 +46,33 @@ def test_the_file_comes_as_it_lies_in_the_archive(site: Site) -> None:
     assert digest.hex() == row.stored_sha256
 
 
+def test_the_media_itself_comes_with_its_own_digest(app_client: TestClient, archived: Archive) -> None:
+    """``decompress=1`` gives what was archived, as a file to save, whole or in part; it is a download as well."""
+    row = first_row(archived)
+    asked = {"interactionId": row.interaction_id, "decompress": "1"}
+    reply = app_client.get("retrieve", params=asked, headers={"Accept-Encoding": "gzip"})
+    assert (reply.status_code, hashlib.sha256(reply.content).hexdigest()) == (200, row.sha256)
+    assert reply.headers["Content-Type"] == "audio/wav"
+    assert reply.headers["Content-Disposition"] == f'attachment; filename="{row.interaction_id}.wav"'
+    assert reply.headers["Content-Length"] == str(row.size_bytes)
+    assert reply.headers["ETag"] == f'"{row.sha256}"'
+    digest = base64.b64decode(reply.headers["Repr-Digest"].removeprefix("sha-256=:").removesuffix(":"))
+    assert digest.hex() == row.sha256
+    rest = app_client.get("retrieve", params=asked, headers={"Range": "bytes=1000-"})
+    assert (rest.status_code, rest.content) == (206, reply.content[1000:])
+    assert [each.detail for each in events_of(archived, "downloaded", row.interaction_id)] == [{"sha256": row.sha256}]
+    same = app_client.get("retrieve", params=asked | {"decompress": "0"})
+    assert same.content == stored(archived, row)
+
+
+def test_links_to_several_give_what_was_asked_for(app_client: TestClient, archived: Archive) -> None:
+    """Where the media is asked for, the links name the media."""
+    add_states(archived)
+    reply = app_client.get("retrieve?interactionId=twofold-1&decompress=1")
+    assert reply.status_code == 300
+    assert ["decompress=1" in link["href"] for link in reply.json()] == [True, True]
+
+
 def test_head_tells_the_same_and_sends_nothing(site: Site) -> None:
     """HEAD has GET's headers without a body, and is no download."""
     row, client = first_row(site.archive), site.client_for("op")
@@ -102,6 +129,8 @@ def test_what_the_client_has_is_not_sent_again(app_client: TestClient, archived:
         "interactionId=a&part=",
         "interactionId=a&recordingId=",
         "interactionId=a&format=wav",
+        "interactionId=a&decompress=yes",
+        "interactionId=a&decompress=",
         "interactionId=..%2F..%2Fetc%2Fpasswd",
         "interactionId=%2e%2e",
         "interactionId=.hidden",

@@ -30,15 +30,20 @@ _INDEXES = 64  # recordings whose members are remembered; 2 MB for one of 20 GB,
 def send_media(archive: Archive, request: Request, row: Row[Any], user: str, file_name: str) -> Response:
     """The answer to GET or HEAD for the media of an archived part; who hears it is written down first."""
     require_whole(archive, row)
-    playable = row.mime_type in INLINE
+    how = "inline" if row.mime_type in INLINE else "attachment"
     return respond(
         select(request.method, request.headers, size=row.size_bytes, etag=quote_tag(row.sha256)),
         media_pieces(archive, row),
         user=user,
-        media_type=row.mime_type if playable else "application/octet-stream",
-        headers={"Content-Disposition": f'{"inline" if playable else "attachment"}; filename="{file_name}"'},
+        media_type=safe_type(row),
+        headers={"Content-Disposition": f'{how}; filename="{file_name}"'},
         before=partial(note_access, archive, "played", part_of(row), user, {"sha256": row.sha256}),
     )
+
+
+def safe_type(row: Row[Any]) -> str:
+    """The type of the media; bytes without meaning where a browser might run it."""
+    return str(row.mime_type) if row.mime_type in INLINE else "application/octet-stream"
 
 
 def media_pieces(archive: Archive, row: Row[Any]) -> Pieces:

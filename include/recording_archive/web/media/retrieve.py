@@ -1,9 +1,10 @@
-"""``/archive/retrieve``: the stored file itself, for other systems and for the download button."""
+"""``/archive/retrieve``: the stored file itself, or the media in it, for other systems and for the download buttons."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -13,39 +14,43 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import is_named, part_key
+from recording_archive.catalog.rows import is_named, part_key, part_of
 from recording_archive.catalog.tables import recordings
-from recording_archive.model import PartId, is_safe_id
+from recording_archive.model import is_safe_id
 from recording_archive.spelling.ids import clean_id
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.media.damage import checked, require_whole
+from recording_archive.web.media.playback import media_pieces, safe_type
 from recording_archive.web.media.ranges import quote_tag
 from recording_archive.web.media.ranges import select as select_bytes
 from recording_archive.web.media.stored_object import file_name, require_stored
-from recording_archive.web.media.streams import file_pieces, respond
+from recording_archive.web.media.streams import Pieces, file_pieces, respond
 from recording_archive.web.problem import Problem
 
 router = APIRouter()
 _IDS = ("interactionId", "recordingId")
-_NAMES = frozenset({*_IDS, "part"})
+_NAMES = frozenset({*_IDS, "part", "decompress"})
 
 
 @router.api_route("/retrieve", methods=["GET", "HEAD"], include_in_schema=False)
 def retrieve(request: Request, archive: ArchiveDep) -> Response:
-    """The ``.gz`` of the one recording that the parameters name; 300 with links when they name several."""
-    asked = _read_parameters(request)
+    """The ``.gz``, or the media, of the one recording that the parameters name; 300 with links to several."""
+    asked, plain = _read_parameters(request)
     rows = _matching(archive, asked)
     if not rows:
         raise Problem(404, "Not in the archive", "No recording of this name was ever listed by the source.")
     if len(rows) > 1:
-        return JSONResponse([_link(row) for row in rows], 300)
+        return JSONResponse([_link(row, plain=plain) for row in rows], 300)
     require_stored(archive, request, rows[0])
-    return _send(archive, request, rows[0])
+    return _send(archive, request, rows[0], plain=plain)
 
 
-def _read_parameters(request: Request) -> dict[str, Any]:
-    """The columns that the query names; raise Problem 400 for anything else than one well-formed value of each."""
+def _read_parameters(request: Request) -> tuple[dict[str, Any], bool]:
+    """The columns that the query names, and whether the media is asked for as it was before it was compressed.
+
+    Raises Problem 400 for anything else than one well-formed value of each.
+    """
     given = request.query_params.multi_items()
     names = [name for name, _ in given]
     if unknown := sorted(set(names) - _NAMES):
@@ -59,7 +64,10 @@ def _read_parameters(request: Request) -> dict[str, Any]:
     for name in _IDS:
         if name in values and not is_safe_id(values[name]):
             raise _malformed(f"{name} is not an id: letters, digits, dot, dash and underscore, at most 100.")
-    return {"interaction_id": values["interactionId"], "recording_id": values.get("recordingId")} | _read_part(values)
+    if (plain := values.get("decompress", "0")) not in {"0", "1"}:
+        raise _malformed("decompress is neither 1, which gives the media itself, nor 0.")
+    columns = {"interaction_id": values["interactionId"], "recording_id": values.get("recordingId")}
+    return columns | _read_part(values), plain == "1"
 
 
 def _read_part(values: dict[str, str]) -> dict[str, int | None]:
@@ -81,28 +89,51 @@ def _matching(archive: Archive, asked: dict[str, Any]) -> Sequence[Row[Any]]:
         return connection.execute(select(recordings).where(wanted).order_by(*order)).all()
 
 
-def _link(row: Row[Any]) -> dict[str, Any]:
+def _link(row: Row[Any], *, plain: bool) -> dict[str, Any]:
     """One of several recordings, with the relative address that names it alone."""
     named = {"interactionId": row.interaction_id, "recordingId": row.recording_id, "part": row.part}
-    return {**named, "state": row.state, "href": f"retrieve?{urlencode(named)}"}
+    asked = named | ({"decompress": 1} if plain else {})
+    return {**named, "state": row.state, "href": f"retrieve?{urlencode(asked)}"}
 
 
-def _send(archive: Archive, request: Request, row: Row[Any]) -> Response:
-    require_whole(archive, row)
-    chosen = select_bytes(request.method, request.headers, size=row.stored_bytes, etag=quote_tag(row.stored_sha256))
-    detail = {"stored_sha256": row.stored_sha256}
-    partial_answer = chosen.status == 206 and chosen.span is not None and chosen.span.start > 0
-    user = access.user_name(request)
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One form in which a recording is fetched: as stored, or plain."""
+
+    pieces: Pieces
+    size: int
+    sha256: str
+    media_type: str
+    name: str
+    noted: dict[str, str]
+
+
+def _stored(archive: Archive, row: Row[Any]) -> _File:
     pieces = file_pieces(lambda: archive.store.open(row.key))
+    pieces = checked(archive, row, pieces, sha256=row.stored_sha256, size=row.stored_bytes)
+    noted = {"stored_sha256": row.stored_sha256}
+    return _File(pieces, row.stored_bytes, row.stored_sha256, "application/gzip", file_name(row), noted)
+
+
+def _plain(archive: Archive, row: Row[Any]) -> _File:
+    name, noted = file_name(row).removesuffix(".gz"), {"sha256": row.sha256}
+    return _File(media_pieces(archive, row), row.size_bytes, row.sha256, safe_type(row), name, noted)
+
+
+def _send(archive: Archive, request: Request, row: Row[Any], *, plain: bool) -> Response:
+    require_whole(archive, row)
+    file, user = _plain(archive, row) if plain else _stored(archive, row), access.user_name(request)
+    chosen = select_bytes(request.method, request.headers, size=file.size, etag=quote_tag(file.sha256))
+    partial_answer = chosen.status == 206 and chosen.span is not None and chosen.span.start > 0
     return respond(
         chosen,
-        checked(archive, row, pieces, sha256=row.stored_sha256, size=row.stored_bytes),
+        file.pieces,
         user=user,
-        media_type="application/gzip",
+        media_type=file.media_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{file_name(row)}"',
-            "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(row.stored_sha256)).decode()}:",  # RFC 9530
+            "Content-Disposition": f'attachment; filename="{file.name}"',
+            "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",  # RFC 9530
         },
         # a download that is resumed, or fetched in pieces, is one event
-        before=partial(note_access, archive, "downloaded", PartId(*tuple(row)[:3]), user, detail, once=partial_answer),
+        before=partial(note_access, archive, "downloaded", part_of(row), user, file.noted, once=partial_answer),
     )

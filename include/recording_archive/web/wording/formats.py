@@ -123,8 +123,14 @@ def label(name: str) -> str:
     return _CAMEL.sub(" ", name.replace("_", " ")).capitalize()
 
 
+def kind_of_media(mime_type: str | None) -> str:
+    """Say what a person downloads: ``audio``, ``video``, or ``file`` where it is neither."""
+    kind = (mime_type or "").partition("/")[0]
+    return kind if kind in {"audio", "video"} else "file"
+
+
 def _is_day(value: object) -> bool:
     return isinstance(value, date) and not isinstance(value, datetime)
 
 
-FILTERS = (size, number, duration, utc, iso, ago, days, party, took_part, label, plain)
+FILTERS = (size, number, duration, utc, iso, ago, days, party, took_part, label, plain, kind_of_media)
