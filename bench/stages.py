@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,7 +25,7 @@ from recording_archive.archiving.report import Summary, report
 from recording_archive.archiving.request import Request
 from recording_archive.model import Listing, PartId, Window
 from recording_archive.settings import Settings
-from recording_archive.sources import Probe
+from recording_archive.sources import NOTHING_KNOWN, Probe
 from recording_archive.transfer.allowed_hosts import MediaHosts
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.limits import TransferLimits
@@ -59,6 +59,7 @@ class Manifest:
         *,
         thrifty: bool = False,
         known: Collection[PartId] = (),  # noqa: ARG002 - nothing is asked again
+        began: Mapping[str, datetime] = NOTHING_KNOWN,  # noqa: ARG002 - nor missing
     ) -> Iterator[Listing]:
         """List these parts."""
         del thrifty

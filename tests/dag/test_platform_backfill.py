@@ -15,7 +15,7 @@ import pytest
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from genesys_sandbox.airflow import POOLS, Airflow, free_port
-from support.dag_world import DAG, World, connection, day, eventually
+from support.dag_world import CONNECTION, DAG, World, connection, day, eventually
 
 pytestmark = pytest.mark.airflow
 
@@ -23,7 +23,6 @@ LONG = [pytest.mark.long, pytest.mark.timeout(7200)]
 PER_MINUTE, BATCH_S = 300, 3
 RUNS_S = 5400
 LAST = 7  # days ago: before everything that the other tests archive and let go
-CONNECTION = "/connections/genesys_cloud_default"
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,9 @@ told["jobConversations"] = len(results.conversations)
 conversations.get_analytics_conversations_details_jobs_availability()
 several = conversations.get_analytics_conversations_details(id=[each.conversation_id for each in found[:3]])
 assert len(several.conversations) == 3
+single = conversations.get_analytics_conversation_details(found[0].conversation_id)
+assert single.conversation_id == found[0].conversation_id
+conversations.delete_analytics_conversations_details_job(name)
 
 batch = genesys.BatchDownloadJobSubmission()
 batch.batch_download_request_list = []
@@ -88,6 +91,10 @@ told["restored"] = recording.get_conversation_recording(cold[0], cold[1]).file_s
 warm = next(state for state in states if state[2] == "AVAILABLE")
 played = until(lambda: recording.get_conversation_recording(warm[0], warm[1], download=True), _has_media)
 told["played"] = bool(played.media_uris)
+marks = recording.get_conversation_recording_annotations(warm[0], warm[1])
+told["annotations"] = sorted({mark.type for mark in marks})
+bookmark = next(mark for mark in marks if mark.type == "Bookmark")
+assert recording.get_conversation_recording_annotation(warm[0], warm[1], bookmark.id).id == bookmark.id
 told["inventory"] = len(recording.get_recordings_retention_query(0, page_size=500).entities)
 orphans = recording.get_orphanrecordings().entities
 told["orphans"] = len(orphans)

@@ -25,7 +25,7 @@ PROGRAM = Path(__file__).parents[1] / "programs" / "official_sdk.py"
     not Path(PYTHON or "/nowhere").exists(), reason="GENESYS_SDK_PYTHON names no interpreter that has the official SDK"
 )
 def test_the_official_sdk_understands_the_sandbox() -> None:
-    """Login, details, jobs, batches, playback, restore, metadata, inventory and names, each decoded by its models."""
+    """Login, details, jobs, batches, playback, restore, metadata, annotations, inventory, names: all by its models."""
     options = SandboxOptions(
         days=2,
         per_day=20,
@@ -44,6 +44,7 @@ def test_the_official_sdk_understands_the_sandbox() -> None:
         assert told["inventory"] + told["orphans"] == len(cloud.world.truth())
         assert told["restored"] == "RESTORING"
         assert told["played"]
+        assert told["annotations"] == ["Bookmark", "Hold"]
         assert told["orphans"] == 3
         assert told["results"] == 5
         assert set(told["agents"]) <= {recording.fields["agentName"] for recording in cloud.library}

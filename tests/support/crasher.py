@@ -22,7 +22,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +37,7 @@ from recording_archive.archiving.report import report
 from recording_archive.catalog.tables import work
 from recording_archive.model import Attributes, Listing, Outcome, PartId, Window
 from recording_archive.settings import PREFIX, Settings, read_settings
-from recording_archive.sources import Probe
+from recording_archive.sources import NOTHING_KNOWN, Probe
 from support.platform_run import PlatformTasks
 from support.power_cut import Disk
 from support.whole_run import DAY, LIMITS, SCHEDULED, Tasks
@@ -196,7 +196,12 @@ class Lines:
             yield Listing(part, DAY.start + timedelta(seconds=number), None, f"{number:064x}", attributes)
 
     def resolve(
-        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+        self,
+        parts: Sequence[PartId],
+        *,
+        thrifty: bool = False,
+        known: Collection[PartId] = (),
+        began: Mapping[str, datetime] = NOTHING_KNOWN,
     ) -> Iterator[Listing]:
         raise NotImplementedError
 

@@ -14,6 +14,7 @@ from genesys_sandbox import Sandbox
 from genesys_sandbox.airflow import Airflow
 
 DAG = "archive_recordings"
+CONNECTION = "/connections/genesys_cloud_default"
 DAYS = 5
 PER_DAY = 8
 BATCH_PARTS = 3

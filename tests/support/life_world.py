@@ -14,6 +14,7 @@ from recording_archive.archiving.discover import discover
 from recording_archive.archiving.report import report
 from recording_archive.archiving.request import Request
 from recording_archive.model import Attributes, Fetched, Listing, MediaFormat, PartId, Party, Window
+from recording_archive.sources import NOTHING_KNOWN
 from support.life_model import DAWN, DAY
 
 OTHERS: dict[str, tuple[dict[str, Any], ...]] = {  # beside those of `WORLD`
@@ -56,7 +57,12 @@ class Days:
                 yield Listing(PartId(name, name), date, None, digest, Attributes(**told), parties=others)
 
     def resolve(
-        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+        self,
+        parts: Sequence[PartId],
+        *,
+        thrifty: bool = False,
+        known: Collection[PartId] = (),
+        began: Mapping[str, datetime] = NOTHING_KNOWN,
     ) -> Iterator[Listing]:
         """Nothing is fetched."""
         raise NotImplementedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from genesys_sandbox.platform.call import BadRequestError, Call, answer, not_found, utc_text
@@ -35,7 +35,7 @@ def query(call: Call) -> Reply:
 def one(call: Call) -> Reply:
     """``GET …/conversations/{conversationId}/details``."""
     found = call.world.get(call.path["conversation"])
-    return answer(details(call.world, found)) if found else not_found("conversation")
+    return answer(details(call.world, found)) if found and _is_shown(call, found) else not_found("conversation")
 
 
 def by_ids(call: Call) -> Reply:
@@ -43,7 +43,7 @@ def by_ids(call: Call) -> Reply:
     ids = call.ids()
     if not 1 <= len(ids) <= MAX_IDS:
         raise BadRequestError(f"id: give 1 to {MAX_IDS} ids")
-    found = [each for name in ids if (each := call.world.get(name)) is not None]
+    found = [each for name in ids if (each := call.world.get(name)) is not None and _is_shown(call, each)]
     return answer({"conversations": [details(call.world, each) for each in found]})
 
 
@@ -101,9 +101,16 @@ def _found(call: Call, body: dict[str, Any]) -> list[Conversation]:
     key = json.dumps({name: value for name, value in body.items() if name != "paging"}, sort_keys=True)
     key += f" {call.world.closed}"
     if key not in call.world.cached:
-        call.world.cached[key] = matching(call, body, activity=False)
+        call.world.cached[key] = [each for each in matching(call, body, activity=False) if _is_shown(call, each)]
     found: list[Conversation] = call.world.cached[key]
     return found
+
+
+def _is_shown(call: Call, each: Conversation) -> bool:
+    """Tell if it is young enough for anything but a job."""
+    options = call.cloud.options
+    end = options.end or datetime.now(UTC).date()
+    return not options.details_days or each.start.date() >= end - timedelta(days=options.details_days)
 
 
 def _days(start: datetime, end: datetime) -> set[date]:

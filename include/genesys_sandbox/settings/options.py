@@ -66,6 +66,9 @@ class SandboxOptions:
     conditional: Annotated[str, "those of them that the role has for some queues alone"] = ""
     interval_days: Annotated[int, "longest interval of a details query, in days"] = 31
     max_results: Annotated[int, "results up to which a details query can be paged"] = 100_000
+    details_days: Annotated[
+        int, "days before `end` of which details are shown by query and by id, when jobs have all; 0: all"
+    ] = 0
     batch_polls: Annotated[int, "polls for which a batch request is in progress"] = 1
     batch_s: Annotated[float, "seconds for which it is in progress, however often it is polled"] = 0.0
     data_lag_hours: Annotated[int, "hours by which details jobs lag behind"] = 24

@@ -163,8 +163,9 @@ def _listed(
     listings: list[Listing] = []
     with archive.catalog.read() as connection:
         known = whole_interactions.known_of(connection, chunk)
+    began = {job.part_id.interaction_id: job.interaction_date for job in chunk if job.interaction_date}
     try:
-        for listing in source.resolve([job.part_id for job in chunk], thrifty=thrifty, known=known):
+        for listing in source.resolve([job.part_id for job in chunk], thrifty=thrifty, known=known, began=began):
             listings.append(listing)
     except ArchiveError as error:
         return listings, error

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from recording_archive.model import Listing, PartId, Window
 
 __all__ = [
+    "NOTHING_KNOWN",
     "Account",
     "Accountable",
     "Gap",
@@ -22,6 +24,8 @@ __all__ = [
     "Source",
     "Stored",
 ]
+
+NOTHING_KNOWN: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +172,17 @@ class Source(Protocol):
         """
 
     def resolve(
-        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+        self,
+        parts: Sequence[PartId],
+        *,
+        thrifty: bool = False,
+        known: Collection[PartId] = (),
+        began: Mapping[str, datetime] = NOTHING_KNOWN,
     ) -> Iterator[Listing]:
         """List parts again with fresh media URLs, chunk by chunk as the caller goes on; parts now gone are left out.
 
         ``known`` parts of an interaction that is asked for as a whole need no media, and may be listed without.
+        ``began`` tells when interactions began, as far as the catalog knows.
 
         Whatever goes wrong with one interaction is a defect of its parts, or defers them. An error that is raised
         concerns the others too, and comes between two interactions: what was listed before it can be archived.

@@ -166,13 +166,17 @@ def test_a_steady_silence_is_a_failure_after_days(start: Start, archive: Archive
     assert verified_parts(tasks, archive, later) == {PartId(*key) for key in tasks.cloud.world.truth()}
 
 
-def test_what_is_deferred_again_and_again_says_since_when(start: Start, archive: Archive) -> None:
-    """A conversation whose details are never answered cannot be known to be old; the report tells how long it waits."""
+def test_details_that_are_never_answered_are_a_failure_after_days(start: Start, archive: Archive) -> None:
+    """Deferred at first, with the night since when; a failure by name three days after the conversation began."""
     tasks = start()
     bad = tasks.cloud.world.conversations[3].id
     tasks.cloud.faults.add(Fault("status", "details", route="GET *", recording=bad, status=503))
-    for night in (0, 1, 9):
+    for night in (0, 1):
         ended = nights_later(tasks, archive, night)
         (waiting,) = ended.report["deferredParts"]
         assert (waiting["interactionId"], "503" in waiting["reason"]) == (bad, True)
         assert waiting["since"] == NIGHT.isoformat()
+    for night in (4, 6):
+        ended = nights_later(tasks, archive, night)
+        assert ended.report["deferredParts"] == []
+        assert [(row["interactionId"], "503" in row["error"]) for row in rows_of(archive, ended)] == [(bad, True)]

@@ -11,7 +11,7 @@ from recording_archive.model import Window
 from recording_archive.sources.conversations.reading import Conversation, read_conversations
 from recording_archive.sources.replies import MalformedReplyError
 
-__all__ = ["DETAILS_PATH", "DetailsPage", "details_of", "interval_of", "read_page", "recent_of"]
+__all__ = ["DETAILS_PATH", "DetailsPage", "details_of", "interval_of", "named_of", "read_page", "recent_of"]
 
 DETAILS_PATH = "/api/v2/analytics/conversations/details"
 
@@ -51,6 +51,12 @@ def details_of(window: Window) -> dict[str, Any]:
         "orderBy": "conversationStart",
         "segmentFilters": _SEGMENT_FILTERS,
     }
+
+
+def named_of(window: Window, ids: Sequence[str]) -> dict[str, Any]:
+    """Body of a request for the details of conversations by their ids, of a window."""
+    any_of = {"type": "or", "predicates": [_predicate("conversationId", name) for name in ids]}
+    return {"interval": interval_of(window), "conversationFilters": [any_of]}
 
 
 def recent_of(window: Window, dimension: str, value: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from itertools import chain
 from recording_archive.errors import ArchiveError
 from recording_archive.model import Attributes, Listing, PartId, Window, is_safe_id
 from recording_archive.sources import Account
+from recording_archive.sources.conversations.aged import Aged
 from recording_archive.sources.conversations.jobs import SHORTEST_JOB, DetailsJobs
 from recording_archive.sources.conversations.orphans import Orphan, Orphans
 from recording_archive.sources.conversations.query import DetailsQuery
@@ -26,10 +27,11 @@ LONGEST_CALL = timedelta(hours=4)  # for the expected size of a batch; an e-mail
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Lists wholes; a range of ``job_from_hits`` conversations or more is asked for by a job."""
+    """Lists wholes; a range that is old, or has ``job_from_hits`` conversations or more, is asked for by a job."""
 
     query: DetailsQuery
     jobs: DetailsJobs
+    aged: Aged
     orphans: Orphans
     job_from_hits: int
 
@@ -71,9 +73,9 @@ class Discovery:
             yield from self.query.began_in(Window(lake.end, window.end))
 
     def _lake(self, window: Window) -> Window | None:
-        """The beginning of ``window`` that the data lake has, where a job costs less than paging."""
+        """The beginning of ``window`` that the data lake has, where a job costs less than paging, or alone has it."""
         hits = self.query.count(window)
-        if hits is not None and hits < self.job_from_hits:
+        if hits is not None and hits < self.job_from_hits and not self.aged.is_aged(window.start):
             return None
         try:
             until = self.jobs.available_until()

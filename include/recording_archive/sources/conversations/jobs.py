@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from recording_archive.errors import PermanentError
 from recording_archive.model import Window
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.cursors import CursorPage, cursor_parameter, follow_cursors
-from recording_archive.sources.conversations.details import DETAILS_PATH, details_of
+from recording_archive.sources.conversations.details import DETAILS_PATH, details_of, named_of
 from recording_archive.sources.conversations.reading import (
     Conversation,
     moment,
@@ -53,7 +53,14 @@ class DetailsJobs:
 
     def active_in(self, window: Window) -> Iterator[Conversation]:
         """Submit, wait, and read page by page; JobError where the job gives nothing."""
-        job = self._client.post(JOBS_PATH, details_of(window), lambda reply: required_text(reply, "jobId"), queued=True)
+        yield from self._results(details_of(window))
+
+    def with_ids(self, ids: Sequence[str], window: Window) -> Iterator[Conversation]:
+        """List those of ``ids`` with activity in ``window``, by a job of their own."""
+        yield from self._results(named_of(window, ids))
+
+    def _results(self, body: Mapping[str, Any]) -> Iterator[Conversation]:
+        job = self._client.post(JOBS_PATH, body, lambda reply: required_text(reply, "jobId"), queued=True)
         self._await(job)
         yield from follow_cursors(f"Details job {job}", partial(self._page, job))
 

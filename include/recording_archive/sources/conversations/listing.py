@@ -22,10 +22,10 @@ from recording_archive.sources.conversations.playback import Playback
 from recording_archive.sources.conversations.reading import Conversation, text
 from recording_archive.sources.conversations.troubles import Trouble, Troubles, hindered
 
-__all__ = ["Lister", "troubled"]
+__all__ = ["STUCK", "Lister", "troubled"]
 
 SOON = timedelta(days=1)  # after its end until when a conversation may be without the recording it began
-STUCK = timedelta(days=3)
+STUCK = timedelta(days=3)  # from when on what should have passed is a failure
 _COLD = "it lies in cold storage"
 _STILL_UPLOADING = Trouble("the recording is still being uploaded", passing=True)
 _NO_END = Trouble("its batch request came to no end, and has no media of it so far", passing=True)

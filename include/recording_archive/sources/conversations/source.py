@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +16,17 @@ from pathlib import Path
 from recording_archive.catalog.rows import chunked
 from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.model import Listing, PartId, Window
-from recording_archive.sources import Account, Probe, Sample, Stored
+from recording_archive.sources import NOTHING_KNOWN, Account, Probe, Sample, Stored
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.conversations.again import AskedAgain
+from recording_archive.sources.conversations.aged import Aged
 from recording_archive.sources.conversations.batches import ITEMS_PER_BATCH, Batches, Item, MediaResult
 from recording_archive.sources.conversations.discovery import Discovery
 from recording_archive.sources.conversations.facts import FactFinder, WantedParts
 from recording_archive.sources.conversations.inventory import inventory
 from recording_archive.sources.conversations.jobs import WORTH_A_JOB, DetailsJobs
 from recording_archive.sources.conversations.join import ids_of
-from recording_archive.sources.conversations.listing import Lister, troubled
+from recording_archive.sources.conversations.listing import STUCK, Lister, troubled
 from recording_archive.sources.conversations.minting import Minted, Minting
 from recording_archive.sources.conversations.names import Names
 from recording_archive.sources.conversations.orphans import Orphans
@@ -77,7 +78,9 @@ class ConversationsSource:
         self._minting, self._names = Minting(Batches(client, sleep, clock)), Names(client, names_file, now)
         self._rehearsal = Rehearsal(client, lambda: Batches(client, sleep, clock), playback, clock, now)
         self._orphans = Orphans(client, playback, self._minting, self._troubles)
-        self._discovery = Discovery(self._query, DetailsJobs(client, sleep), self._orphans, job_from_hits)
+        jobs = DetailsJobs(client, sleep)
+        self._aged = Aged(jobs, now)
+        self._discovery = Discovery(self._query, jobs, self._aged, self._orphans, job_from_hits)
         finder = FactFinder(playback, self._troubles, full_metadata, frozenset(allowed))
         self._lister = Lister(finder, playback, self._minting, self._names, self._troubles)
 
@@ -98,11 +101,16 @@ class ConversationsSource:
         return replace(found, notes=(*found.notes, *self._playback.notes))
 
     def resolve(
-        self, parts: Sequence[PartId], *, thrifty: bool = False, known: Collection[PartId] = ()
+        self,
+        parts: Sequence[PartId],
+        *,
+        thrifty: bool = False,
+        known: Collection[PartId] = (),
+        began: Mapping[str, datetime] = NOTHING_KNOWN,
     ) -> Iterator[Listing]:
         """Ask for the media of ``parts``, a hundred conversations or recordings to a batch request."""
         for chunk in chunked(parts, self.chunk):
-            yield from self._resolved(chunk, AskedAgain.among(chunk, known), thrifty=thrifty)
+            yield from self._resolved(chunk, AskedAgain.among(chunk, known), began, thrifty=thrifty)
 
     def order(self, parts: Sequence[PartId]) -> None:
         """Submit the batch request of a chunk that `resolve` will be asked for; an error is raised there."""
@@ -128,9 +136,12 @@ class ConversationsSource:
         yield from inventory(self._client)
         yield from (Stored(each.id, each.id, each.created_at, None) for each in self._orphans.every())
 
-    def _resolved(self, parts: Sequence[PartId], again: AskedAgain, *, thrifty: bool) -> Iterator[Listing]:
+    def _resolved(
+        self, parts: Sequence[PartId], again: AskedAgain, began: Mapping[str, datetime], *, thrifty: bool
+    ) -> Iterator[Listing]:
         new = [part.interaction_id for part in parts if part.interaction_id not in again.parts]
-        conversations, troubles = self._query.by_ids(new)
+        conversations, troubles = self._shown(new, began)
+        long_ago = {name for name, moment in began.items() if moment < self._now() - STUCK}
         names = {*conversations, *again.conversations}
         items = [item for item in _items(parts) if item[0] in names]
         minted = self._minting.mint(items) if items else Minted()
@@ -146,7 +157,7 @@ class ConversationsSource:
             yield from again.listings(name)
         for part in parts:
             if part.interaction_id in troubles:
-                yield hindered(part, troubles[part.interaction_id])
+                yield hindered(part, troubles[part.interaction_id], old=part.interaction_id in long_ago)
         self._load_names(conversations.values())
         # those that need no more requests first: an error that ends the listing costs none of them
         for name in sorted(conversations, key=lambda name: not all(each.url for each in results[name])):
@@ -155,7 +166,15 @@ class ConversationsSource:
             yield from self._listed(asked, results[name], incomplete=name in minted.incomplete)
         done = {*conversations, *troubles, *(again.parts.keys() - set(late))}
         for name in dict.fromkeys(part.interaction_id for part in parts if part.interaction_id not in done):
-            yield from self._other([part for part in parts if part.interaction_id == name])
+            yield from self._other([part for part in parts if part.interaction_id == name], old=name in long_ago)
+
+    def _shown(
+        self, ids: Sequence[str], began: Mapping[str, datetime]
+    ) -> tuple[dict[str, Conversation], dict[str, Trouble]]:
+        """The details of conversations, by id or by a job; then those with a trouble."""
+        shown, troubles = self._query.by_ids(ids)
+        older, unknown = self._aged.by_ids([name for name in ids if name not in {*shown, *troubles}], began)
+        return shown | older, troubles | unknown
 
     def _listed(self, asked: WantedParts, results: Sequence[MediaResult], *, incomplete: bool) -> Sequence[Listing]:
         """All of one conversation or none of it; whatever goes wrong with it stays with it."""
@@ -175,12 +194,12 @@ class ConversationsSource:
                 ids.setdefault(kind, set()).update(names)
         self._names.load(ids)
 
-    def _other(self, parts: Sequence[PartId]) -> Iterator[Listing]:
+    def _other(self, parts: Sequence[PartId], *, old: bool) -> Iterator[Listing]:
         """List an id that is no conversation, or no longer shown as one: an orphan recording perhaps."""
         name = parts[0].interaction_id
         orphan = self._troubles.ask("orphan", lambda: self._orphans.get(name))
         if isinstance(orphan, Trouble):
-            yield from (hindered(part, orphan) for part in parts)
+            yield from (hindered(part, orphan, old=old) for part in parts)
         elif orphan is not None:
             named = [part for part in parts if not part.is_whole]
             yield from self._orphans.listings(orphan, named, self._now())

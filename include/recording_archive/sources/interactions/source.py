@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import quote
 from recording_archive.catalog.rows import chunked
 from recording_archive.errors import ConfigurationError, PermanentError
 from recording_archive.model import Listing, PartId, Window
-from recording_archive.sources import Handout, Probe, Sample
+from recording_archive.sources import NOTHING_KNOWN, Handout, Probe, Sample
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.interactions.query import INTERACTIONS_PATH, InteractionsQuery, filter_clauses
 from recording_archive.sources.interactions.reading import read_entry
@@ -62,6 +62,7 @@ class InteractionsSource:
         *,
         thrifty: bool = False,  # noqa: ARG002 - is it always
         known: Collection[PartId] = (),  # noqa: ARG002 - no interaction is listed as a whole
+        began: Mapping[str, datetime] = NOTHING_KNOWN,  # noqa: ARG002 - the query has them all
     ) -> Iterator[Listing]:
         """List ``parts`` again, 50 to a query; the next query goes out when the last listing of one was taken."""
         for chunk in chunked(dict.fromkeys(part.interaction_id for part in parts), self.chunk):
