@@ -1,8 +1,8 @@
 """``python -m bench.ledger``: how long a million events take to seal, and to prove.
 
 Makes an archive whose catalog has the events of recordings that were seen, archived, verified and played, with their
-sidecars; seals them as a run does; then runs `recording-archive verify-ledger` over it as a process of its own. Exit
-status 1 when that takes more than ``--most-s``, or finds anything.
+sidecars and (empty) objects; seals them as a run does; then runs `recording-archive verify-ledger` over it as a process
+of its own. Exit status 1 when that takes more than ``--most-s``, or finds anything.
 """
 
 from __future__ import annotations
@@ -90,12 +90,13 @@ def generate(archive: Archive, count: int, recordings: int) -> Iterator[dict[str
 
 
 def sidecar(archive: Archive, call: str, at: datetime, stored: str) -> dict[str, Any]:
-    """Write a document of a sidecar's size; return the detail of its event."""
+    """Write a document of a sidecar's size, and an object; return the detail of its event."""
     key = f"recordings/org=default/{at:year=%Y/month=%m/day=%d}/{call}~{call}~0"
     content = (json.dumps({"archivedAt": at.isoformat(), "filled": "x" * 1200}, indent=1) + "\n").encode()
     path = archive.settings.root / f"{key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+    path.with_suffix(".wav.gz").touch()
     return {
         "key": f"{key}.wav.gz",
         "sha256": stored,

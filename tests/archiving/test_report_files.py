@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from pathlib import Path
+
+import pytest
 
 from recording_archive.archive import Archive
+from support.contents import overwrite
 from support.whole_run import (
     Tasks,
 )
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "archive-format.md"
 
 
 def test_a_checksum_that_was_not_given_is_no_valid_one(tasks: Tasks, archive: Archive) -> None:
@@ -31,6 +38,30 @@ def test_a_report_can_be_checked_without_our_software(tasks: Tasks, archive: Arc
     assert shell(f"cd '{root}' && sha256sum --strict -c {manifest}").count(": OK") == 12
     for entry in ended.report["entries"]:
         assert shell(f"gunzip -c '{root / entry['filePath']}' | sha256sum").split()[0] == entry["sha256"]
+
+
+def test_the_documented_check_is_green(tasks: Tasks, archive: Archive) -> None:
+    """The commands as the document has them: no run without recordings makes them fail, and bad bytes do."""
+    tasks(archive, "scheduled__1")
+    quiet = tasks(archive, "scheduled__2")
+    root = archive.settings.root
+    assert quiet.summary.counts["successful"] == 0
+    assert len(list(root.glob("manifests/*/*"))) == 1
+    empty = root / "manifests" / "2026-01-01" / "of_an_older_version.1" / "manifest-sha256.txt"
+    empty.parent.mkdir(parents=True)
+    empty.touch()
+    text = DOCUMENT.read_text().partition("## Check it without this software")[2]
+    block = text.partition("```sh\n")[2].partition("```")[0]
+    move, check, unpack = block.splitlines()
+    assert move == "cd /path/to/archive"
+    assert shell(f"cd '{root}'\n{check}") == ""
+    sidecar, object_path = next(root.rglob("recordings/**/*~0.json")), next(root.rglob("recordings/**/*.gz"))
+    shown = shell(f"cd '{root}'\n{unpack.replace('recordings/…/{name}.wav.gz', str(object_path.relative_to(root)))}")
+    due = json.loads(object_path.with_suffix("").with_suffix(".json").read_bytes())["media"]["sha256"]
+    assert shown.split()[0] == due
+    overwrite(sidecar, b"{}")
+    with pytest.raises(subprocess.CalledProcessError):
+        shell(f"cd '{root}'\n{check}")
 
 
 def shell(command: str) -> str:

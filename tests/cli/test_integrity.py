@@ -9,7 +9,8 @@ from sqlalchemy import update
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import recordings
 from support.commands import Command, Output
-from support.contents import first_id
+from support.contents import first_id, overwrite
+from support.ledger_files import path_of
 
 
 def spoil(archive: Archive, interaction_id: str) -> None:
@@ -65,6 +66,24 @@ class TestVerify:
         ended = command("verify", "--all", "--json")
         assert ended.code == 1
         assert "reindex" in json.loads(ended.out)["bad"][0]["problem"]
+
+    def test_a_cut_ledger_is_bad(self, command: Command, archived: Archive) -> None:
+        """A segment that the catalog knows is missed; one that was written anew at its end differs."""
+        first, second = (path_of(archived, number) for number in (1, 2))
+        second.unlink()
+        ended = command("verify", "--all")
+        assert ended.code == 1
+        assert ended.out.splitlines() == [
+            "bad: ledger/000000000002.jsonl: missing, and the catalog knows it: it was cut off; restore it from a copy "
+            "of the archive",
+            "6 recordings verified, 1 bad",
+        ]
+        overwrite(first, first.read_bytes().replace(b'"archived"', b'"verified"'))
+        told = json.loads(command("verify", "--all", "--json").out)
+        assert [bad["filePath"] for bad in told["bad"]] == [
+            str(p.relative_to(archived.settings.root)) for p in (first, second)
+        ]
+        assert {bad["interactionId"] for bad in told["bad"]} == {None}
 
 
 class TestReindex:

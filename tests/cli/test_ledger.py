@@ -15,8 +15,9 @@ from recording_archive.cli import app
 from recording_archive.ledger.chain import newest
 from recording_archive.settings import Settings, read_settings
 from recording_archive.store.local import LocalStore
+from support.commands import configure
 from support.contents import overwrite
-from support.ledger_files import documents
+from support.ledger_files import documents, path_of
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "verify_ledger_alone.py"
 
@@ -35,8 +36,10 @@ class TestCommand:
         code, out = self.call(capsys, str(archived.settings.root))
         assert code == 0
         assert out.splitlines() == [
-            "intact: 2 segments, 13 events, 10 documents; 0 documents not sealed yet",
+            "intact: 2 segments, 13 events, 10 documents, 6 objects; 0 documents not sealed yet",
             f"head {head}",
+            "not checked: the bytes of 6 objects (--objects); "
+            "whether the newest segments were cut off (--catalog, --head)",
         ]
         code, out = self.call(capsys, str(archived.settings.root), "--head", str(head), "--json")
         assert code == 0
@@ -46,6 +49,10 @@ class TestCommand:
             "segments": 2,
             "events": 13,
             "documents": 10,
+            "objects": 6,
+            "objectsRead": False,
+            "bytesRead": 0,
+            "notChecked": ["the bytes of 6 objects (--objects)"],
             "tamperedCount": 0,
             "warningCount": 0,
             "tampered": [],
@@ -65,6 +72,43 @@ class TestCommand:
         assert code == 1
         assert [each["place"] for each in json.loads(out)["tampered"]] == [key]
         assert self.call(capsys, str(archived.settings.root), "--head", "0" * 64)[0] == 1
+
+    def test_objects_are_read_when_asked_for(self, archived: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+        """One turned bit of audio is found by reading alone, a lost file by a look at the names; all is said."""
+        root = archived.settings.root
+        first, second = documents(archived, "recordings/", ".gz")[:2]
+        size = sum(path.stat().st_size for path in documents(archived, "recordings/", ".gz"))
+        code, out = self.call(capsys, str(root), "--objects", "--head", str(newest(archived.store)))
+        assert code == 0
+        assert f"10 documents, 6 objects of {size} bytes; 0" in out
+        assert out.splitlines()[-1] == "not checked: nothing"
+        content = bytearray(first.read_bytes())
+        content[len(content) // 2] ^= 1
+        overwrite(first, bytes(content))
+        assert self.call(capsys, str(root))[0] == 0
+        code, out = self.call(capsys, str(root), "--objects")
+        assert code == 1
+        assert out.startswith(f"tampered: {first.relative_to(root)}: was changed: its SHA-256 is ")
+        second.unlink()
+        code, out = self.call(capsys, str(root))
+        assert code == 1
+        assert out.startswith(f"tampered: {second.relative_to(root)}: missing, and ledger/")
+
+    def test_a_cut_end_shows_by_the_catalog(
+        self, archived: Archive, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The folder alone does not show that its newest segment is gone, and says so; of another archive's no word."""
+        configure(archived.settings, monkeypatch)
+        assert self.call(capsys, "--catalog")[0] == 0
+        path_of(archived, 2).unlink()
+        code, out = self.call(capsys)
+        assert code == 0
+        assert "whether the newest segments were cut off (--catalog, --head)" in out
+        code, out = self.call(capsys, "--catalog")
+        assert code == 1
+        assert "tampered: ledger/000000000002.jsonl: missing, and the catalog knows it" in out
+        LocalStore(archived.settings.root.parent / "other").found("f" * 32, archived.clock())
+        assert self.call(capsys, str(archived.settings.root.parent / "other"), "--catalog")[0] == 2
 
     def test_what_cannot_be_done_ends_with_2(self, archived: Archive, capsys: pytest.CaptureFixture[str]) -> None:
         """No archive there, or no head."""

@@ -265,10 +265,13 @@ class Lives(ArchiveAndModel):
 
     @rule()
     def prove(self) -> None:
-        """The ledger is intact; all it may wonder about is what a crash left untold or half deleted."""
+        """The ledger is intact but for lost objects; it may wonder about what a crash left untold or half deleted."""
         flaws = [flaw for flaw in Proof(self.archive.store, now=self.now).flaws() if flaw.tampered]
-        half = {str(part_of(row)) for row in self.rows().values() if row.deleting_at is not None}
-        assert {flaw.place for flaw in flaws if part_name(flaw.place) not in half} <= self.orphans, flaws
+        rows = self.rows()
+        half = {str(part_of(row)) for row in rows.values() if row.deleting_at is not None}
+        torn = {rows[name].key for name, life in self.lives.items() if life.stored and life.torn}
+        found = {flaw.place for flaw in flaws if part_name(flaw.place) not in half}
+        assert found - self.orphans <= torn, flaws
 
     @invariant()
     def agree(self) -> None:

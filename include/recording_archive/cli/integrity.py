@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def verify(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Interactions to verify.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Verify the whole archive, and look for stray files.")
+        bool, typer.Option("--all", help="Verify the whole archive, its ledger's segments, and look for stray files.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -30,6 +30,7 @@ def verify(
     """
     from recording_archive.fixity import verify as fixity
     from recording_archive.fixity.strays import find_strays
+    from recording_archive.ledger.segments import lost_segments
     from recording_archive.spelling.ids import split_each
 
     if bool(ids) is everything:
@@ -50,6 +51,8 @@ def verify(
                     bad.append(_bad(stray.part, stray.key, stray.problem, json=json))
                 else:
                     warnings.append({"filePath": stray.key, "problem": stray.problem})
+            for key, problem in lost_segments(archive) if everything else ():
+                bad.append(_bad(None, key, problem, json=json))
     if json:
         terminal.document({"verified": number, "bad": bad, "warnings": warnings})
     else:
@@ -87,9 +90,11 @@ def reindex(json: Json = False) -> None:
     exit_bad_if(bool(problems))
 
 
-def _bad(part: PartId, key: str | None, problem: str, *, json: bool) -> dict[str, Any]:
-    """One bad recording as JSON has it; without JSON it is printed as soon as it is found."""
+def _bad(part: PartId | None, key: str | None, problem: str, *, json: bool) -> dict[str, Any]:
+    """One bad recording or segment as JSON has it; without JSON it is printed as soon as it is found."""
     if not json:
-        terminal.say(f"bad: {part if key else part.interaction_id}: {problem}")
-    who = {"interactionId": part.interaction_id, "recordingId": part.recording_id, "part": part.part}
+        place = key if part is None else part if key else part.interaction_id
+        terminal.say(f"bad: {place}: {problem}")
+    interaction, recording, number = part or (None, None, None)
+    who = {"interactionId": interaction, "recordingId": recording, "part": number}
     return {**who, "filePath": key, "problem": problem}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recording_archive.cli import terminal
-from recording_archive.cli.basics import Json, exit_bad_if
+from recording_archive.cli.basics import Json, exit_bad_if, opened_archive
+from recording_archive.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from recording_archive.ledger.proof import Flaw, Proof
@@ -27,6 +30,10 @@ def verify_ledger(
     head: Annotated[
         str | None, typer.Option(metavar="H", help="A head kept elsewhere, which the ledger must have.")
     ] = None,
+    objects: Annotated[bool, typer.Option("--objects", help="Read every object too, to its last byte.")] = False,
+    catalog: Annotated[
+        bool, typer.Option("--catalog", help="Compare with the catalog of the settings: so a cut end is found.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check the ledger and every document by the archive's folder alone.
@@ -37,21 +44,44 @@ def verify_ledger(
 
     from recording_archive.ledger.proof import Proof
 
-    proof = Proof(_store(root), now=datetime.now(UTC), expected=head)
+    store = _store(root)
+    proof = Proof(store, now=datetime.now(UTC), expected=head, read_objects=objects)
     listed: dict[bool, list[Flaw]] = {True: [], False: []}
     counts = {True: 0, False: 0}
-    with terminal.progress("proving") as advance:
-        for flaw in proof.flaws(advance):
+    with terminal.progress("proving") as bar:
+        for flaw in chain(proof.flaws(bar, bar.expect), _by_catalog(store) if catalog else ()):
             counts[flaw.tampered] += 1
             if counts[flaw.tampered] <= _SHOWN:
                 listed[flaw.tampered].append(flaw)
                 if not json:
                     terminal.say(f"{'tampered' if flaw.tampered else 'warning'}: {flaw.place}: {flaw.problem}")
+    unread = list(_not_checked(proof, end=bool(head or catalog)))
     if json:
-        terminal.document(_document(proof, listed, counts))
+        terminal.document(_document(proof, listed, counts, unread))
     else:
-        _say_totals(proof, counts)
+        _say_totals(proof, counts, unread)
     exit_bad_if(counts[True] > 0)
+
+
+def _by_catalog(store: Store) -> Iterator[Flaw]:
+    """Name the segments that the catalog knows and the archive has not, or not so."""
+    from dataclasses import replace
+
+    from recording_archive.ledger.proof import Flaw
+    from recording_archive.ledger.segments import lost_segments
+
+    with opened_archive() as archive:
+        if (here := store.required_identity()) != archive.id:
+            raise ConfigurationError(f"the catalog is of archive {archive.id}, and {store} is archive {here}")
+        yield from (Flaw(key, problem) for key, problem in lost_segments(replace(archive, store=store)))
+
+
+def _not_checked(proof: Proof, *, end: bool) -> Iterator[str]:
+    """Tell what this proof did not look at, and what does."""
+    if proof.objects and not proof.read_objects:
+        yield f"the bytes of {proof.objects} objects (--objects)"
+    if not end:
+        yield "whether the newest segments were cut off (--catalog, --head)"
 
 
 def _store(root: str | None) -> Store:
@@ -71,7 +101,9 @@ def _store(root: str | None) -> Store:
     return LocalStore(Path(root).expanduser().absolute())
 
 
-def _document(proof: Proof, listed: dict[bool, list[Flaw]], counts: dict[bool, int]) -> dict[str, Any]:
+def _document(
+    proof: Proof, listed: dict[bool, list[Flaw]], counts: dict[bool, int], unread: list[str]
+) -> dict[str, Any]:
     told = {
         tampered: [{"place": flaw.place, "problem": flaw.problem} for flaw in listed[tampered]] for tampered in listed
     }
@@ -81,6 +113,10 @@ def _document(proof: Proof, listed: dict[bool, list[Flaw]], counts: dict[bool, i
         "segments": proof.segments,
         "events": proof.events,
         "documents": proof.documents,
+        "objects": proof.objects,
+        "objectsRead": proof.read_objects,
+        "bytesRead": proof.bytes_read,
+        "notChecked": unread,
         "tamperedCount": counts[True],
         "warningCount": counts[False],
         "tampered": told[True],
@@ -88,12 +124,14 @@ def _document(proof: Proof, listed: dict[bool, list[Flaw]], counts: dict[bool, i
     }
 
 
-def _say_totals(proof: Proof, counts: dict[bool, int]) -> None:
+def _say_totals(proof: Proof, counts: dict[bool, int], unread: list[str]) -> None:
     for tampered, name in ((True, "places tampered with"), (False, "warnings")):
         if counts[tampered] > _SHOWN:
             terminal.say(f"… and {counts[tampered] - _SHOWN} more {name}")
     verdict = f"tampered with in {counts[True]} places" if counts[True] else "intact"
     read = f"{proof.segments} segments, {proof.events} events, {proof.documents} documents"
+    read += f", {proof.objects} objects" + (f" of {proof.bytes_read} bytes" if proof.read_objects else "")
     terminal.say(f"{verdict}: {read}; {counts[False]} documents not sealed yet")
     if proof.head:
         terminal.say(f"head {proof.head}")
+    terminal.say(f"not checked: {'; '.join(unread) or 'nothing'}")

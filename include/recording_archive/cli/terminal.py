@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def say(text: str, *, to_stderr: bool = False) -> None:
@@ -56,11 +59,29 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     Console().print(shown)
 
 
+class Bar:
+    """A bar on a terminal's standard error; called, it moves on by one. Elsewhere it shows nothing."""
+
+    def __init__(self, shown: Progress | None = None, what: str = "", total: int | None = None) -> None:
+        self._shown = shown
+        self._task = shown.add_task(what, total=total) if shown else None
+
+    def __call__(self) -> None:
+        """Move on by one."""
+        if self._shown and self._task is not None:
+            self._shown.advance(self._task)
+
+    def expect(self, total: int) -> None:
+        """Say where it ends, as soon as that is known."""
+        if self._shown and self._task is not None:
+            self._shown.update(self._task, total=total)
+
+
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal's standard error; the yielded function moves it on by one; without ``total`` it counts."""
+def progress(what: str, total: int | None = None) -> Iterator[Bar]:
+    """Show a bar while the block runs; without ``total`` it counts."""
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield Bar()
         return
     from rich.console import Console  # noqa: PLC0415 - rich costs a tenth of a second
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -68,9 +89,8 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[], None]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Lines printed meanwhile are moved above the bar, but not when they go to a pipe and must not leave it.
     moved = sys.stdout.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=moved) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=moved) as shown:
+        yield Bar(shown, what, total)
 
 
 def printable(text: str) -> str:

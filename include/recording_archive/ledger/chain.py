@@ -104,11 +104,14 @@ def segment_numbers(store: Store) -> Iterator[int]:
 def newest(store: Store) -> Head | None:
     """Read the head of the ledger from the newest segment in the archive; None when there is no ledger."""
     last = deque(segment_numbers(store), maxlen=1)
-    if not last:
-        return None
-    with store.open(segment_key(last[0])) as file:
+    return head_of(store, last[0]) if last else None
+
+
+def head_of(store: Store, number: int) -> Head:
+    """Read where a segment ends; raise PermanentError when it is not there."""
+    with store.open(segment_key(number)) as file:
         (line,) = deque(file, maxlen=1) or [b""]
-    return Head(last[0], sha256(line).hexdigest())
+    return Head(number, sha256(line).hexdigest())
 
 
 def chained(previous: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

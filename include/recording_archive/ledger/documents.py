@@ -1,4 +1,7 @@
-"""Documents that the ledger vouches for: sidecars, and every file below the other folders that outlive the catalog."""
+"""Files that the ledger vouches for: documents, and the objects of recordings.
+
+Documents are sidecars, and every file below the other folders that outlive the catalog.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from recording_archive.ledger.chain import Head
 from recording_archive.store.base import Store
 
 _FOLDERS = ("certificates/", "holds/", "manifests/", "policies/", "recordings/", "reports/", "tombstones/")  # sorted
+_KEPT = (*_FOLDERS[:5], "rejected/", *_FOLDERS[5:])  # sorted
 _NAMED = re.compile(rb'"ledgerHead": ?"(\d{1,12}):([0-9a-f]{64})"')
 _GENERATED = re.compile(rb'"generatedAt": ?"([^"]+)"')
 _MANIFEST = re.compile(r"manifests/([^/]+)/(.+)\.(\d+)/[^/]+")
@@ -26,14 +30,40 @@ def document_keys(store: Store) -> Iterator[str]:
     return (key for folder in _FOLDERS for key in store.list(folder) if is_document(key))
 
 
+def kept_keys(store: Store) -> Iterator[str]:
+    """List the keys of all documents and objects in the archive, in order."""
+    return (key for folder in _KEPT for key in store.list(folder) if is_kept(key))
+
+
 def is_document(key: str) -> bool:
     """Tell whether an event must vouch for the file at ``key``."""
     return key.startswith(_FOLDERS) and (not key.startswith("recordings/") or key.endswith(".json"))
 
 
+def is_object(key: str) -> bool:
+    """Tell whether the file at ``key`` is an object: compressed media, or what a repair rejected."""
+    return key.startswith("rejected/") or (key.startswith("recordings/") and key.endswith(".gz"))
+
+
+def is_kept(key: str) -> bool:
+    """Tell whether the file at ``key`` is a document or an object."""
+    return is_document(key) or is_object(key)
+
+
 def part_name(key: str) -> str:
-    """Read the part of a sidecar or tombstone from its key, spelled as keys spell it."""
-    return key.rpartition("/")[2].removesuffix(".json")
+    """Read the part of a sidecar, object or tombstone from its key, spelled as keys spell it."""
+    name = key.rpartition("/")[2]
+    return name.removesuffix(".gz").rpartition(".")[0] if name.endswith(".gz") else name.removesuffix(".json")
+
+
+def hash_object(store: Store, key: str) -> tuple[str, int]:
+    """Read an object through; return its SHA-256 and its size."""
+    digest, size = sha256(), 0
+    with store.open(key) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            size += len(piece)
+    return digest.hexdigest(), size
 
 
 def read_document(store: Store, key: str) -> tuple[str, Head | None]:

@@ -1,7 +1,8 @@
 """Prove a ledger by the archive's folder alone: the chain, and an event with the right hash for every document.
 
-Who can write both archive and ledger can make a new chain. A head kept elsewhere shows it; and so do, unless they were
-made anew as well, the heads that reports name.
+Every object that an event tells of must be there as well, and is read to its last byte where that is asked for. Who can
+write both archive and ledger can make a new chain. A head kept elsewhere shows it; and so do, unless they were made
+anew as well, the heads that reports name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from datetime import datetime, timedelta
 from recording_archive.errors import ArchiveError, ConfigurationError, RunError
 from recording_archive.ledger import chain
 from recording_archive.ledger.chain import Head
-from recording_archive.ledger.documents import document_keys, part_name, read_document, written_at
+from recording_archive.ledger.documents import (
+    document_keys,
+    hash_object,
+    is_object,
+    kept_keys,
+    part_name,
+    read_document,
+    written_at,
+)
 from recording_archive.ledger.proof_index import KnownDocument, ProofIndex, opened_index
 from recording_archive.store.base import Store
 
@@ -39,12 +48,14 @@ class Flaw:
 class Proof:
     """One reading of an archive's ledger; what it counted stands in its attributes when `flaws` is done.
 
-    ``expected`` is a head from elsewhere: ``segment:sha256`` or the hash alone. A document that claims to be of a later
-    time than ``now`` and a day does not count as young.
+    ``expected`` is a head from elsewhere: ``segment:sha256`` or the hash alone. With ``read_objects`` every object is
+    read to its last byte; else it need only be there. A document that claims to be of a later time than ``now`` and a
+    day does not count as young.
     """
 
-    def __init__(self, store: Store, *, now: datetime, expected: str | None = None) -> None:
-        self.segments = self.events = self.documents = 0
+    def __init__(self, store: Store, *, now: datetime, expected: str | None = None, read_objects: bool = False) -> None:
+        self.segments = self.events = self.documents = self.objects = self.bytes_read = 0
+        self.read_objects = read_objects
         self.head: Head | None = None
         self._store = store
         self._latest = now + timedelta(days=1)
@@ -56,8 +67,12 @@ class Proof:
                 f"{expected!r} is no head: give 64 hex digits, or segment, colon and 64 hex digits"
             )
 
-    def flaws(self, advance: Callable[[], None] = lambda: None) -> Iterator[Flaw]:
-        """Yield everything that is wrong, in order; ``advance`` is called for each segment and document.
+    def flaws(
+        self, advance: Callable[[], None] = lambda: None, expect: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Flaw]:
+        """Yield everything that is wrong, in order; ``advance`` is called for each segment, document and object.
+
+        ``expect`` is told how many of them there will have been, as soon as the ledger was read.
 
         Raises StoreError when the folder is no archive or cannot be read.
         """
@@ -65,6 +80,7 @@ class Proof:
         with opened_index() as index:
             yield from self._read_ledger(index, archive_id, advance)
             yield from self._compare_head(index)
+            expect(self.segments + index.count())
             if self.head is None and any(document_keys(self._store)):
                 yield Flaw(chain.PREFIX, _NONE)
                 return
@@ -114,14 +130,13 @@ class Proof:
         """Walk what the ledger knows and what the archive has side by side: both come in the order of keys."""
         rows = index.documents()
         known = next(rows, None)
-        for key in document_keys(self._store):
+        for key in kept_keys(self._store):
             while known and known.key < key:
                 index.add_missing(known)
                 known = next(rows, None)
             same = known if known and known.key == key else None
-            yield from self._compare(index, key, same)
+            yield from (self._compare_object if is_object(key) else self._compare)(index, key, same)
             known = next(rows, None) if same else known
-            self.documents += 1
             advance()
         while known:
             index.add_missing(known)
@@ -129,7 +144,7 @@ class Proof:
         yield from self._missing(index)
 
     def _missing(self, index: ProofIndex) -> Iterator[Flaw]:
-        """Name documents that the archive lost; tombstones, read last, excuse what was purged meanwhile."""
+        """Name what the archive lost; tombstones, read last, excuse what was purged meanwhile."""
         if next(index.missing(), None) is None:
             return
         for key in self._store.list("tombstones/"):
@@ -137,7 +152,26 @@ class Proof:
         for known in index.missing():
             yield Flaw(known.key, f"missing, and {known.place} tells of it: restore it from a copy of the archive")
 
+    def _compare_object(self, index: ProofIndex, key: str, known: KnownDocument | None) -> Iterator[Flaw]:
+        """Read an object that an event tells of, where that was asked for; others are `verify`'s to judge."""
+        if known is None:
+            return
+        self.objects += 1
+        if not self.read_objects:
+            return
+        try:
+            digest, size = hash_object(self._store, key)
+        except RunError:
+            raise
+        except ArchiveError:  # it went this moment, or something that is no file has its name
+            index.add_missing(known)
+            return
+        self.bytes_read += size
+        if known.sha256 not in ("", digest):
+            yield Flaw(key, _changed(digest, known))
+
     def _compare(self, index: ProofIndex, key: str, known: KnownDocument | None) -> Iterator[Flaw]:
+        self.documents += 1
         try:
             digest, named = read_document(self._store, key)
         except RunError:
@@ -151,7 +185,7 @@ class Proof:
         if known is None:
             yield self._unvouched(key)
         elif digest != known.sha256:
-            yield Flaw(key, f"was changed: its SHA-256 is {digest}, {known.place} has {known.sha256}")
+            yield Flaw(key, _changed(digest, known))
         if named and not index.has_head(named.sha256, named.segment):
             yield Flaw(
                 key, f"names the head {named}, which the ledger does not have: it was cut, rolled back or rewritten"
@@ -169,3 +203,7 @@ class Proof:
             "no event tells of it: someone put it there, or the ledger lost its end; if a crash left it, "
             f"{_REMEDIES.get(key.partition('/')[0], '`recording-archive reindex` takes it up')}",
         )
+
+
+def _changed(digest: str, known: KnownDocument) -> str:
+    return f"was changed: its SHA-256 is {digest}, {known.place} has {known.sha256}"

@@ -1,4 +1,7 @@
-"""An index of the documents that a ledger knows, in a temporary SQLite file: memory does not grow with the archive."""
+"""An index of the documents and objects that a ledger knows: constant memory, whatever the archive's size.
+
+It lies in a temporary SQLite file.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from recording_archive.errors import StoreError
 from recording_archive.ledger.chain import Head, segment_key
-from recording_archive.ledger.documents import is_document, part_name
+from recording_archive.ledger.documents import is_kept, part_name
 
 _GONE = frozenset({"purged", "erased"})
 _CHUNK = 1000
@@ -27,7 +30,10 @@ CREATE TABLE missing (key TEXT, sha256 TEXT, segment INTEGER, line INTEGER, part
 
 
 class KnownDocument(NamedTuple):
-    """A document's hash by the newest event that vouches for it, and the line of that event."""
+    """A file's hash by the newest event that vouches for it, and the line of that event.
+
+    The hash of what a repair rejected and could not read to its end is empty.
+    """
 
     key: str
     sha256: str
@@ -53,7 +59,7 @@ def opened_index() -> Iterator[ProofIndex]:
 
 
 class ProofIndex:
-    """Documents by key, parts that were purged or erased, and the heads of all segments."""
+    """Documents and objects by key, parts that were purged or erased, and the heads of all segments."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -61,7 +67,7 @@ class ProofIndex:
         self._gone: list[tuple[str]] = []
 
     def add_event(self, event: Mapping[str, Any], segment: int, line: int) -> None:
-        """Note the documents that one event vouches for, and the part that it lets go."""
+        """Note the documents and objects that one event vouches for, and the part that it lets go."""
         detail = event["detail"]
         if "files" in detail or "key" in detail:  # most events vouch for none
             self._documents += (KnownDocument(key, digest, segment, line) for key, digest in _files(detail))
@@ -89,17 +95,22 @@ class ProofIndex:
         return found.fetchone() is not None
 
     def documents(self) -> Iterator[KnownDocument]:
-        """Yield every document in the order of keys."""
+        """Yield every document and object in the order of keys."""
         self.flush()
         return map(KnownDocument._make, self._connection.execute("SELECT * FROM documents ORDER BY key"))
 
+    def count(self) -> int:
+        """Count the documents and objects."""
+        self.flush()
+        return int(self._connection.execute("SELECT count(*) FROM documents").fetchone()[0])
+
     def add_missing(self, known: KnownDocument) -> None:
-        """Note that a document is not there."""
-        part = part_name(known.key) if known.key.startswith("recordings/") else None
+        """Note that a document or object is not there."""
+        part = part_name(known.key) if known.key.startswith(("recordings/", "rejected/")) else None
         self._connection.execute("INSERT INTO missing VALUES (?, ?, ?, ?, ?)", (*known, part))
 
     def missing(self) -> Iterator[KnownDocument]:
-        """Yield missing documents, except the sidecars of parts that were purged or erased."""
+        """Yield what is missing, except sidecars and objects of parts that were purged or erased."""
         self.flush()
         kept = "part IS NULL OR part NOT IN (SELECT part FROM gone)"
         rows = self._connection.execute(f"SELECT key, sha256, segment, line FROM missing WHERE {kept} ORDER BY key")  # noqa: S608 - a constant
@@ -116,9 +127,15 @@ class ProofIndex:
 
 
 def _files(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the documents that an event vouches for, with their hashes; of a recording it is the sidecar."""
-    files = detail.get("files")
-    found = dict(files) if isinstance(files, dict) else {}
-    if isinstance(key := detail.get("key"), str) and "sidecar_sha256" in detail:
+    """Yield the files that an event vouches for, with their hashes; of a recording they are sidecar and object."""
+    rejected, files = detail.get("rejected"), detail.get("files")
+    found = dict.fromkeys(filter(_is_text, rejected), "") if isinstance(rejected, list) else {}
+    found |= files if isinstance(files, dict) else {}
+    if _is_text(key := detail.get("key")) and "sidecar_sha256" in detail:
         found[key.removesuffix(".gz").rpartition(".")[0] + ".json"] = detail["sidecar_sha256"]
-    return ((key, str(digest)) for key, digest in found.items() if key.isascii() and is_document(key))
+        found[key] = detail.get("stored_sha256", "")
+    return ((key, str(digest)) for key, digest in found.items() if key.isascii() and is_kept(key))
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str)

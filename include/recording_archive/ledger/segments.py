@@ -7,7 +7,7 @@ moment. It is noted before anything is sealed after it, so that no event is seal
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from recording_archive.ledger import chain
 from recording_archive.ledger.chain import Head
 
 log = logging.getLogger(__name__)
+
+_PAGE = 1000
 
 
 def unknown_segments(archive: Archive) -> list[int]:
@@ -34,6 +36,31 @@ def unknown_segments(archive: Archive) -> list[int]:
             known = set(connection.execute(select(segments.c.number).where(segments.c.number.in_(page))).scalars())
         unknown += [number for number in page if number not in known]
     return unknown
+
+
+def lost_segments(archive: Archive) -> Iterator[tuple[str, str]]:
+    """Yield segments that the catalog knows and the archive does not have, or not so, by key and with the problem.
+
+    So the end of a ledger is missed when it was cut off, which the ledger alone cannot show.
+    """
+    for number, digest in _known_segments(archive):
+        key = chain.segment_key(number)
+        if archive.store.size(key) is None:
+            yield key, "missing, and the catalog knows it: it was cut off; restore it from a copy of the archive"
+        elif (found := chain.head_of(archive.store, number).sha256) != digest:
+            yield key, f"ends with {found}, and the catalog has {digest}: it was changed, or the ledger was rewritten"
+
+
+def _known_segments(archive: Archive) -> Iterator[tuple[int, str]]:
+    query = select(segments.c.number, segments.c.sha256).order_by(segments.c.number).limit(_PAGE)
+    last = 0
+    while True:
+        with archive.catalog.read() as connection:
+            page = connection.execute(query.where(segments.c.number > last)).all()
+        if not page:
+            return
+        yield from ((row.number, row.sha256) for row in page)
+        last = page[-1].number
 
 
 def catch_up(archive: Archive) -> Head | None:

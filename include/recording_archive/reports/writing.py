@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import select
@@ -34,21 +35,23 @@ def publish_report(
     name: str,
     table: Callable[[], Iterable[str]],
     document: Iterable[str],
-    manifest: Iterable[str] | None = None,
+    manifest: Iterable[str] = (),
 ) -> tuple[str, dict[str, str]]:
     """Write a report's CSV, JSON, manifest and checksums under the next free number; return the JSON's key, and hashes.
 
     The attempt that creates the CSV has its number, so two attempts at once write two reports. The hashes, by key,
-    include those of files that an attempt of this run left behind without an event.
+    include those of files that an attempt of this run left behind without an event. A manifest that would be empty is
+    not written: `sha256sum -c` calls it a mistake.
     """
     run = staging.safe_name(run_id)
     number, digest = _write_numbered(archive, f"reports/{day}/{run}", name, table)
     stem = f"reports/{day}/{run}/{number}/{name}"
     hashes = {f"{stem}.csv": digest, f"{stem}.json": _write_new(archive, f"{stem}.json", document)}
     lines = [f"{digest}  {key.rpartition('/')[2]}\n" for key, digest in hashes.items()]
-    if manifest is not None:
+    listed = iter(manifest)
+    if first := list(islice(listed, 1)):
         key = manifest_key(day, run, number)
-        hashes[key] = _write_new(archive, key, manifest)
+        hashes[key] = _write_new(archive, key, chain(first, listed))
     hashes[f"{stem}.sha256"] = _write_new(archive, f"{stem}.sha256", lines)
     left = _left_over(archive, run_id, (key for n in range(1, number) for key in _keys(day, run, n, name)))
     return f"{stem}.json", {**left, **hashes}
