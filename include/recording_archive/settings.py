@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     erasure_key: str = Field(
         "", repr=False, description="64 hex digits that hide who was erased; default: `erasure.key` beside the root."
     )
+    signing_key_file: str = Field(
+        "", description="File with the private key that signs the ledger, outside the archive: `keys create` makes it."
+    )
     verify_days: int = Field(30, ge=1, description="verify_archive re-reads the whole archive within so many days.")
     verify_bytes: int = Field(2**40, ge=1, description="Most stored bytes that one run of verify_archive re-reads.")
     sweep_days: int = Field(2, ge=1, description="Left-overs of killed tasks older than this are removed.")
@@ -141,7 +144,7 @@ class Settings(BaseSettings):
     def _place(cls, text: str) -> str:
         return place(text, buckets=True) if text else text
 
-    @field_validator("policy_url")
+    @field_validator("policy_url", "signing_key_file")
     @classmethod
     def _path(cls, text: str) -> str:
         return place(text, buckets=False) if text else text
@@ -205,6 +208,11 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """The archive root on a local disk."""
         return Path(self.url).expanduser()
+
+    @property
+    def signing_key(self) -> Path:
+        """The file of the key that signs the ledger, where one is named."""
+        return Path(self.signing_key_file).expanduser()
 
     @property
     def approving(self) -> frozenset[str]:

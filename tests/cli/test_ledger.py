@@ -38,7 +38,7 @@ class TestCommand:
         assert out.splitlines() == [
             "intact: 2 segments, 13 events, 10 documents, 6 objects; 0 documents not sealed yet",
             f"head {head}",
-            "not checked: the bytes of 6 objects (--objects); "
+            "not checked: the bytes of 6 objects (--objects); signatures: there are none (--key); "
             "whether the newest segments were cut off (--catalog, --head)",
         ]
         code, out = self.call(capsys, str(archived.settings.root), "--head", str(head), "--json")
@@ -49,10 +49,12 @@ class TestCommand:
             "segments": 2,
             "events": 13,
             "documents": 10,
+            "signed": None,
+            "signedBy": None,
             "objects": 6,
             "objectsRead": False,
             "bytesRead": 0,
-            "notChecked": ["the bytes of 6 objects (--objects)"],
+            "notChecked": ["the bytes of 6 objects (--objects)", "signatures: there are none (--key)"],
             "tamperedCount": 0,
             "warningCount": 0,
             "tampered": [],
@@ -78,10 +80,11 @@ class TestCommand:
         root = archived.settings.root
         first, second = documents(archived, "recordings/", ".gz")[:2]
         size = sum(path.stat().st_size for path in documents(archived, "recordings/", ".gz"))
-        code, out = self.call(capsys, str(root), "--objects", "--head", str(newest(archived.store)))
+        head = str(newest(archived.store))
+        code, out = self.call(capsys, str(root), "--objects", "--head", head)
         assert code == 0
         assert f"10 documents, 6 objects of {size} bytes; 0" in out
-        assert out.splitlines()[-1] == "not checked: nothing"
+        assert out.splitlines()[-1] == "not checked: signatures: there are none (--key)"
         content = bytearray(first.read_bytes())
         content[len(content) // 2] ^= 1
         overwrite(first, bytes(content))

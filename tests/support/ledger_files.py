@@ -16,7 +16,8 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import events, segments
 from recording_archive.ledger import chain
-from recording_archive.ledger.proof import Flaw, Proof
+from recording_archive.ledger.flaw import Flaw
+from recording_archive.ledger.proof import Proof
 from recording_archive.ledger.sealing import seal
 from recording_archive.model import PartId
 from recording_archive.store.local import LocalStore

@@ -18,6 +18,7 @@ from recording_archive.cli import (
     documents,
     holds,
     integrity,
+    keys,
     ledger,
     records,
     retention,
@@ -39,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # its help pages cost a third of a second
 )
 app.add_typer(holds.app, name="hold")
+app.add_typer(keys.app, name="keys")
 app.add_typer(retention.app, name="retention")
 app.command()(ledger.verify_ledger)
 app.command()(dispositions.restore)

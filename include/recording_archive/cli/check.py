@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import column, make_url, select, table
 from sqlalchemy.exc import ArgumentError
 
-from recording_archive.archive import open_archive
+from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.migrations import VERSION_TABLE
 from recording_archive.catalog.sqlite_files import require_whole
@@ -24,6 +24,7 @@ from recording_archive.cli.reach import reach_media_hosts, tell_network
 from recording_archive.cli.rehearse import Rehearsal
 from recording_archive.disposition.documents import documents_in_order
 from recording_archive.errors import ArchiveError, StoreError
+from recording_archive.ledger.signatures import tell_signing
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.connection import CONN_ID, Facts, facts_from_environment
@@ -108,6 +109,7 @@ class _Trial:
             "catalog": (self._catalog, ("settings",)),
             "archive id": (self._archive_id, ("storage", "catalog")),
             "documents": (self._documents, ("archive id",)),
+            "signing": (self._signing, ("archive id",)),
             "connection": (self._connection, ("settings",)),
             "network": (self._network, ("connection",)),
             "token": (self._token, ("network",)),
@@ -185,11 +187,18 @@ class _Trial:
         return "none yet: the first run of archive_recordings founds the archive"
 
     def _documents(self) -> str:
+        return self._told_by(documents_in_order)
+
+    def _signing(self) -> str:
+        return self._told_by(tell_signing)
+
+    def _told_by(self, tell: Callable[[Archive], str]) -> str:
+        """Ask something of the archive, where there is one."""
         if store_at(self.settings).identity() is None:
             return "none yet"
         archive = open_archive(self.settings)
         try:
-            return documents_in_order(archive)
+            return tell(archive)
         finally:
             archive.catalog.close()
 

@@ -14,7 +14,8 @@ from recording_archive.cli.basics import Json, exit_bad_if, opened_archive
 from recording_archive.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from recording_archive.ledger.proof import Flaw, Proof
+    from recording_archive.ledger.flaw import Flaw
+    from recording_archive.ledger.proof import Proof
     from recording_archive.store.base import Store
 
 # ruff: noqa: PLC0415 - settings are read only where no root is named
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _SHOWN = 1000  # flaws of each kind that are listed; the others are counted
 
 
-def verify_ledger(
+def verify_ledger(  # noqa: PLR0917 - options, which are given by name
     root: Annotated[
         str | None,
         typer.Argument(metavar="ROOT", help="Folder or s3:// of the archive; default: the settings."),
@@ -34,6 +35,10 @@ def verify_ledger(
     catalog: Annotated[
         bool, typer.Option("--catalog", help="Compare with the catalog of the settings: so a cut end is found.")
     ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="K", help="A public key kept elsewhere, a file or a fingerprint, which must have signed."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check the ledger and every document by the archive's folder alone.
@@ -43,9 +48,10 @@ def verify_ledger(
     from datetime import UTC, datetime
 
     from recording_archive.ledger.proof import Proof
+    from recording_archive.ledger.proof_signatures import SignatureProof
 
     store = _store(root)
-    proof = Proof(store, now=datetime.now(UTC), expected=head, read_objects=objects)
+    proof = Proof(store, now=datetime.now(UTC), expected=head, read_objects=objects, signatures=SignatureProof(key))
     listed: dict[bool, list[Flaw]] = {True: [], False: []}
     counts = {True: 0, False: 0}
     with terminal.progress("proving") as bar:
@@ -55,7 +61,7 @@ def verify_ledger(
                 listed[flaw.tampered].append(flaw)
                 if not json:
                     terminal.say(f"{'tampered' if flaw.tampered else 'warning'}: {flaw.place}: {flaw.problem}")
-    unread = list(_not_checked(proof, end=bool(head or catalog)))
+    unread = list(_not_checked(proof, end=bool(head or catalog), key=bool(key)))
     if json:
         terminal.document(_document(proof, listed, counts, unread))
     else:
@@ -67,7 +73,7 @@ def _by_catalog(store: Store) -> Iterator[Flaw]:
     """Name the segments that the catalog knows and the archive has not, or not so."""
     from dataclasses import replace
 
-    from recording_archive.ledger.proof import Flaw
+    from recording_archive.ledger.flaw import Flaw
     from recording_archive.ledger.segments import lost_segments
 
     with opened_archive() as archive:
@@ -76,10 +82,13 @@ def _by_catalog(store: Store) -> Iterator[Flaw]:
         yield from (Flaw(key, problem) for key, problem in lost_segments(replace(archive, store=store)))
 
 
-def _not_checked(proof: Proof, *, end: bool) -> Iterator[str]:
+def _not_checked(proof: Proof, *, end: bool, key: bool) -> Iterator[str]:
     """Tell what this proof did not look at, and what does."""
     if proof.objects and not proof.read_objects:
         yield f"the bytes of {proof.objects} objects (--objects)"
+    if not key:
+        signed = "whose key signed the heads" if proof.signatures.newest else "signatures: there are none"
+        yield f"{signed} (--key)"
     if not end:
         yield "whether the newest segments were cut off (--catalog, --head)"
 
@@ -113,6 +122,8 @@ def _document(
         "segments": proof.segments,
         "events": proof.events,
         "documents": proof.documents,
+        "signed": str(proof.signatures.newest) if proof.signatures.newest else None,
+        "signedBy": proof.signatures.by,
         "objects": proof.objects,
         "objectsRead": proof.read_objects,
         "bytesRead": proof.bytes_read,
@@ -134,4 +145,6 @@ def _say_totals(proof: Proof, counts: dict[bool, int], unread: list[str]) -> Non
     terminal.say(f"{verdict}: {read}; {counts[False]} documents not sealed yet")
     if proof.head:
         terminal.say(f"head {proof.head}")
+    if proof.signatures.newest:
+        terminal.say(f"signed {proof.signatures.newest} by key {proof.signatures.by}")
     terminal.say(f"not checked: {'; '.join(unread) or 'nothing'}")

@@ -14,6 +14,8 @@ from recording_archive.fixity.readings_table import Finding
 from recording_archive.fixity.strays import Stray, find_strays
 from recording_archive.ledger import sealing
 from recording_archive.ledger.proof import Proof
+from recording_archive.ledger.proof_signatures import SignatureProof
+from recording_archive.ledger.signatures import signing_key
 from recording_archive.model import PartId
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,10 @@ def look_for_strays(archive: Archive, run_id: str) -> int:
 def verify_ledger(archive: Archive, run_id: str) -> int:
     """Prove the whole ledger, and every document by it; return how many flaws there are."""
     head = sealing.seal(archive)
-    proof = Proof(archive.store, now=archive.clock(), expected=str(head) if head else None)
+    key = signing_key(archive.settings)
+    signatures = SignatureProof(key.public if key else None)
+    expected = str(head) if head else None
+    proof = Proof(archive.store, now=archive.clock(), expected=expected, signatures=signatures)
     number, named = 0, list[dict[str, str]]()
     for flaw in proof.flaws():
         if flaw.tampered:

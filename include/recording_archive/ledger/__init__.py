@@ -4,6 +4,8 @@
     sealing, segments           events become segments; the catalog knows which
     proof                       the chain and every document checked by the archive's folder alone
     documents, proof_index      documents that need an event; an index of those that have one
+    signing_key, key_making     keys that sign heads, and their rotation
+    signatures, marks           signatures of heads, beside the segments; `proof_signatures` checks them
 
 `proof` loads neither SQLAlchemy nor Airflow, so nothing is re-exported here.
 """

@@ -114,6 +114,11 @@ def head_of(store: Store, number: int) -> Head:
     return Head(number, sha256(line).hexdigest())
 
 
+def statement(archive_id: str, head: Head) -> bytes:
+    """Write the line that signatures sign and witnesses keep."""
+    return f"recording-archive head {archive_id} {head}\n".encode()
+
+
 def chained(previous: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     """Write documents as lines, each with the hash of the one before it; ``previous`` is for the first."""
     for document in documents:

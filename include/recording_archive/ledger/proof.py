@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recording_archive.errors import ArchiveError, ConfigurationError, RunError
@@ -24,7 +23,10 @@ from recording_archive.ledger.documents import (
     read_document,
     written_at,
 )
+from recording_archive.ledger.flaw import Flaw
+from recording_archive.ledger.marks import mark_at
 from recording_archive.ledger.proof_index import KnownDocument, ProofIndex, opened_index
+from recording_archive.ledger.proof_signatures import SignatureProof
 from recording_archive.store.base import Store
 
 _WANTED = re.compile(r"(?:0*([1-9]\d{0,11}):)?([0-9a-f]{64})")
@@ -33,16 +35,11 @@ _NONE = (
     "if there was one, it was removed: restore it from a copy of the archive"
 )
 _TAKE_UP = "a person takes it up with `recording-archive take-up`"
-_REMEDIES = {"holds": _TAKE_UP, "policies": _TAKE_UP}
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """A line or a key, and what is wrong with it; not ``tampered`` for a document that may yet be sealed."""
-
-    place: str
-    problem: str
-    tampered: bool = True
+_REMEDIES = {
+    "holds": _TAKE_UP,
+    "policies": _TAKE_UP,
+    "keys": "`recording-archive keys create` or `keys rotate`, run again, completes it",
+}
 
 
 class Proof:
@@ -53,9 +50,18 @@ class Proof:
     day does not count as young.
     """
 
-    def __init__(self, store: Store, *, now: datetime, expected: str | None = None, read_objects: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now: datetime,
+        expected: str | None = None,
+        read_objects: bool = False,
+        signatures: SignatureProof | None = None,
+    ) -> None:
         self.segments = self.events = self.documents = self.objects = self.bytes_read = 0
         self.read_objects = read_objects
+        self.signatures = signatures or SignatureProof()
         self.head: Head | None = None
         self._store = store
         self._latest = now + timedelta(days=1)
@@ -80,6 +86,7 @@ class Proof:
         with opened_index() as index:
             yield from self._read_ledger(index, archive_id, advance)
             yield from self._compare_head(index)
+            yield from self.signatures.flaws(self._store, archive_id, index)
             expect(self.segments + index.count())
             if self.head is None and any(document_keys(self._store)):
                 yield Flaw(chain.PREFIX, _NONE)
@@ -89,6 +96,9 @@ class Proof:
     def _read_ledger(self, index: ProofIndex, archive_id: str, advance: Callable[[], None]) -> Iterator[Flaw]:
         for key in self._store.list(chain.PREFIX):
             number = chain.segment_number(key)
+            if mark := mark_at(key):
+                index.add_mark(mark)
+                continue
             if number is None:
                 yield Flaw(key, "no segment has such a name: find out who put it there")
                 continue

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeGuard
 from recording_archive.errors import StoreError
 from recording_archive.ledger.chain import Head, segment_key
 from recording_archive.ledger.documents import is_kept, part_name
+from recording_archive.ledger.marks import Mark
 
 _GONE = frozenset({"purged", "erased"})
 _CHUNK = 1000
@@ -24,6 +25,7 @@ PRAGMA synchronous = OFF;
 PRAGMA cache_size = -65536;
 CREATE TABLE heads (segment INTEGER PRIMARY KEY, sha256 TEXT);
 CREATE TABLE documents (key TEXT PRIMARY KEY, sha256 TEXT, segment INTEGER, line INTEGER) WITHOUT ROWID;
+CREATE TABLE marks (key TEXT, segment INTEGER, kind TEXT, by TEXT);
 CREATE TABLE gone (part TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE missing (key TEXT, sha256 TEXT, segment INTEGER, line INTEGER, part TEXT);
 """
@@ -59,7 +61,7 @@ def opened_index() -> Iterator[ProofIndex]:
 
 
 class ProofIndex:
-    """Documents and objects by key, parts that were purged or erased, and the heads of all segments."""
+    """Documents and objects by key, parts that were purged or erased, heads of all segments, and their marks."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -85,6 +87,21 @@ class ProofIndex:
     def add_head(self, head: Head) -> None:
         """Note where a segment ends."""
         self._connection.execute("INSERT INTO heads VALUES (?, ?)", (head.segment, head.sha256))
+
+    def newest_head(self) -> Head | None:
+        """Return where the newest segment ends; None when there is none."""
+        row = self._connection.execute("SELECT segment, sha256 FROM heads ORDER BY segment DESC LIMIT 1").fetchone()
+        return Head(*row) if row else None
+
+    def add_mark(self, mark: Mark) -> None:
+        """Note a mark."""
+        self._connection.execute("INSERT INTO marks VALUES (?, ?, ?, ?)", mark)
+
+    def marks(self, kind: str) -> Iterator[tuple[Mark, Head | None]]:
+        """Yield the marks of a kind in the order of segments, each with its head; None where the segment is missing."""
+        query = "SELECT marks.*, sha256 FROM marks LEFT JOIN heads USING (segment) WHERE kind = ? ORDER BY segment, key"
+        for key, segment, found, by, digest in self._connection.execute(query, (kind,)):
+            yield Mark(key, segment, found, by), Head(segment, digest) if digest else None
 
     def has_head(self, sha256: str, segment: int | None) -> bool:
         """Tell whether that segment, or any when it is None, ends with that hash."""

@@ -19,6 +19,7 @@ from recording_archive.errors import ArchiveError, StoreError
 from recording_archive.ledger import chain
 from recording_archive.ledger.chain import Head
 from recording_archive.ledger.segments import catch_up, mark_sealed, note_segment, to_document
+from recording_archive.ledger.signatures import sign_heads
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,18 @@ _LONGEST_RUN = timedelta(days=7)  # what is open for longer was given up, and it
 
 
 def seal(archive: Archive, *, most: int = SEGMENT_EVENTS) -> Head | None:
-    """Seal every unsealed event, at most ``most`` a segment; return the ledger's head, None when there is no event.
+    """Seal every unsealed event, at most ``most`` a segment, and sign; return the ledger's head, None without events.
 
     May be run at any time and by several at once. Raises StoreError or TransientError when root or catalog fail; what
     was not sealed is sealed the next time.
     """
+    head = _seal(archive, most)
+    if head:
+        sign_heads(archive)
+    return head
+
+
+def _seal(archive: Archive, most: int) -> Head | None:
     lost = 0
     while True:
         head = catch_up(archive)
