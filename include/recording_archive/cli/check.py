@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +69,11 @@ def connect_by_airflow(settings: Settings) -> Connected:
     """The connection as every task finds it. Importing Airflow takes seconds, so it is done only here."""
     # Without it a plain process does not see connections that were defined in Airflow's pages.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from recording_archive.hooks import GenesysCloudHook  # noqa: PLC0415 - see above
+    with redirect_stdout(sys.stderr):  # where Airflow before 3.2 must log to: standard output is the command's
+        from recording_archive.hooks import GenesysCloudHook  # noqa: PLC0415 - see above
 
-    hook = GenesysCloudHook()
-    facts = hook.facts()
+        hook = GenesysCloudHook()
+        facts, source = hook.facts(), hook.source(settings)
     variable = f"AIRFLOW_CONN_{CONN_ID.upper()}"
     if variable in os.environ:
         origin = f"environment variable {variable}"
@@ -78,7 +81,7 @@ def connect_by_airflow(settings: Settings) -> Connected:
         origin = "GENESYS_* environment variables"
     else:
         origin = f"Airflow connection {CONN_ID}"
-    return Connected(facts, origin, hook.source(settings))
+    return Connected(facts, origin, source)
 
 
 def _try(name: str, run: Callable[[], str]) -> ProbeResult:

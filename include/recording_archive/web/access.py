@@ -92,7 +92,10 @@ def grant(role: str, wanted: Iterable[tuple[str, str]]) -> None:
     if not name.endswith(".FabAuthManager"):
         raise ConfigurationError(f"This Airflow uses {name}, not FAB: grant the view {VIEW} there, as its manual says")
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder  # noqa: PLC0415 - slow
+    from airflow.providers_manager import ProvidersManager  # noqa: PLC0415 - slow
 
+    # Before 3.2 nobody else reads the defaults of FAB's settings.
+    ProvidersManager().initialize_providers_configuration()  # type: ignore[no-untyped-call]
     with get_application_builder() as builder:
         security = builder.sm
         found = security.find_role(role) or security.add_role(role)
