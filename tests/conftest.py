@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadScopeScheduling
 
 from genesys_sandbox import Sandbox, SandboxOptions
@@ -24,18 +25,42 @@ from support.runner import Runner, settings_below
 
 collect_ignore = [] if find_spec("botocore") else ["cluster"]  # `make test-cluster` installs what those need
 
+hypothesis_settings.register_profile("patient", deadline=None)  # machines are busy; `--timeout` ends what hangs
+hypothesis_settings.load_profile("patient")
+
+_ON_A_SITE = tuple(
+    f"tests/web/{name}.py"
+    for name in ("test_access", "test_api", "test_api_docs", "test_browser", "media/test_retrieve")
+)
+_LONG = (  # the longest first, so that neither core waits for the other at the end
+    "tests/dag/",
+    *_ON_A_SITE,
+    "tests/disposition/test_recheck.py",
+    "tests/resilience/",
+    "tests/disposition/test_surprises.py",
+    "tests/sources/conversations/test_troubles.py",
+)
+
 
 class ByModule(LoadScopeScheduling):
     """Keeps together in one process what shares a scheduler or a site, and else the tests of a module."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "airflow" if nodeid.startswith(("tests/dag/", "tests/web/")) else nodeid.partition("::")[0]
+        if nodeid.startswith(_ON_A_SITE):
+            return "site"
+        return "dag" if nodeid.startswith("tests/dag/") else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
-    """Tests on two cores, the module with the most of them first."""
+    """Tests on two cores, in the order in which they were collected."""
+    config.option.loadscopereorder = False
     return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(_LONG) if item.nodeid.startswith(name)), 99))
 
 
 @pytest.fixture(autouse=True)

