@@ -29,7 +29,8 @@ def days(first: int, last: int) -> dict[str, str]:
 def test_scheduled_run_archives_yesterday(quiet: World) -> None:
     """The schedule alone archives the last whole day, and every archived byte is the sandbox's."""
     (run_id,) = eventually(lambda: quiet.runs("scheduled"))
-    report = quiet.finish(run_id)
+    quiet.finish(run_id)
+    report = quiet.report(run_id, first=True)
     assert counts(report) == (PER_DAY, PER_DAY, 0)
     assert report["rangeStart"] == (TODAY - timedelta(days=1)).isoformat()
     assert report["coverageClosed"]

@@ -77,12 +77,13 @@ class World:
         assert state == expect, report
         return report
 
-    def report(self, run_id: str) -> dict[str, Any]:
-        """The newest report of a run."""
+    def report(self, run_id: str, *, first: bool = False) -> dict[str, Any]:
+        """The newest report of a run, or its first, as it was before the run was cleared."""
         found = [
             json.loads(file.read_text()) for file in sorted(self.root.glob("reports/*/*/*/compliance_report.json"))
         ]
-        return next(report for report in reversed(found) if report["runId"] == run_id)
+        ordered = found if first else reversed(found)
+        return next(report for report in ordered if report["runId"] == run_id)
 
     def log(self, run_id: str, task_id: str) -> str:
         """All log lines of a task's attempts and mapped instances."""
