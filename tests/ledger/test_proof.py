@@ -65,9 +65,25 @@ def renamed(archive: Archive) -> None:
 
 def appended(archive: Archive) -> None:
     content = path_of(archive, 3).read_bytes()
-    last = content.splitlines(keepends=True)[-1]
-    forged = json.loads(last) | {"previous": sha256(last).hexdigest(), "uid": "0" * 32}
+    *_, event, last = content.splitlines(keepends=True)
+    forged = json.loads(event) | {"previous": sha256(last).hexdigest(), "uid": "0" * 32}
     overwrite(path_of(archive, 3), content + json.dumps(forged).encode() + b"\n")
+
+
+def sealed_twice(archive: Archive) -> None:
+    content = path_of(archive, 3).read_bytes()
+    last = content.splitlines(keepends=True)[-1]
+    overwrite(path_of(archive, 3), content + b"".join(chain.chained(sha256(last).hexdigest(), [_bare(last)])))
+
+
+def event_and_seal_cut(archive: Archive) -> None:
+    lines = path_of(archive, 3).read_bytes().splitlines(keepends=True)
+    again = chain.chained(sha256(lines[-3]).hexdigest(), [_bare(lines[-1])])
+    overwrite(path_of(archive, 3), b"".join([*lines[:-2], *again]))
+
+
+def _bare(line: bytes) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(line).items() if name != "previous"}
 
 
 def first_ones_removed(archive: Archive) -> None:
@@ -98,15 +114,17 @@ class TestTampering:
         ("damage", "places"),
         [
             (edited, ["2 line 4"]),
-            (removed, ["2 line 3", "2 line 5"]),
+            (removed, ["2 line 3", "2 line 6"]),
             (reordered, ["2 line 2", "2 line 3", "2 line 4"]),
-            (last_line_cut, ["3 line 5"]),
-            (cut_inside_a_line, ["3 line 5"]),
+            (last_line_cut, ["3 line 6"]),
+            (cut_inside_a_line, ["3 line 6", "3 line 7"]),
             (emptied, ["2 line 1", "3 line 1"]),
             (lost, ["2"]),
             (swapped, ["1 line 1", "2 line 1", "3 line 1"]),
             (renamed, ["3", "4 line 1"]),
             (appended, ["3 line 7"]),
+            (sealed_twice, ["3 line 7"]),
+            (event_and_seal_cut, ["3 line 5", "3 line 6"]),
             (first_ones_removed, ["1"]),
             (of_another_archive, ["1 line 1", "2 line 1", "3 line 1"]),
         ],

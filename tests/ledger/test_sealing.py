@@ -46,17 +46,18 @@ class TestSealing:
         head = seal(still)
         path = path_of(still, 1)
         raw = path.read_bytes().splitlines(keepends=True)
-        header, first, second = map(json.loads, raw)
+        header, first, second, last_line = map(json.loads, raw)
         assert header == {
             "previous": "0" * 64,
-            "formatVersion": 1,
+            "formatVersion": 2,
             "archiveId": still.id,
             "segment": 1,
             "events": 2,
             "sealedAt": NOW.isoformat(),
             "completeUntil": NOW.isoformat(),
         }
-        assert [first["previous"], second["previous"]] == [sha256(line).hexdigest() for line in raw[:2]]
+        followers = [first["previous"], second["previous"], last_line["previous"]]
+        assert followers == [sha256(line).hexdigest() for line in raw[:3]]
         with still.catalog.read() as connection:
             uid = connection.execute(select(events.c.uid).where(events.c.actor == "ann")).scalar_one()
         assert {name: value for name, value in first.items() if name != "previous"} == {
@@ -69,6 +70,15 @@ class TestSealing:
             "runId": None,
             "actor": "ann",
             "detail": {"sha256": "0" * 64},
+        }
+        leaves = [sha256(b"\x00" + line).digest() for line in raw[1:3]]
+        assert {name: value for name, value in last_line.items() if name != "previous"} == {
+            "archiveId": still.id,
+            "segment": 1,
+            "sealedAt": NOW.isoformat(),
+            "before": "0" * 64,
+            "leaves": 2,
+            "root": sha256(b"\x01" + leaves[0] + leaves[1]).hexdigest(),
         }
         last = subprocess.run(["tail", "-n", "1", path], capture_output=True, check=True).stdout
         by_hand = subprocess.run(["sha256sum"], input=last, capture_output=True, check=True).stdout.decode().split()[0]
@@ -101,7 +111,7 @@ class TestSealing:
         odd = 'a\nb\r\0\u2028\u0085"\\ ü 😀 \ud83d'
         tell(still, "ann", problem=odd)
         seal(still)
-        assert len(path_of(still, 1).read_bytes().splitlines()) == 2
+        assert len(path_of(still, 1).read_bytes().splitlines()) == 3
         assert json.loads(path_of(still, 1).read_bytes().split(b"\n")[1])["detail"] == {"problem": odd}
         assert prove(still.settings.root) == []
 

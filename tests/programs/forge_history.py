@@ -24,6 +24,13 @@ def anew(content: bytes) -> bytes:
     return HEX.sub(lambda found: swapped.get(found[0], found[0]), content)
 
 
+def root_of(hashes: list[bytes]) -> bytes:
+    if len(hashes) == 1:
+        return hashes[0]
+    middle = 1 << ((len(hashes) - 1).bit_length() - 1)
+    return sha256(b"\1" + root_of(hashes[:middle]) + root_of(hashes[middle:])).digest()
+
+
 def put(path: Path, content: bytes) -> None:
     swapped[digest(path.read_bytes())] = digest(content)
     path.chmod(0o640)
@@ -50,6 +57,9 @@ for segment in sorted(root.glob("ledger/*.jsonl")):
             if document != sidecar:
                 put(document, anew(document.read_bytes()))
         told = re.sub(rb'(?<=^\{"previous":")[0-9a-f]{64}', previous, anew(line), count=1)
+        if b'"root":' in line:
+            tree = root_of([sha256(b"\0" + event).digest() for event in lines[1:]])
+            told = re.sub(rb'(?<="root":")[0-9a-f]{64}', tree.hex().encode(), told)
         swapped[digest(line)] = previous = digest(told)
         lines.append(told)
     segment.chmod(0o640)

@@ -34,7 +34,8 @@ def tell(archive: Archive, *actors: str, **detail: Any) -> None:
 
 def actors_in(archive: Archive) -> list[str]:
     """The actors of all sealed events, in the order of the ledger."""
-    return [line["actor"] for number in chain.segment_numbers(archive.store) for line in lines_of(archive, number)[1:]]
+    every = (line for number in chain.segment_numbers(archive.store) for line in lines_of(archive, number))
+    return [line["actor"] for line in every if "uid" in line]
 
 
 def lines_of(archive: Archive, number: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Marks: files beside a segment that vouch for its head, such as `ledger/{segment}.{key}.sig`, a signature.
+"""Marks: files beside a segment that vouch for its head, `ledger/{segment}.{key}.sig` and `….{authority}.tsr`.
 
 A mark covers every segment before its own as well, as each segment carries the hash of the one before.
 """
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from recording_archive.ledger.chain import PREFIX, Head
 from recording_archive.store.base import Store
 
-SIGNATURE = "sig"
-_NAME = re.compile(r"ledger/(\d{12})\.([0-9a-f]{16})\.(sig)")
+SIGNATURE, STAMP = "sig", "tsr"
+_NAME = re.compile(r"ledger/(\d{12})\.([0-9a-f]{16})\.(sig|tsr)")
 
 
 class Mark(NamedTuple):

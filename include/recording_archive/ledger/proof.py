@@ -117,10 +117,10 @@ class Proof:
                 yield Flaw(f"{chain.segment_key(number)} line {line.number}", line.flaw)
             if not line.document:
                 continue
-            if line.number > 1:
+            if line.is_event:
                 self.events += 1
                 index.add_event(line.document, number, line.number)
-            else:
+            elif line.number == 1:
                 self._sealed_at = datetime.fromisoformat(line.document["sealedAt"])
                 self._complete_until = datetime.fromisoformat(line.document["completeUntil"])
         self.segments += 1

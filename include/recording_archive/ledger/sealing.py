@@ -54,7 +54,7 @@ def _seal(archive: Archive, most: int) -> Head | None:
         if len(rows) == most:  # the next segment may hold what happened at the same time
             complete = min(complete, rows[0].at)
         header = _header(archive, number, len(rows), at, complete)
-        lines = list(chain.chained(head.sha256 if head else chain.START, [header, *map(to_document, rows)]))
+        lines = list(chain.segment_lines(header, map(to_document, rows), head.sha256 if head else chain.START))
         if archive.store.put(chain.segment_key(number), b"".join(lines)):
             _note(archive, Head(number, sha256(lines[-1]).hexdigest()), rows, at)
         else:

@@ -114,7 +114,7 @@ def _take_up(archive: Archive, number: int, before: Head | None) -> Head:
         for page in chunked(lines):
             header = header or page[0].document
             flawed |= any(line.flaw for line in page)
-            ids = _known(connection, number, [line.document for line in page if line.document and line.number > 1])
+            ids = _known(connection, number, [line.document for line in page if line.is_event])
             mark_sealed(connection, number, ids)
             ours, digest = ours + len(ids), page[-1].sha256
         head = Head(number, digest)

@@ -70,7 +70,7 @@ def _enter(connection: Connection, store: Store, number: int, archive_id: str, b
             if line.flaw:
                 raise PermanentError(f"line {line.number} {line.flaw}: restore the segment from a copy of the archive")
         header, digest = header or page[0].document, page[-1].sha256
-        _enter_events(connection, number, [line.document for line in page if line.number > 1])
+        _enter_events(connection, number, [line.document for line in page if line.is_event])
     head, at = Head(number, digest), datetime.fromisoformat(header["sealedAt"])
     note_segment(connection, head, count=header["events"], at=at)
     return head
