@@ -37,7 +37,8 @@ def test_the_documented_session_works(site: Site, tmp_path: Path) -> None:
     assert (tmp_path / "piece.bin").read_bytes() == media[1000:2000]
     assert told["peaks.json"]["peaks"]
     assert told["compliance_report.json"]["runId"] == told["runs.json"]["items"][0]["runId"]
-    assert told["coverage.json"]["days"] == [{"date": "2026-11-20", "state": "complete"}]
+    (day,) = told["coverage.json"]["days"]
+    assert (day["date"], day["state"], day["missing"]) == ("2026-11-20", "missing", 1)
     assert told["hold.json"]["effect"] == told["held.json"]["effect"]
     assert told["hold.json"]["effect"]["held"] > 0
     assert (told["released.json"]["id"], told["released.json"]["releasedBy"]) == (told["hold.json"]["id"], "admin")

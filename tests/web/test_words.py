@@ -12,7 +12,7 @@ from recording_archive.archive import Archive
 from recording_archive.archiving.report_files import CSV_COLUMNS
 from recording_archive.web.address import Address
 from recording_archive.web.pages import charts
-from recording_archive.web.read.coverage import CoverageDay
+from recording_archive.web.read.coverage import CoverageDay, DayState
 from recording_archive.web.read.report_table import PAGE, read_entries
 from recording_archive.web.wording import formats
 
@@ -101,16 +101,16 @@ def test_columns_stay_inside_the_chart(most: int) -> None:
 
 def test_weeks_begin_on_monday_and_empty_months_are_left_out() -> None:
     """1 November 2026 is a Sunday: the last cell of the first week."""
-    days = [CoverageDay(date=date(2026, 9, 1) + timedelta(days=n), state="nothing") for n in range(61)]
-    days += [CoverageDay(date=date(2026, 11, n), state="complete") for n in (1, 2)]
+    days = [CoverageDay(date=date(2026, 9, 1) + timedelta(days=n), state=DayState.NOTHING) for n in range(61)]
+    days += [CoverageDay(date=date(2026, 11, n), state=DayState.COMPLETE) for n in (1, 2)]
     (november,) = charts.months(days)
-    assert [(cell.day.day, cell.x, cell.y) for cell in november.cells] == [(1, 180, 0), (2, 0, 30)]
+    assert [(cell.of.date.day, cell.x, cell.y) for cell in november.cells] == [(1, 180, 0), (2, 0, 30)]
 
 
 def test_gaps_are_joined() -> None:
     """Days in a row are one gap, with one command to close it."""
     states = ("gap", "complete", "gap", "gap", "nothing", "gap")
-    days = [CoverageDay(date=date(2026, 11, n), state=state) for n, state in enumerate(states, 1)]
+    days = [CoverageDay(date=date(2026, 11, n), state=DayState(state)) for n, state in enumerate(states, 1)]
     assert [(first.day, last.day) for first, last in charts.gaps(days)] == [(1, 1), (3, 4), (6, 6)]
 
 

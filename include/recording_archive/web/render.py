@@ -20,7 +20,7 @@ from recording_archive.archive import Archive
 from recording_archive.model import State, is_safe_id
 from recording_archive.retention.forecast_figures import total
 from recording_archive.web.read.failures import Failing, count_failures
-from recording_archive.web.wording import formats, terms
+from recording_archive.web.wording import days, formats, terms
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -75,7 +75,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {each.__name__: each for each in (*formats.FILTERS, *terms.FILTERS)}
+    environment.filters |= {each.__name__: each for each in (*formats.FILTERS, *terms.FILTERS, *days.FILTERS)}
     environment.filters["total"] = total
     environment.filters["segment"] = lambda text: quote(text, safe="")
     environment.tests["safe_id"] = is_safe_id

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from math import ceil
 
-from recording_archive.web.read.coverage import CoverageDay
+from recording_archive.web.read.coverage import CoverageDay, DayState
 
 WIDTH, HEIGHT = 560, 150
 _LEFT, _BOTTOM, _TOP = 52, 20, 8
@@ -63,8 +63,7 @@ class Cell:
 
     x: int
     y: int
-    day: date
-    state: str
+    of: CoverageDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ class CalendarMonth:
 def months(days: Iterable[CoverageDay]) -> list[CalendarMonth]:
     """The calendar of consecutive days, month by month; months before the first that has something are left out."""
     found = list(_months(days))
-    empty = next((n for n, month in enumerate(found) if any(cell.state != "nothing" for cell in month.cells)), -1)
-    return found[empty:]
+    begun = (any(cell.of.state != DayState.NOTHING for cell in month.cells) for month in found)
+    return found[next((number for number, has in enumerate(begun) if has), -1) :]
 
 
 def _months(days: Iterable[CoverageDay]) -> Iterator[CalendarMonth]:
@@ -92,14 +91,14 @@ def _months(days: Iterable[CoverageDay]) -> Iterator[CalendarMonth]:
 
 def _cell(first: date, each: CoverageDay) -> Cell:
     week, weekday = divmod(first.weekday() + each.date.day - 1, 7)
-    return Cell(weekday * _CELL, week * _CELL, each.date, each.state)
+    return Cell(weekday * _CELL, week * _CELL, each)
 
 
 def gaps(days: Iterable[CoverageDay]) -> list[tuple[date, date]]:
-    """First and last day of each stretch of days that are not complete."""
+    """First and last day of each stretch of days with hours that were never asked for."""
     found: list[tuple[date, date]] = []
     for each in days:
-        if each.state != "gap":
+        if each.state != DayState.GAP:
             continue
         if found and found[-1][1] + timedelta(days=1) == each.date:
             found[-1] = (found[-1][0], each.date)

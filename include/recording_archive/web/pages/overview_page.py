@@ -12,11 +12,11 @@ from recording_archive.web.pages import charts
 from recording_archive.web.read.coverage import read_coverage
 from recording_archive.web.read.figures import read_statistics
 from recording_archive.web.render import page
+from recording_archive.web.wording.days import STATES
 from recording_archive.web.wording.terms import VERIFICATION_AGES
 
 MONTHS = 6
 CHART_DAYS = 30
-_DAYS = {"complete": "complete", "gap": "gap, some hours were never asked for", "nothing": "nothing expected"}
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
@@ -36,7 +36,7 @@ def overview_page(request: Request, archive: ArchiveDep, until: date | None = No
         bytes_by_day=charts.columns([(day.date, day.bytes) for day in told.days]),
         months=charts.months(covered.days),
         gaps=charts.gaps(covered.days),
-        words=_DAYS,
+        states=STATES,
         ages=VERIFICATION_AGES,
         today=today,
         earlier=first - timedelta(days=1),
