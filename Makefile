@@ -10,10 +10,10 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: setup  ## archive a sandbox's recordings through a real Airflow (EXIT=1 PORT= SANDBOX_PORT= DEMO_HOME= MEDIA_DIR=)
-	@$(BIN)/recording-archive demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT)) \
+demo: setup  ## archive a sandbox's recordings through a real Airflow (FULL=1 EXIT=1 PORT= SANDBOX_PORT= DEMO_HOME= MEDIA_DIR=)
+	@trap : INT; $(BIN)/recording-archive demo $(if $(FULL),--full) $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT)) \
 	  $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT)) $(if $(DEMO_HOME),--home '$(DEMO_HOME)') \
-	  $(if $(MEDIA_DIR),--media-dir '$(MEDIA_DIR)')
+	  $(if $(MEDIA_DIR),--media-dir '$(MEDIA_DIR)'); code=$$?; [ $$code = 130 ] || exit $$code
 
 test: setup-dev  ## all tests but the long ones
 	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions"
@@ -102,4 +102,4 @@ define install
 endef
 
 clean:  ## remove .venv, caches and the demo
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build include/*.egg-info
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info include/*.egg-info

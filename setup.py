@@ -6,4 +6,8 @@ from setuptools import find_packages, setup
 
 BESIDE = {"recording_archive.dags": "dags", "recording_archive.plugins": "plugins"}
 
-setup(packages=[*find_packages("include"), *BESIDE], package_dir={"": "include", **BESIDE})
+setup(
+    packages=[*find_packages("include"), *BESIDE],
+    package_dir={"": "include", **BESIDE},
+    options={"egg_info": {"egg_base": "."}},  # metadata in include/ would be taken for an installation's
+)

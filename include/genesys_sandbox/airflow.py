@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -38,19 +38,27 @@ class Airflow:
     `plugins/` beside it.
     """
 
-    def __init__(self, home: Path, *, dags: Path | None = None, port: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        dags: Path | None = None,
+        port: int,
+        environment: Mapping[str, str],
+        users: Mapping[str, str] = MappingProxyType({USER: "admin"}),
+    ) -> None:
         self.home, self.port = home, port
         self.url = f"http://127.0.0.1:{port}"
         self.log_file = home / "standalone.log"
-        self.password = ""
+        self.users, self.passwords = users, dict[str, str]()
         self._process: subprocess.Popen[bytes] | None = None
-        self._token = ""
-        self.environment = {**_clean(os.environ), **_settings(home, dags, port), **environment}
+        self._tokens: dict[str, str] = {}
+        self.environment = {**_clean(os.environ), **_settings(home, dags, port, users), **environment}
 
     def start(self, tell: Callable[[str], None] = lambda _: None) -> Self:
         """Start it and wait until it is healthy; raise RuntimeError with the end of its log when it is not."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self.password = self._own_password()
+        self.passwords = self._own_passwords()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", "standalone"],
@@ -87,16 +95,15 @@ class Airflow:
     ) -> None:
         self.stop()
 
-    def call(self, method: str, path: str, body: Any = None, *, ui: bool = False) -> Any:
-        """Ask the REST API, or that of the UI; 5xx and silence, as of a busy SQLite, are tried again.
+    def call(self, method: str, path: str, body: Any = None, *, api: str = "api/v2", user: str = USER) -> Any:
+        """Ask a REST API as one of the users; 5xx and silence, as of a busy SQLite, are tried again.
 
         Raises RuntimeError for what stays refused.
         """
-        api = "ui" if ui else "api/v2"
         for wait_s in (0.5, 1, 2, 4, 8, None):
             try:
                 reply = requests.request(
-                    method, f"{self.url}/{api}{path}", json=body, headers=self._authorization(), timeout=30
+                    method, f"{self.url}/{api}{path}", json=body, headers=self._headers(user), timeout=30
                 )
             except (requests.ConnectionError, requests.Timeout):
                 reply = None
@@ -183,13 +190,14 @@ class Airflow:
             return False
         return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
 
-    def _authorization(self) -> dict[str, str]:
-        if not self._token:
-            who = {"username": USER, "password": self.password}
+    def _headers(self, user: str) -> dict[str, str]:
+        """Headers by which the user is known, and a program of the user's own for the API of the archive's page."""
+        if user not in self._tokens:
+            who = {"username": user, "password": self.passwords[user]}
             reply = requests.post(f"{self.url}/auth/token", json=who, timeout=30)
             reply.raise_for_status()
-            self._token = reply.json()["access_token"]
-        return {"Authorization": f"Bearer {self._token}"}
+            self._tokens[user] = reply.json()["access_token"]
+        return {"Authorization": f"Bearer {self._tokens[user]}", "X-Recording-Archive": "1"}
 
     def _make_pool(self, name: str, slots: int, description: str) -> None:
         """Make a pool; one that is there keeps the slots it has."""
@@ -200,13 +208,14 @@ class Airflow:
             if " 409 " not in str(error):
                 raise
 
-    def _own_password(self) -> str:
-        """The login, made at the first start and kept."""
+    def _own_passwords(self) -> dict[str, str]:
+        """Passwords of the users, made at the first start and kept."""
         file = self.home / "passwords.json"
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(json.dumps({USER: secrets.token_urlsafe(12)}))
-        return str(json.loads(file.read_text())[USER])
+        file.touch(mode=0o600)
+        found: dict[str, str] = json.loads(file.read_text() or "{}")
+        found = {user: secrets.token_urlsafe(12) for user in self.users} | found
+        file.write_text(json.dumps(found))
+        return found
 
     def _log_end(self) -> str:
         return self.log_file.read_text(errors="replace")[-3000:]
@@ -223,7 +232,7 @@ def free_port(wanted: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def _settings(home: Path, dags: Path | None, port: int) -> dict[str, str]:
+def _settings(home: Path, dags: Path | None, port: int, users: Mapping[str, str]) -> dict[str, str]:
     """Airflow's own settings, tuned so that a small run takes seconds."""
     url = f"http://127.0.0.1:{port}"
     return {
@@ -237,7 +246,7 @@ def _settings(home: Path, dags: Path | None, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in users.items()),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",

@@ -116,12 +116,12 @@ class TestForecast:
         assert lines[0].startswith("Policy default (default:90), as of 20")
         assert lines[1:] == [
             "Expires",
-            "  when\trule\trecordings\tbytes",
-            "  at once\tdefault\t1\t2",
-            "  later\tdefault\t1\t4",
+            "  when\trule\trecordings\tsize",
+            "  at once\tdefault\t1\t2 B",
+            "  later\tdefault\t1\t4 B",
             "Besides",
-            "  why\trecordings\tbytes",
-            "  expired, not found intact\t1\t3",
+            "  why\trecordings\tsize",
+            "  expired, not found intact\t1\t3 B",
             "What has expired goes into quarantine, and is purged after 14 days there",
         ]
         assert json.loads(command("--json", "--months", "3")[1])["inForce"]["due"]["recordings"] == 1
@@ -141,11 +141,11 @@ class TestForecast:
             "  at once\t2\t1\t-1",
             "  later\t0\t1\t1",
             "  when\tin force\tproposed\tdifference",
-            "  at once\t5\t3\t-2",
-            "  later\t0\t2\t2",
+            "  at once\t5 B\t3 B\t-2 B",
+            "  later\t0 B\t2 B\t2 B",
         ]
-        assert "At once: 1 recordings, 3 bytes, of which 0 recordings, 0 bytes by this policy alone" in out
-        assert "Not any more: 1 recordings, 2 bytes that would go under the policy in force" in out
+        assert "At once: 1 recordings, 3 B, of which 0 recordings, 0 B by this policy alone" in out
+        assert "Not any more: 1 recordings, 2 B that would go under the policy in force" in out
         assert "Rule x governs nothing" in out
 
     def test_a_wrong_policy_ends_with_2(self, command: Command, archive: Archive, tmp_path: Path) -> None:

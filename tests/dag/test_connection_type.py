@@ -25,7 +25,7 @@ def test_type_is_offered_with_its_fields(quiet: World) -> None:
     """Airflow's form offers the type, with every field of the extra, each of which may stay empty."""
     (offered,) = [
         entry
-        for entry in quiet.airflow.call("GET", "/connections/hook_meta", ui=True)
+        for entry in quiet.airflow.call("GET", "/connections/hook_meta", api="ui")
         if entry["connection_type"] == "genesys_cloud"
     ]
     fields = offered["extra_fields"]

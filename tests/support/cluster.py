@@ -76,7 +76,7 @@ class Cluster(Airflow):
 
     def start(self, tell: object = None) -> Self:  # noqa: ARG002 - of the class above
         """Set up as the containers do, start everything, and wait until it is healthy."""
-        self.password = self._own_password()
+        self.passwords = self._own_passwords()
         made = subprocess.run(
             [sys.executable, "-m", "recording_archive.set_up"],
             env={**self.environment, "SET_UP_DATABASE_URL": self._database},

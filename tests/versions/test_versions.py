@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from genesys_sandbox.airflow import free_port
 
@@ -33,12 +37,11 @@ THERE = (
     "tests/spelling",
     "tests/tasks/test_dag_bundle.py",
     "tests/cli/test_check.py::TestCheck::test_the_connection_is_airflows",
-    f"{PERMISSIONS}::test_the_grant_command_lets_a_role_listen",
+    f"{PERMISSIONS}::test_seeing_and_hearing_need_both_permissions",
     f"{PERMISSIONS}::test_a_listener_sees_the_entry_in_airflows_navigation",
     f"{CIRCLE}::test_unknown_parameter_fails_the_run",
     f"{CIRCLE}::test_the_first_quarantine_asks",
     f"{CIRCLE}::test_quarantine_over_is_purged_with_certificate",
-    f"{CIRCLE}::test_who_triggered_cannot_approve",
 )
 """Tests run from the unpacked source distribution: a room, what differs between versions, a circle of retention."""
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
@@ -58,19 +61,26 @@ class Place:
         """Airflow and all it needs."""
         return self.home / "venv"
 
-    def do(self, *command: str, timeout_s: float = 600, **more: str) -> str:
-        """Run a command of the environment and return what it prints; fail with its end when it fails."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment without anything that another Airflow or archive on this machine was told."""
         prefixes = ("AIRFLOW", "RECORDING_ARCHIVE_", "GENESYS_", "PYTHONPATH")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-        environment |= {
+        return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)} | {
             "PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}",
             "VIRTUAL_ENV": str(self.venv),
             "AIRFLOW_HOME": str(self.home / "airflow"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         }
-        environment |= more
+
+    def do(self, *command: str, timeout_s: float = 600, **more: str) -> str:
+        """Run a command of the environment and return what it prints; fail with its end when it fails."""
         done = subprocess.run(  # noqa: PLW1510 - told with its output
-            command, cwd=self.home, env=environment, capture_output=True, text=True, timeout=timeout_s
+            command,
+            cwd=self.home,
+            env=self.environment | more,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
         )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         return done.stdout
@@ -143,11 +153,62 @@ def test_dags_and_plugin_load(place: Place) -> None:
 
 
 def test_the_whole_demo(place: Place) -> None:
-    """It archives three days, reports, and verifies every file."""
+    """What it tells happens; what it prints opens, signs in and runs; Ctrl-C ends it in order."""
     ports = ("--port", str(free_port()), "--sandbox-port", str(free_port()))
-    printed = place.do("recording-archive", "demo", "--exit", *ports, timeout_s=900)
-    assert "successful: 60" in printed
-    assert "60 recordings verified, 0 bad" in printed
+    with started(place, "recording-archive", "demo", "--full", *ports) as demo:
+        printed = until_line(demo, "Press Ctrl-C")
+        assert "successful: 60" in printed
+        assert "60 recordings verified, 0 bad" in printed
+        assert "1 of 20 recordings failed" in printed
+        assert "1 recordings verified, 1 bad" in printed
+        _open_what_is_printed(printed)
+        commands = re.search(r"In another terminal, in this folder\n((?:  .+\n)+)", printed)
+        assert commands
+        place.do("bash", "-euc", commands.group(1))
+        demo.send_signal(signal.SIGINT)
+        rest, _ = demo.communicate(timeout=120)
+    assert rest.split("\n")[-3:] == ["Stopping…", "Stopped Airflow and the sandbox.", ""]
+    assert demo.returncode == 0
+
+
+def _open_what_is_printed(printed: str) -> None:
+    """Sign in as each of the three, and open every page; the manager approves the plan, the listener may not decide."""
+    (url,) = re.findall(r"Sign in at (http://\S+)", printed)
+    pages = dict(re.findall(r"^  (\S[^\n]*?) {2,}(http://\S+)$", printed, re.MULTILINE))
+    for name, password in re.findall(r"^  (admin|records-manager|listener) +(\S+)  ", printed, re.MULTILINE):
+        reply = requests.post(f"{url}/auth/token", json={"username": name, "password": password}, timeout=60)
+        headers = {"Authorization": f"Bearer {reply.json()['access_token']}", "X-Recording-Archive": "1"}
+        opened = {what: requests.get(address, headers=headers, timeout=60) for what, address in pages.items()}
+        assert {what: page.text for what, page in opened.items() if page.status_code != 200} == {}
+        assert pages["its certificate"].rpartition("/")[2] in opened["its certificate"].text
+        hold = requests.post(f"{url}/archive/api/holds", json={}, headers=headers, timeout=60)
+        assert hold.status_code == (403 if name == "listener" else 400)
+    assert {"the failed recording", "the damaged recording", "the hold", "the erasure", "the plan"} <= set(pages)
+
+
+@contextmanager
+def started(place: Place, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """A command of the place that goes on; interrupted when the test is over before it."""
+    process = subprocess.Popen(
+        command, cwd=place.home, env=place.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=120)
+
+
+def until_line(process: subprocess.Popen[str], wanted: str) -> str:
+    """Read what a process prints up to the line that has ``wanted`` in it."""
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if wanted in line:
+            return "".join(lines)
+    raise AssertionError("".join(lines))
 
 
 def test_the_tests_of_the_source_distribution(place: Place, built: Distributions) -> None:

@@ -26,12 +26,14 @@ from recording_archive.cli import (
     trial,
 )
 from recording_archive.cli.basics import IMPOSSIBLE, Json, exit_bad_if
+from recording_archive.cli.help import Group
 from recording_archive.errors import ArchiveError, ConfigurationError
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
 
 app = typer.Typer(
     name="recording-archive",
+    cls=Group,
     help="Check, verify, rebuild and ask the recording archive.",
     epilog="Exit codes: 0 all is well, 1 something is bad or failed, 2 it could not be done.",
     add_completion=False,
@@ -39,9 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its help pages cost a third of a second
 )
-app.add_typer(holds.app, name="hold")
-app.add_typer(keys.app, name="keys")
-app.add_typer(retention.app, name="retention")
+app.add_typer(holds.app, cls=Group, name="hold")
+app.add_typer(keys.app, cls=Group, name="keys")
+app.add_typer(retention.app, cls=Group, name="retention")
 app.command()(ledger.verify_ledger)
 app.command()(dispositions.restore)
 app.command()(dispositions.erase)

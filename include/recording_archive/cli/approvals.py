@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
 
-_COLUMNS = ("request", "entered by", "since", "recordings", "bytes", "reason")
+_COLUMNS = ("request", "entered by", "since", "recordings", "size", "reason")
 
 
 def approve(
@@ -111,10 +111,14 @@ def _list(waiting: list[Plan], *, json: bool) -> None:
     if json:
         terminal.document([_to_json(each) for each in waiting])
     elif waiting:
-        rows = ((each.run_id, each.triggered_by, each.started_at, *_amount(each), each.reason) for each in waiting)
-        terminal.table("Requests that wait for another person", _COLUMNS, rows)
+        terminal.table("Requests that wait for another person", _COLUMNS, map(_row, waiting))
     else:
         terminal.say("no request waits")
+
+
+def _row(asked: Plan) -> tuple[Any, ...]:
+    count, size = _amount(asked)
+    return asked.run_id, asked.triggered_by, asked.started_at, count, terminal.size(size), asked.reason
 
 
 def _to_json(asked: Plan) -> dict[str, Any]:
@@ -125,10 +129,11 @@ def _to_json(asked: Plan) -> dict[str, Any]:
 
 def _show(archive: Archive, asked: Plan) -> None:
     """Print what would go, and by which hash it is approved."""
-    terminal.table("To be erased", ("part", "stored bytes", "SHA-256"), _parts(archive, asked))
+    terminal.table("To be erased", ("part", "size", "SHA-256"), _parts(archive, asked))
     count, size = _amount(asked)
     facts = {"entered by": asked.triggered_by, "since": asked.started_at, "reason": asked.reason}
-    terminal.facts(f"Request {asked.run_id}", facts | {"recordings": count, "stored bytes": size, "plan": asked.sha256})
+    sized = {"recordings": count, "size": terminal.size(size)}
+    terminal.facts(f"Request {asked.run_id}", facts | sized | {"plan": asked.sha256})
 
 
 def _parts(archive: Archive, asked: Plan) -> Iterator[tuple[Any, ...]]:
@@ -137,7 +142,7 @@ def _parts(archive: Archive, asked: Plan) -> Iterator[tuple[Any, ...]]:
     from recording_archive.disposition.plan_table import LOOK, rows_of
 
     for page in rows_of(archive, asked.run_id, dispositions.c.action != LOOK):
-        yield from ((part_of(row), row.stored_bytes, row.sha256 or "not stored") for row in page)
+        yield from ((part_of(row), terminal.size(row.stored_bytes or 0), row.sha256 or "not stored") for row in page)
 
 
 def _agreed(asked: Plan) -> str | None:

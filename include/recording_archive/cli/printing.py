@@ -35,7 +35,8 @@ def print_report(archive: Archive, report: StoredReport) -> None:
             counted["bad"] += 1
             if len(shown) < SHOWN_FAILURES:
                 shown.append((row["interactionId"], row["status"], row["error"]))
-    totals = {"missing": counted["missing"], "carriedOver": counted["carriedOver"], **report.totals}
+    totals: dict[str, Any] = {"missing": counted["missing"], "carriedOver": counted["carriedOver"], **report.totals}
+    totals |= {name: terminal.size(totals[name]) for name in ("bytesDownloaded", "bytesStored") if name in totals}
     verdict = "failed" if report.problems else "success"
     terminal.facts(f"Run {report.run_id}: {verdict}", _heading(report) | {name: totals.get(name) for name in _COUNTS})
     for problem in report.problems:

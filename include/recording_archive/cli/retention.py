@@ -106,7 +106,7 @@ def _asked(rule: Rule) -> str:
 def _print_outlook(found: Forecast) -> None:
     """Print when recordings expire by which rule, and which stay although they have expired or cannot expire."""
     terminal.say(f"{_named(found.in_force)}, as of {found.as_of:%Y-%m-%d %H:%M} UTC")
-    terminal.table("Expires", ("when", "rule", "recordings", "bytes"), _expiring(found.in_force))
+    terminal.table("Expires", ("when", "rule", "recordings", "size"), _expiring(found.in_force))
     _print_rest(found, found.in_force)
 
 
@@ -116,7 +116,7 @@ def _print_difference(found: Forecast, proposed: Outlook) -> None:
     columns = ("in force", "proposed", "difference")
     rows = list(_differences(found.in_force, proposed))
     terminal.table("Recordings that expire", ("when", *columns), [(when, *counts) for when, counts, _ in rows])
-    terminal.table("Bytes that expire", ("when", *columns), [(when, *sizes) for when, _, sizes in rows])
+    terminal.table("Size of these", ("when", *columns), [(when, *map(terminal.size, sizes)) for when, _, sizes in rows])
     terminal.say(f"At once: {_counted(total(proposed.due))}, of which {_counted(found.sooner)} by this policy alone")
     terminal.say(f"Not any more: {_counted(found.spared)} that would go under the policy in force")
     _print_rest(found, proposed)
@@ -133,18 +133,18 @@ def _print_rest(found: Forecast, outlook: Outlook) -> None:
         "in quarantine": outlook.quarantined,
         "in quarantine, not expired": outlook.restorable,
     }
-    rows = [(why, amount.recordings, amount.stored_bytes) for why, amount in kept.items() if amount.recordings]
+    rows = [(why, each.recordings, terminal.size(each.stored_bytes)) for why, each in kept.items() if each.recordings]
     if rows:
-        terminal.table("Besides", ("why", "recordings", "bytes"), rows)
+        terminal.table("Besides", ("why", "recordings", "size"), rows)
     for name in outlook.idle_rules:
         terminal.say(f"Rule {name} governs nothing that lies in the archive: are its values those of the source?")
     terminal.say(f"What has expired goes into quarantine, and is purged after {found.quarantine_days} days there")
 
 
-def _expiring(outlook: Outlook) -> Iterator[tuple[str, str, int, int]]:
+def _expiring(outlook: Outlook) -> Iterator[tuple[str, str, int, str]]:
     for when, by_rule in _times(outlook).items():
         for rule, amount in by_rule.items():
-            yield when, rule, amount.recordings, amount.stored_bytes
+            yield when, rule, amount.recordings, terminal.size(amount.stored_bytes)
 
 
 def _differences(before: Outlook, after: Outlook) -> Iterator[tuple[str, Sequence[int], Sequence[int]]]:
@@ -167,4 +167,4 @@ def _named(outlook: Outlook) -> str:
 
 
 def _counted(amount: Amount) -> str:
-    return f"{amount.recordings} recordings, {amount.stored_bytes} bytes"
+    return f"{amount.recordings} recordings, {terminal.size(amount.stored_bytes)}"

@@ -93,6 +93,13 @@ def progress(what: str, total: int | None = None) -> Iterator[Bar]:
         yield Bar(shown, what, total)
 
 
+def size(count: int) -> str:
+    """Bytes in decimal units, as the page shows them; with a sign where they are less than nothing."""
+    from recording_archive.web.wording import formats  # noqa: PLC0415 - as above
+
+    return f"-{formats.size(-count)}" if count < 0 else formats.size(count)
+
+
 def printable(text: str) -> str:
     """Text in one line that cannot steer a terminal."""
     return "".join(c if c.isprintable() else " " if c in "\n\t" else "�" for c in text)

@@ -18,6 +18,10 @@ def sandbox(context: typer.Context) -> None:
 
 
 def demo(
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also show a failure, damage, a hold, an erasure and a plan that waits.")
+    ] = False,
     leave: Annotated[bool, typer.Option("--exit", help="End after the report instead of waiting for Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(help="Port of Airflow; 0 takes a free one.")] = 8080,
     sandbox_port: Annotated[
@@ -29,4 +33,4 @@ def demo(
     """Archive a sandbox's recordings through an Airflow of its own, and keep both up to look around."""
     from genesys_sandbox.demo import Demo
 
-    raise typer.Exit(Demo(home.absolute(), port, sandbox_port, media_dir=media_dir, leave=leave).run())
+    raise typer.Exit(Demo(home.absolute(), port, sandbox_port, media_dir=media_dir, full=full, leave=leave).run())
