@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     signing_key_file: str = Field(
         "", description="File with the private key that signs the ledger, outside the archive: `keys create` makes it."
     )
+    tsa_urls: str = Field(
+        "", description="Time-stamp authorities (RFC 3161) that stamp the ledger's head after each run: URLs by commas."
+    )
     verify_days: int = Field(30, ge=1, description="verify_archive re-reads the whole archive within so many days.")
     verify_bytes: int = Field(2**40, ge=1, description="Most stored bytes that one run of verify_archive re-reads.")
     sweep_days: int = Field(2, ge=1, description="Left-overs of killed tasks older than this are removed.")
@@ -148,6 +151,14 @@ class Settings(BaseSettings):
     @classmethod
     def _path(cls, text: str) -> str:
         return place(text, buckets=False) if text else text
+
+    @field_validator("tsa_urls")
+    @classmethod
+    def _web_addresses(cls, text: str) -> str:
+        for number, url in enumerate(filter(None, map(str.strip, text.split(","))), 1):
+            if not re.fullmatch(r"https?://[^/?#@\s]+([/?][^\s#]*)?", url):
+                raise ValueError(f"address {number} is none such as https://tsa.example/tsr, without user and password")
+        return text
 
     @field_validator("catalog_url")
     @classmethod

@@ -19,6 +19,7 @@ from support.commands import configure
 from support.contents import overwrite
 from support.ledger_files import documents, path_of
 
+NOT_THERE = ("signatures: there are none (--key)", "time stamps: there are none (--tsa-ca)")
 PROGRAM = Path(__file__).parents[1] / "programs" / "verify_ledger_alone.py"
 
 
@@ -39,6 +40,7 @@ class TestCommand:
             "intact: 2 segments, 13 events, 10 documents, 6 objects; 0 documents not sealed yet",
             f"head {head}",
             "not checked: the bytes of 6 objects (--objects); signatures: there are none (--key); "
+            "time stamps: there are none (--tsa-ca); "
             "whether the newest segments were cut off (--catalog, --head)",
         ]
         code, out = self.call(capsys, str(archived.settings.root), "--head", str(head), "--json")
@@ -51,10 +53,12 @@ class TestCommand:
             "documents": 10,
             "signed": None,
             "signedBy": None,
+            "stamped": None,
+            "stampedAt": None,
             "objects": 6,
             "objectsRead": False,
             "bytesRead": 0,
-            "notChecked": ["the bytes of 6 objects (--objects)", "signatures: there are none (--key)"],
+            "notChecked": ["the bytes of 6 objects (--objects)", *NOT_THERE],
             "tamperedCount": 0,
             "warningCount": 0,
             "tampered": [],
@@ -84,7 +88,7 @@ class TestCommand:
         code, out = self.call(capsys, str(root), "--objects", "--head", head)
         assert code == 0
         assert f"10 documents, 6 objects of {size} bytes; 0" in out
-        assert out.splitlines()[-1] == "not checked: signatures: there are none (--key)"
+        assert out.splitlines()[-1] == f"not checked: {'; '.join(NOT_THERE)}"
         content = bytearray(first.read_bytes())
         content[len(content) // 2] ^= 1
         overwrite(first, bytes(content))

@@ -21,6 +21,7 @@ from recording_archive.archiving.work_rows import is_over
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import ArchiveError, PermanentError
 from recording_archive.ledger import sealing
+from recording_archive.ledger.vouching import seal_and_vouch
 from recording_archive.model import Window
 from recording_archive.reports import run_state, writing
 
@@ -78,7 +79,7 @@ def report(archive: Archive, run_id: str) -> Summary:
                 coverage.close(connection, source=run.source, window=window, run_id=run_id, kind=run.kind, at=at)
         detail, status = {"files": files}, run_state.status_of(problems)
         run_state.close(connection, runs, run_id, at=at, report_key=key, detail=detail, status=status)
-    head = sealing.seal_for_report(archive) or head
+    head = seal_and_vouch(archive) or head
     with archive.catalog.read() as connection:
         archive.staging.drop(run_id, lambda number: is_over(connection, run_id, number))
     return Summary(run_id, key, totals, totals["bytesDownloaded"], totals["bytesStored"], tuple(problems), head)

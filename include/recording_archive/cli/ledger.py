@@ -39,6 +39,10 @@ def verify_ledger(  # noqa: PLR0917 - options, which are given by name
         str | None,
         typer.Option(metavar="K", help="A public key kept elsewhere, a file or a fingerprint, which must have signed."),
     ] = None,
+    tsa_ca: Annotated[
+        str | None,
+        typer.Option("--tsa-ca", metavar="F", help="PEM file of trusted time-stamp authorities, one of which stamped."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check the ledger and every document by the archive's folder alone.
@@ -49,9 +53,17 @@ def verify_ledger(  # noqa: PLR0917 - options, which are given by name
 
     from recording_archive.ledger.proof import Proof
     from recording_archive.ledger.proof_signatures import SignatureProof
+    from recording_archive.ledger.proof_stamps import StampProof
 
     store = _store(root)
-    proof = Proof(store, now=datetime.now(UTC), expected=head, read_objects=objects, signatures=SignatureProof(key))
+    proof = Proof(
+        store,
+        now=datetime.now(UTC),
+        expected=head,
+        read_objects=objects,
+        signatures=SignatureProof(key),
+        stamps=StampProof(tsa_ca),
+    )
     listed: dict[bool, list[Flaw]] = {True: [], False: []}
     counts = {True: 0, False: 0}
     with terminal.progress("proving") as bar:
@@ -61,7 +73,7 @@ def verify_ledger(  # noqa: PLR0917 - options, which are given by name
                 listed[flaw.tampered].append(flaw)
                 if not json:
                     terminal.say(f"{'tampered' if flaw.tampered else 'warning'}: {flaw.place}: {flaw.problem}")
-    unread = list(_not_checked(proof, end=bool(head or catalog), key=bool(key)))
+    unread = list(_not_checked(proof, end=bool(head or catalog), key=bool(key), authority=bool(tsa_ca)))
     if json:
         terminal.document(_document(proof, listed, counts, unread))
     else:
@@ -82,13 +94,16 @@ def _by_catalog(store: Store) -> Iterator[Flaw]:
         yield from (Flaw(key, problem) for key, problem in lost_segments(replace(archive, store=store)))
 
 
-def _not_checked(proof: Proof, *, end: bool, key: bool) -> Iterator[str]:
+def _not_checked(proof: Proof, *, end: bool, key: bool, authority: bool) -> Iterator[str]:
     """Tell what this proof did not look at, and what does."""
     if proof.objects and not proof.read_objects:
         yield f"the bytes of {proof.objects} objects (--objects)"
     if not key:
         signed = "whose key signed the heads" if proof.signatures.newest else "signatures: there are none"
         yield f"{signed} (--key)"
+    if not authority:
+        stamped = "who stamped the heads" if proof.stamps.newest else "time stamps: there are none"
+        yield f"{stamped} (--tsa-ca)"
     if not end:
         yield "whether the newest segments were cut off (--catalog, --head)"
 
@@ -124,6 +139,8 @@ def _document(
         "documents": proof.documents,
         "signed": str(proof.signatures.newest) if proof.signatures.newest else None,
         "signedBy": proof.signatures.by,
+        "stamped": str(proof.stamps.newest) if proof.stamps.newest else None,
+        "stampedAt": proof.stamps.at.isoformat() if proof.stamps.at else None,
         "objects": proof.objects,
         "objectsRead": proof.read_objects,
         "bytesRead": proof.bytes_read,
@@ -147,4 +164,6 @@ def _say_totals(proof: Proof, counts: dict[bool, int], unread: list[str]) -> Non
         terminal.say(f"head {proof.head}")
     if proof.signatures.newest:
         terminal.say(f"signed {proof.signatures.newest} by key {proof.signatures.by}")
+    if proof.stamps.newest and proof.stamps.at:
+        terminal.say(f"stamped {proof.stamps.newest} at {proof.stamps.at.isoformat()}")
     terminal.say(f"not checked: {'; '.join(unread) or 'nothing'}")

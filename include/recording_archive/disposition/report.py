@@ -24,6 +24,7 @@ from recording_archive.disposition.erasure_doubts import noted_doubts
 from recording_archive.disposition.recheck import Recheck
 from recording_archive.errors import ArchiveError
 from recording_archive.ledger import sealing
+from recording_archive.ledger.vouching import seal_and_vouch
 from recording_archive.reports import run_state, writing
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,8 @@ def close(archive: Archive, run_id: str) -> RetentionReport:
     with archive.catalog.write() as connection:
         detail, status = {"report": plan.kind, "files": files}, run_state.status_of(problems)
         run_state.close(connection, plans, run_id, at=at, report_key=key, detail=detail, status=status)
-    return RetentionReport(run_id, key, counts, certificates, problems, sealing.seal_for_report(archive) or head)
+    seal = sealing.seal_for_report if plan.kind == plan_table.ERASURE else seal_and_vouch  # nobody waits for a stamp
+    return RetentionReport(run_id, key, counts, certificates, problems, seal(archive) or head)
 
 
 def close_left_open(archive: Archive, run_id: str) -> list[RetentionReport]:

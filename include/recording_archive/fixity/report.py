@@ -22,6 +22,7 @@ from recording_archive.fixity import readings_table
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.ledger import sealing
 from recording_archive.ledger.segments import unknown_segments
+from recording_archive.ledger.vouching import seal_and_vouch
 from recording_archive.model import STORED
 from recording_archive.reports import run_state, writing
 
@@ -78,7 +79,7 @@ def write_report(archive: Archive, run_id: str) -> FixityReport:
     detail, closed = {"kind": KIND, "files": files}, {"status": run_state.status_of(problems), "counts": counts}
     with archive.catalog.write() as connection:
         run_state.close(connection, fixity_runs, run_id, at=at, report_key=key, detail=detail, **closed)
-    head = sealing.seal_for_report(archive) or head
+    head = seal_and_vouch(archive) or head
     readings_table.drop_sound(archive, run_id)
     return FixityReport(run_id, key, totals, named, problems, head)
 

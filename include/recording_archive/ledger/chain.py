@@ -132,9 +132,14 @@ def newest(store: Store) -> Head | None:
 
 def head_of(store: Store, number: int) -> Head:
     """Read where a segment ends; raise PermanentError when it is not there."""
+    return Head(number, sha256(last_line(store, number)).hexdigest())
+
+
+def last_line(store: Store, number: int) -> bytes:
+    """Read the last line of a segment; empty when it has none."""
     with store.open(segment_key(number)) as file:
         (line,) = deque(file, maxlen=1) or [b""]
-    return Head(number, sha256(line).hexdigest())
+    return line
 
 
 def seal_in(line: bytes) -> Mapping[str, Any] | None:
@@ -144,8 +149,7 @@ def seal_in(line: bytes) -> Mapping[str, Any] | None:
 
 def seal_of(store: Store, number: int) -> bytes | None:
     """Read the line of a segment's seal; None when it has none."""
-    with store.open(segment_key(number)) as file:
-        (line,) = deque(file, maxlen=1) or [b""]
+    line = last_line(store, number)
     return line if seal_in(line) else None
 
 

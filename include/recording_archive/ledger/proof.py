@@ -27,6 +27,7 @@ from recording_archive.ledger.flaw import Flaw
 from recording_archive.ledger.marks import mark_at
 from recording_archive.ledger.proof_index import KnownDocument, ProofIndex, opened_index
 from recording_archive.ledger.proof_signatures import SignatureProof
+from recording_archive.ledger.proof_stamps import StampProof
 from recording_archive.store.base import Store
 
 _WANTED = re.compile(r"(?:0*([1-9]\d{0,11}):)?([0-9a-f]{64})")
@@ -58,10 +59,12 @@ class Proof:
         expected: str | None = None,
         read_objects: bool = False,
         signatures: SignatureProof | None = None,
+        stamps: StampProof | None = None,
     ) -> None:
         self.segments = self.events = self.documents = self.objects = self.bytes_read = 0
         self.read_objects = read_objects
         self.signatures = signatures or SignatureProof()
+        self.stamps = stamps or StampProof()
         self.head: Head | None = None
         self._store = store
         self._latest = now + timedelta(days=1)
@@ -87,6 +90,7 @@ class Proof:
             yield from self._read_ledger(index, archive_id, advance)
             yield from self._compare_head(index)
             yield from self.signatures.flaws(self._store, archive_id, index)
+            yield from self.stamps.flaws(self._store, index)
             expect(self.segments + index.count())
             if self.head is None and any(document_keys(self._store)):
                 yield Flaw(chain.PREFIX, _NONE)
@@ -125,7 +129,7 @@ class Proof:
                 self._complete_until = datetime.fromisoformat(line.document["completeUntil"])
         self.segments += 1
         if self.head:
-            index.add_head(self.head)
+            index.add_head(self.head, self._sealed_at)
 
     def _compare_head(self, index: ProofIndex) -> Iterator[Flaw]:
         if self._expected is None:

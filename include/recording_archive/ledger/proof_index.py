@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -23,7 +24,7 @@ _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -65536;
-CREATE TABLE heads (segment INTEGER PRIMARY KEY, sha256 TEXT);
+CREATE TABLE heads (segment INTEGER PRIMARY KEY, sha256 TEXT, sealed_at TEXT);
 CREATE TABLE documents (key TEXT PRIMARY KEY, sha256 TEXT, segment INTEGER, line INTEGER) WITHOUT ROWID;
 CREATE TABLE marks (key TEXT, segment INTEGER, kind TEXT, by TEXT);
 CREATE TABLE gone (part TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -84,9 +85,15 @@ class ProofIndex:
         if len(self._gone) >= _CHUNK:
             self.flush()
 
-    def add_head(self, head: Head) -> None:
-        """Note where a segment ends."""
-        self._connection.execute("INSERT INTO heads VALUES (?, ?)", (head.segment, head.sha256))
+    def add_head(self, head: Head, sealed_at: datetime | None) -> None:
+        """Note where a segment ends, and when it says it was sealed."""
+        told = sealed_at.isoformat() if sealed_at else None
+        self._connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (head.segment, head.sha256, told))
+
+    def sealed_at(self, segment: int) -> datetime | None:
+        """Return when a segment says it was sealed; None when it does not."""
+        found = self._connection.execute("SELECT sealed_at FROM heads WHERE segment = ?", (segment,)).fetchone()
+        return datetime.fromisoformat(found[0]) if found and found[0] else None
 
     def newest_head(self) -> Head | None:
         """Return where the newest segment ends; None when there is none."""
