@@ -66,7 +66,6 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "sources/texts": "tests/sources/interactions/test_reading.py",
     "store/airflow_s3": "tests/cluster/test_cluster.py",
     "store/base": "tests/support/store_contract.py",
-    "store/documents": "tests/holds/test_lifecycle.py",
     "store/keys": "tests/support/store_contract.py",
     "store/local_files": "tests/store/test_local.py",
     "store/locate": "tests/cluster/test_cluster.py",

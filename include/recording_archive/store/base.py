@@ -40,6 +40,9 @@ class Draft(Protocol):
 
     file: BinaryIO
 
+    def write_out(self) -> None:
+        """Let the disk begin with what was written, while others are: nothing is durable before `seal`."""
+
     def seal(self) -> None:
         """Make the content durable and read-only; every write error shows by now. ``file`` is reopened for reading."""
 

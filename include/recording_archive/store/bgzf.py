@@ -207,17 +207,31 @@ def _members(
     while chunk := source.read(read_bytes):
         if tally:
             tally.add(chunk)
-        rest = memoryview(b"".join((rest, chunk)))
-        while not ended and len(rest) >= _HEADER.size and len(rest) >= (length := _length(rest, offset, name)):
-            member, rest = _Member(offset, rest[:length]), rest[length:]
-            offset += length
-            ended = member.stored == END_MARKER
-            if not ended:
-                yield member
-        if ended and rest:
-            raise _damaged(name, offset, "bytes follow the end marker")
+        for piece in filter(None, _joined(rest, memoryview(chunk), offset, name)):
+            rest = piece
+            while not ended and len(rest) >= _HEADER.size and len(rest) >= (length := _length(rest, offset, name)):
+                member, rest = _Member(offset, rest[:length]), rest[length:]
+                offset += length
+                ended = member.stored == END_MARKER
+                if not ended:
+                    yield member
+            if ended and rest:
+                raise _damaged(name, offset, "bytes follow the end marker")
     if not ended:
         raise _damaged(name, offset, "the file ends inside a member" if rest else "the end marker is missing")
+
+
+def _joined(rest: memoryview, chunk: memoryview, offset: int, name: str) -> tuple[memoryview, memoryview]:
+    """Give the member that ``rest`` begins and ``chunk`` goes on with, and what follows, of which nothing is copied.
+
+    A chunk that is too short to end it is joined as a whole.
+    """
+    if not rest:
+        return rest, chunk
+    joint = memoryview(b"".join((rest, chunk[:_LARGEST])))
+    if len(joint) < _HEADER.size or len(joint) < (length := _length(joint, offset, name)):
+        return joint, chunk[:0]
+    return joint[:length], chunk[length - len(rest) :]
 
 
 def _length(stored: memoryview, offset: int, name: str) -> int:

@@ -9,15 +9,33 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from json.encoder import encode_basestring
 from typing import Any
 
 from recording_archive.errors import PermanentError
 from recording_archive.store.base import Store
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def compose(document: Mapping[str, Any]) -> bytes:
-    """A document's bytes."""
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    """A document's bytes: what `json.dumps` makes with an indent of 1, and a line feed."""
+    return (_written(document, "\n") + "\n").encode()
+
+
+def _written(value: Any, line: str) -> str:
+    """JSON of a value that is nested in a line of this indent; `json` itself indents three times as slowly."""
+    deeper = f"{line} "
+    match value:
+        case str():
+            return encode_basestring(value)
+        case dict() if value:
+            fields = [f"{encode_basestring(name)}: {_written(each, deeper)}" for name, each in value.items()]
+            return f"{{{deeper}{f',{deeper}'.join(fields)}{line}}}"
+        case list() | tuple() if value:
+            items = [_written(each, deeper) for each in value]
+            return f"[{deeper}{f',{deeper}'.join(items)}{line}]"
+    return _encode(value)
 
 
 def publish(store: Store, key: str, content: bytes) -> str:

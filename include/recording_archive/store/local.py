@@ -218,6 +218,12 @@ class _LocalDraft:
         self._temporary = f".{uuid.uuid4().hex}.tmp"
         self.file = self._open(os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
+    def write_out(self) -> None:
+        with explained(self._path):
+            self.file.flush()
+            with suppress(OSError):  # a file system that takes no advice
+                os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # Linux starts write-out for it
+
     def seal(self) -> None:
         # Closing is part of it: network file systems report the last write errors only then. And what is open for
         # reading alone cannot change any more between being read back and being published.

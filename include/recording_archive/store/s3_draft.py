@@ -30,6 +30,9 @@ class S3Draft:
         with _local(key):
             self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by discard
 
+    def write_out(self) -> None:
+        pass  # the bucket gets it at once, when it is published
+
     def seal(self) -> None:
         with _local(self._key):
             self.file.flush()

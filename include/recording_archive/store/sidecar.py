@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
@@ -16,6 +17,7 @@ from recording_archive.errors import PermanentError
 from recording_archive.model import Attributes, Compressed, Fetched, PartId, Party, SourceChecksum, State
 from recording_archive.parties.documents import PARTY_COLUMNS, columns, from_json, to_json
 from recording_archive.parties.old_sidecars import parties_in
+from recording_archive.store import documents
 from recording_archive.store.base import Store
 
 FORMAT_VERSION = 1
@@ -99,9 +101,15 @@ def compose(
         },
         "archivedAt": _text(archived_at),
         "runId": run_id,
-        "softwareVersion": version("recording-archive"),
+        "softwareVersion": _version(),
     }
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    return documents.compose(document)
+
+
+@cache
+def _version() -> str:
+    """The version of this software; to look it up reads files, so once a process."""
+    return version("recording-archive")
 
 
 def to_recording(content: bytes, key: str, region: str) -> dict[str, Any]:

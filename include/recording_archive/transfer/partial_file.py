@@ -42,6 +42,8 @@ class Partial:
         self._shared = shared  # the name that the next attempt looks for
         self._hash = hashlib.sha256()
         self._checked = 0
+        self._used = False  # whether bytes may lie in the file
+        self._noted = False  # whether a note may lie beside it
         self._done = False
 
     @classmethod
@@ -98,6 +100,7 @@ class Partial:
         if self._resumable:
             note = self._resume.with_name(f"{self._resume.name}.{uuid.uuid4().hex}.tmp")
             with _staging_errors(note):
+                self._noted = True
                 note.write_text(json.dumps({"etag": etag, "total": total, "boot": _boot()}))
                 note.replace(self._resume)
 
@@ -105,8 +108,10 @@ class Partial:
         """Throw away all bytes so far."""
         with _staging_errors(self._path):
             self._forget()
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            if self._used:
+                os.ftruncate(self._descriptor, 0)
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                self._used = False
         self.etag = self.total = None
         self.size, self.head, self._checked = 0, b"", 0
         self._hash = hashlib.sha256()
@@ -114,6 +119,7 @@ class Partial:
     def append(self, chunk: memoryview) -> None:
         """Hash and write ``chunk``; the free space is checked again after every so many bytes."""
         self._count(chunk)
+        self._used = True
         with _staging_errors(self._path):
             while chunk:
                 chunk = chunk[os.write(self._descriptor, chunk) :]
@@ -150,8 +156,9 @@ class Partial:
         return self._target.with_name(self._target.name + ".resume")
 
     def _forget(self) -> None:
-        if self._shared:
+        if self._noted:
             self._resume.unlink(missing_ok=True)
+            self._noted = False
 
     def _count(self, chunk: memoryview | bytes) -> None:
         self._hash.update(chunk)
@@ -162,8 +169,9 @@ class Partial:
     def _adopt(self, check_stop: Callable[[], None]) -> None:
         """Read a left-over through, or begin again when no note identifies what it is part of."""
         with _staging_errors(self._path):
-            note = _read_note(self._resume)
             size = os.fstat(self._descriptor).st_size
+            self._used, self._noted = size > 0, self._resume.exists()
+            note = _read_note(self._resume) if self._noted else None
         if note is None or not 0 < size <= note[1]:
             self.restart()
             return
