@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recording_archive.archive import Archive
+from recording_archive.archiving.completeness import DayState
 from recording_archive.archiving.report_files import CSV_COLUMNS
 from recording_archive.web.address import Address
 from recording_archive.web.pages import charts
-from recording_archive.web.read.coverage import CoverageDay, DayState
+from recording_archive.web.read.coverage import CoverageDay
 from recording_archive.web.read.report_table import PAGE, read_entries
 from recording_archive.web.wording import formats
 

@@ -5,7 +5,7 @@
     holding                       (lookup)     the holds of a few recordings
     Matcher                       (matcher)    the holds of each recording of the archive
     LOOKED_AT                     (traits)     the columns by which they are found
-    effect                        (effect)     what a hold does now, counted
+    effect, members               (effect)     what a hold does now, counted; the recordings themselves
     unmatched_ids, warning        (nothing_found)  what it asks for and the catalog has not
     survey                        (survey)     holds that a person must look at: lost, or made by nobody
 
@@ -15,7 +15,7 @@ documents, `rows` its rows in the catalog, `date_index` finds which of many hold
 
 from recording_archive.holds.criteria import MOST_VALUES, Criteria
 from recording_archive.holds.documents import Hold
-from recording_archive.holds.effect import Effect, effect
+from recording_archive.holds.effect import Effect, effect, members
 from recording_archive.holds.lifecycle import create, find, read, release
 from recording_archive.holds.lookup import holding
 from recording_archive.holds.matcher import Holding, Matcher
@@ -34,6 +34,7 @@ __all__ = [
     "effect",
     "find",
     "holding",
+    "members",
     "read",
     "release",
     "unmatched_ids",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
@@ -45,6 +46,12 @@ def effect(archive: Archive, hold: Hold) -> Effect:
         return _Wanted(connection, hold.criteria).count()
 
 
+def members(connection: Connection, hold: Hold) -> Select[Any]:
+    """Select the parts that a hold holds or possibly holds, or would if they were still there."""
+    parts = select(*(_c[name] for name in PartId._fields))
+    return parts.where(_Wanted(connection, hold.criteria).may)
+
+
 class _Wanted:
     """The conditions of one hold's criteria: for sure, and with all that may be."""
 
@@ -56,11 +63,11 @@ class _Wanted:
         # what is empty makes a comparison neither true nor false: CASE, unlike NOT, takes that for false
         self._sure = case((and_(*(sure for sure, _ in fields), *dates), 1), else_=0)
         inside = [or_(and_(*dates), _c.interaction_date.is_(None))] if dates else []
-        self._may = and_(*(may for _, may in fields), *inside)
+        self.may = and_(*(may for _, may in fields), *inside)
 
     def count(self) -> Effect:
         """All of it, in one pass over what may match."""
-        query = select(_KIND, self._sure, func.count()).where(self._may).group_by(_KIND, self._sure)
+        query = select(_KIND, self._sure, func.count()).where(self.may).group_by(_KIND, self._sure)
         counts = {(kind, sure): count for kind, sure, count in self._connection.execute(query)}
         held, possibly = counts.get(("stored", 1), 0), counts.get(("stored", 0), 0)
         examples = [*self._examples(1, held, _EXAMPLES), *self._examples(0, possibly, _EXAMPLES - held)]
@@ -69,7 +76,7 @@ class _Wanted:
     def _examples(self, sure: int, count: int, most: int) -> Iterator[PartId]:
         if count > 0 < most:
             parts = select(*(_c[name] for name in PartId._fields)).where(
-                self._may, _KIND == "stored", self._sure == sure
+                self.may, _KIND == "stored", self._sure == sure
             )
             yield from (PartId(*row) for row in self._connection.execute(parts.limit(most)))
 

@@ -8,11 +8,21 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from recording_archive.web.api import disposition, failures, figures, fixity, holds, recordings, retention, runs
+from recording_archive.web.api import (
+    disposition,
+    evidence,
+    failures,
+    figures,
+    fixity,
+    holds,
+    recordings,
+    retention,
+    runs,
+)
 from recording_archive.web.openapi import describe, problems
 
 router = APIRouter(prefix="/api", responses=problems())
-for _part in (runs, failures, figures, holds, retention, disposition, fixity, recordings):
+for _part in (runs, failures, figures, holds, retention, disposition, fixity, evidence, recordings):
     router.include_router(_part.router)
 
 

@@ -59,6 +59,12 @@ def respond(
     return _Stream(selection.status, pieces(selection.span), told, before, user)
 
 
+def send_made(source: Iterator[bytes], *, user: str, media_type: str, headers: Mapping[str, str]) -> Response:
+    """The response that sends what is made on the way, whose length nobody knows; its errors break it."""
+    told = {**headers, "Content-Type": media_type, "Content-Encoding": "identity"}
+    return _Stream(200, source, told, lambda: None, user)
+
+
 def file_pieces(open_file: Callable[[], BinaryIO]) -> Pieces:
     """Pieces of a file as it lies there."""
 
@@ -140,10 +146,11 @@ def _busy() -> Problem:
 
 
 async def _iterate(first: bytes, source: Iterator[bytes]) -> AsyncIterator[bytes]:
-    piece = first
-    while piece:
-        yield piece
-        piece = await _in_thread(lambda: next(source, b""))
+    piece: bytes | None = first
+    while piece is not None:
+        if piece:
+            yield piece
+        piece = await _in_thread(lambda: next(source, None))
 
 
 async def _in_thread(call: Callable[[], _T]) -> _T:

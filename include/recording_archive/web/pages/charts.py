@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from itertools import groupby
 from math import ceil
 
-from recording_archive.web.read.coverage import CoverageDay, DayState
+from recording_archive.archiving.completeness import DayState
+from recording_archive.web.read.coverage import CoverageDay
 
 WIDTH, HEIGHT = 560, 150
 _LEFT, _BOTTOM, _TOP = 52, 20, 8

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
+from recording_archive.archiving import completeness
 from recording_archive.model import Window
 from recording_archive.web.problem import Problem
 
@@ -26,9 +27,8 @@ def days_between(first: date | None, last: date | None, *, today: date, default:
 
 
 def day_window(day: date, zone: ZoneInfo) -> Window:
-    """From midnight to midnight in ``zone``: 23 or 25 hours where the clocks change."""
+    """From midnight to midnight in ``zone``; raises Problem (400) for a day that no calendar has."""
     try:
-        start, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
+        return completeness.day_window(day, zone)
     except OverflowError as error:
         raise Problem(400, "The request is malformed", f"{day} is no day that can be counted") from error
-    return Window(start, end)

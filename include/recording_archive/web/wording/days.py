@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recording_archive.archiving.completeness import DayState
 from recording_archive.reports.reading import StoredReport
-from recording_archive.web.read.coverage import CoverageDay, DayState
+from recording_archive.web.read.coverage import CoverageDay
 from recording_archive.web.wording.formats import number
 
 STATES: Mapping[DayState, str] = {

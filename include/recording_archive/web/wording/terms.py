@@ -108,6 +108,8 @@ def happening(event: Happening) -> str:
     kind, detail = event.kind, event.detail or {}
     if kind == "verified" and detail.get("ok") is False:
         return "Verification failed"
+    if kind == "exported" and "evidence" in detail:
+        return f"Handed out in evidence pack {detail['evidence']}"
     return _EVENTS.get(kind, kind.capitalize())
 
 

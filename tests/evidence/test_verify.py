@@ -1,0 +1,261 @@
+"""The checkers that travel in a pack: whatever byte of whatever kind of file is changed, each names the file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from gzip import compress
+from hashlib import sha256
+from pathlib import Path
+
+import bagit
+import pytest
+
+from recording_archive.archive import open_archive
+from support.contents import flip, ids
+from support.packs import check, make_pack, pack_again, unpack
+from support.runner import settings_below
+from support.site import add_states
+
+KINDS = {
+    "sound": "data/calls/00001/*.wav",
+    "object": "data/calls/00001/*.wav.gz",
+    "record": "data/calls/00001/*.json",
+    "time line": "data/calls/00001/*.timeline.csv",
+    "calls": "data/calls.csv",
+    "not included": "data/not-included.csv",
+    "certificate": "data/not-included/*.certificate.json",
+    "listeners": "data/listeners.csv",
+    "coverage": "data/coverage.csv",
+    "stretches": "data/covered-stretches.csv",
+    "request": "data/request.json",
+    "ledger": "data/ledger/0*.jsonl",
+    "heads": "data/ledger/heads.csv",
+    "manifest": "manifest-sha256.txt",
+    "declaration": "bagit.txt",
+    "about": "bag-info.txt",
+    "read me": "README.txt",
+    "page": "verify.html",
+    "program": "verify.py",
+}
+"""A file of each kind that a pack has, but for the tag manifest, whose hash is the fingerprint."""
+
+
+TAG_MANIFEST = "tagmanifest-sha256.txt"
+
+
+@pytest.fixture(scope="module")
+def sound(archived_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked pack of two calls, one in quarantine, one purged, and one that was never listed."""
+    folder = tmp_path_factory.mktemp("pack")
+    shutil.copytree(archived_once, folder / "world")
+    archive = open_archive(settings_below(folder / "world"))
+    add_states(archive)
+    calls = [name for name in ids(archive) if not name.endswith("-1")][:2]
+    make_pack(archive, folder / "pack.zip", ids=(*calls, "quarantined-1", "purged-1", "nobody"))
+    archive.catalog.close()
+    return unpack(folder / "pack.zip", folder / "unpacked")
+
+
+@pytest.fixture
+def bag(sound: Path, tmp_path: Path) -> Path:
+    """A copy of it to change."""
+    return Path(shutil.copytree(sound, tmp_path / sound.name))
+
+
+def of_kind(bag: Path, kind: str) -> str:
+    """The name of a file of that kind."""
+    return sorted(path.relative_to(bag).as_posix() for path in bag.glob(KINDS[kind]))[0]
+
+
+def tamper(bag: Path, kind: str) -> str:
+    """Turn a bit in the middle of a file of that kind; return its name."""
+    name = of_kind(bag, kind)
+    content = (bag / name).read_bytes()
+    (bag / name).write_bytes(flip(len(content) // 2)(content))
+    return name
+
+
+def test_every_file_is_of_a_kind_that_is_tampered_with(sound: Path) -> None:
+    """No kind of file is forgotten below."""
+    known = {path for pattern in KINDS.values() for path in sound.glob(pattern)}
+    alike = re.compile(r"data/(calls/\d{5}/|not-included/|ledger/\d{12}\.)")
+    rest = {path.relative_to(sound).as_posix() for path in sound.rglob("*") if path.is_file() and path not in known}
+    assert {name for name in rest if not alike.match(name)} == {TAG_MANIFEST}
+
+
+def test_an_untouched_pack_agrees(sound: Path, tmp_path: Path) -> None:
+    """As a folder and as a ZIP, for the program and a tool of others; the fingerprint is the tag manifest's hash."""
+    fingerprint = sha256((sound / TAG_MANIFEST).read_bytes()).hexdigest()
+    for asked in ((), (pack_again(sound, tmp_path / "again.zip"),)):
+        code, told = check(*asked, bag=sound)
+        assert (code, told.splitlines()[-1]) == (0, f"Fingerprint: {fingerprint}")
+        assert told.startswith("All agrees: ")
+        assert ", 2 calls, " in told
+    bagit.Bag(str(sound)).validate()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_changed_byte_is_named(sound: Path, bag: Path, kind: str) -> None:
+    """By the program, and by a tool for bags that knows nothing of this archive."""
+    name = tamper(bag, kind)
+    code, told = check(bag, bag=sound)
+    assert code == 1
+    assert f"BAD  {name}: " in told
+    with pytest.raises(bagit.BagError) as refused:
+        bagit.Bag(str(bag)).validate()
+    assert name in str(refused.value) or kind in {"declaration", "manifest"}  # which it finds out by what they say
+
+
+def test_a_changed_tag_manifest_changes_the_fingerprint(sound: Path, bag: Path) -> None:
+    """Its own hash stands for all of the pack; a changed line of it names the file that it no longer fits."""
+    (bag / TAG_MANIFEST).write_bytes(flip(0)((bag / TAG_MANIFEST).read_bytes()))
+    code, told = check(bag, bag=sound)
+    assert code == 1
+    assert "BAD  README.txt: " in told
+    assert told.splitlines()[-1] != check(bag=sound)[1].splitlines()[-1]
+
+
+def test_what_was_taken_away_or_added_is_named(sound: Path, bag: Path) -> None:
+    """Missing files by the manifest, foreign ones by the lack of it."""
+    lost = of_kind(bag, "sound")
+    (bag / lost).unlink()
+    (bag / "data" / "calls" / "planted.wav").write_bytes(b"RIFF")
+    code, told = check(bag, bag=sound)
+    assert code == 1
+    assert f"BAD  {lost}: it is missing" in told
+    assert "BAD  data/calls/planted.wav: no manifest lists it" in told
+
+
+def forge(bag: Path) -> str:
+    """Replace a call with another sound, and make record, table and manifests anew; return the record's name."""
+    names = {kind: of_kind(bag, kind) for kind in ("sound", "object", "record", "calls")}
+    media = b"RIFF another call"
+    (bag / names["sound"]).write_bytes(media)
+    (bag / names["object"]).write_bytes(compress(media))
+    hashes = {kind: sha256((bag / names[kind]).read_bytes()).hexdigest() for kind in ("sound", "object")}
+    record = json.loads((bag / names["record"]).read_text())
+    record["media"] |= {"sha256": hashes["sound"], "bytes": len(media)}
+    record["object"]["sha256"] = hashes["object"]
+    (bag / names["record"]).write_text(json.dumps(record))
+    hashes["record"] = sha256((bag / names["record"]).read_bytes()).hexdigest()
+    rows = list(csv.DictReader(io.StringIO((bag / names["calls"]).read_text())))
+    columns = zip(("audioSha256", "storedSha256", "sidecarSha256"), ("sound", "object", "record"), strict=True)
+    rows[0] |= {column: hashes[kind] for column, kind in columns}
+    with (bag / names["calls"]).open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+    bagit.Bag(str(bag)).save(manifests=True)
+    return names["record"]
+
+
+def test_a_forger_who_makes_every_hash_anew_is_found_by_the_ledger(sound: Path, bag: Path) -> None:
+    """A bag that agrees with itself still has a record that no sealed event vouches for."""
+    name = forge(bag)
+    bagit.Bag(str(bag)).validate()
+    code, told = check(bag, bag=sound)
+    assert code == 1
+    assert f"BAD  {name}: it is not the record that the ledger vouches for" in told
+
+
+def test_a_forged_line_of_the_ledger_breaks_its_chain(sound: Path, bag: Path) -> None:
+    """Who also changes the event that vouches breaks the line after it, or the head that was known."""
+    record = forge(bag)
+    segment = bag / of_kind(bag, "ledger")
+    before, after = (sha256((each / record).read_bytes()).hexdigest() for each in (sound, bag))
+    segment.write_text(segment.read_text().replace(before, after))
+    bagit.Bag(str(bag)).save(manifests=True)
+    code, told = check(bag, bag=sound)
+    assert code == 1
+    assert f"BAD  {of_kind(bag, 'ledger')}: " in told
+
+
+def test_the_commands_of_the_read_me_need_neither(sound: Path) -> None:
+    """The three of them, as they stand there, say OK, and print the hash that the record has."""
+    commands = re.findall(r"^    ((?:sha256sum|gunzip) .*)$", (sound / "README.txt").read_text(), re.MULTILINE)
+    assert len(commands) == 3
+    told = [
+        subprocess.run(each, shell=True, cwd=sound, check=True, capture_output=True, text=True).stdout  # noqa: S602
+        for each in commands
+    ]
+    assert all(line.endswith(": OK") for line in (told[0] + told[1]).splitlines())
+    record = json.loads((sound / of_kind(sound, "record")).read_text())
+    assert told[2].split()[0] == record["media"]["sha256"]
+
+
+@pytest.mark.parametrize("what", ["nothing", "no ZIP", "no pack"])
+def test_what_is_no_pack_is_said(sound: Path, tmp_path: Path, what: str) -> None:
+    """Exit code 2, and one line that names it."""
+    place = tmp_path / "place"
+    if what == "no ZIP":
+        place.write_text("hello")
+    if what == "no pack":
+        place.mkdir()
+    code, told = check(place, bag=sound)
+    assert (code, len(told.splitlines())) == (2, 1)
+    assert str(place) in told
+
+
+@pytest.fixture(scope="module")
+def look(sound: Path) -> Iterator[Callable[..., tuple[str, list[str]]]]:
+    """``look(file)`` opens a pack in the pack's own page, in a browser without a network; verdict and problems."""
+    from support.browser import chromium  # noqa: PLC0415 - where there is no browser there is no playwright
+
+    with chromium() as browser:
+        page, complaints = browser.new_context(offline=True).new_page(), list[str]()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+
+        def look(file: Path, *, hashing: str = "") -> tuple[str, list[str]]:
+            if not page.url.endswith(f"verify.html{hashing}"):
+                page.goto("about:blank")
+                page.goto(f"{(sound / 'verify.html').as_uri()}{hashing}")
+            page.set_input_files("#folder" if file.is_dir() else "#zip", str(file))
+            page.wait_for_selector("body[data-done=yes]", timeout=60_000)
+            found = str(page.inner_text("#verdict")), page.locator("#problems li").all_inner_texts()
+            assert complaints == []
+            return found
+
+        yield look
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("hashing", ["", "#js"])
+def test_the_page_finds_that_all_agrees(
+    sound: Path, tmp_path: Path, look: Callable[..., tuple[str, list[str]]], hashing: str
+) -> None:
+    """Offline, from the ZIP as from the folder, with the browser's own hashing as with the page's."""
+    original = sound.parents[1] / "pack.zip"
+    for file in (original, pack_again(sound, tmp_path / "again.zip"), sound):
+        verdict, problems = look(file, hashing=hashing)
+        assert (verdict.startswith("All agrees: "), problems) == (True, [])
+        assert "2 calls" in verdict
+
+
+@pytest.mark.browser
+def test_the_page_names_every_changed_byte(
+    sound: Path, tmp_path: Path, look: Callable[..., tuple[str, list[str]]]
+) -> None:
+    """A changed byte in any kind of file turns the verdict red, and the file's name is in it."""
+    for number, kind in enumerate(KINDS):
+        bag = Path(shutil.copytree(sound, tmp_path / str(number) / sound.name))
+        name = tamper(bag, kind)
+        verdict, problems = look(pack_again(bag, tmp_path / f"{number}.zip"))
+        assert verdict.startswith("Not what was handed out"), kind
+        assert any(each.startswith(f"{name}: ") for each in problems), kind
+
+
+@pytest.mark.browser
+def test_the_page_finds_a_forger_too(bag: Path, tmp_path: Path, look: Callable[..., tuple[str, list[str]]]) -> None:
+    """A bag that agrees with itself, and not with the ledger; and one that was cut."""
+    name = forge(bag)
+    file = pack_again(bag, tmp_path / "forged.zip")
+    assert f"{name}: it is not the record that the ledger vouches for" in look(file)[1]
+    (tmp_path / "cut.zip").write_bytes(file.read_bytes()[:-100])
+    assert look(tmp_path / "cut.zip")[0].startswith("It cannot be checked: ")

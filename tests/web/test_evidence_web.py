@@ -1,0 +1,104 @@
+"""``POST api/evidence`` over real HTTP: a pack that comes while it is made, or a plain word why not."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from recording_archive.archive import Archive
+from support.contents import all_rows, damage, events_of, flip, ids, row_of
+from support.live_app import serve
+from support.packs import add_call, check, unpack
+from support.site import Site
+
+WRITE = {"X-Recording-Archive": "1", "X-User": "ann"}
+
+
+@pytest.fixture
+def address(archived: Archive) -> Iterator[str]:
+    """The app alone behind a real HTTP server."""
+    with serve(archived) as url:
+        yield f"{url}api/evidence"
+
+
+def ask(address: str, **wanted: Any) -> requests.Response:
+    """Ask for a pack."""
+    return requests.post(address, json={"reason": "letter of counsel", **wanted}, headers=WRITE, timeout=60)
+
+
+@pytest.mark.parametrize("by", ["interactionIds", "runId", "query"])
+def test_a_pack_comes_and_checks_itself(address: str, archived: Archive, tmp_path: Path, by: str) -> None:
+    """A ZIP with a name; every call is handed out by an event with the user's name."""
+    rows = all_rows(archived)
+    wanted: dict[str, Any] = {"interactionIds": ids(archived), "runId": rows[0].archived_by}
+    wanted["query"] = {"from": "2026-11-20", "to": "2026-11-20", "direction": " "}
+    reply = ask(address, **{by: wanted[by]})
+    assert (reply.status_code, reply.headers["Content-Type"]) == (200, "application/zip")
+    name = reply.headers["Content-Disposition"].removeprefix('attachment; filename="').removesuffix('"')
+    (tmp_path / name).write_bytes(reply.content)
+    bag = unpack(tmp_path / name, tmp_path / "out")
+    assert bag.name == name.removesuffix(".zip")
+    assert check(tmp_path / name, bag=bag)[0] == 0
+    assert len(list(bag.rglob("*.wav"))) == 6
+    assert [each.actor for each in events_of(archived, "exported", ids(archived)[0])] == ["ann"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"interactionIds": []},
+        {"query": {}},
+        {"query": {"agent": " "}},
+        {"query": {"nonsense": "x"}},
+        {"query": {"from": "yesterday"}},
+        {"interactionIds": ["a"], "runId": "b"},
+        {"holdId": "H-20261122-aaaaaa"},
+        {"runId": "nobody"},
+        {"interactionIds": ["a"], "reason": " "},
+        {"interactionIds": ["a"], "reason": None},
+        {"interactionIds": ["a\0"]},
+    ],
+)
+def test_what_can_be_no_pack_is_400(address: str, archived: Archive, wanted: dict[str, Any]) -> None:
+    """Before anything is written; the problem says what to do."""
+    reply = ask(address, **wanted)
+    assert (reply.status_code, reply.headers["Content-Type"]) == (400, "application/problem+json"), reply.text
+    assert reply.json()["detail"]
+    assert not [each for name in ids(archived) for each in events_of(archived, "exported", name)]
+
+
+def test_a_pack_that_breaks_does_not_look_whole(address: str, archived: Archive) -> None:
+    """An object that changes while it is sent breaks the transfer; what came has no end that a reader would take."""
+    add_call(archived, "large", 60_000_000)
+    path, got = Path(archived.settings.root, row_of(archived, "large").key), list[bytes]()
+
+    def take() -> None:
+        wanted = {"reason": "r", "interactionIds": ["large"]}
+        with requests.post(address, json=wanted, headers=WRITE, stream=True, timeout=60) as reply:
+            for piece in reply.iter_content(2**16):
+                if b"/large.wav" in piece:  # it was read, and is on its way
+                    damage(path, flip(path.stat().st_size - 40))
+                got.append(piece)
+
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        take()
+    assert b"/large.wav" in b"".join(got)
+    assert not zipfile.is_zipfile(io.BytesIO(b"".join(got)))
+    assert len(events_of(archived, "exported", "large")) == 1
+
+
+def test_it_needs_what_listening_needs(site: Site) -> None:
+    """Strangers get none; a form of another site gets none."""
+    wanted = {"reason": "r", "interactionIds": ["x"]}
+    assert site.client_for(None).post("api/evidence", json=wanted).status_code == 401
+    assert site.client_for("viewer").post("api/evidence", json=wanted).status_code == 403
+    reply = site.client_for("viewer").post("api/evidence", json=wanted, headers={"X-Recording-Archive": "1"})
+    assert reply.status_code == 200
+    assert zipfile.is_zipfile(io.BytesIO(reply.content))
