@@ -50,6 +50,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "ledger/proof_index": "tests/ledger/test_proof.py and tests/ledger/test_documents.py",
     "ledger/proof_stamps": "tests/ledger/test_stamping.py",
     "ledger/vouching": "tests/ledger/test_stamping.py",
+    "ledger/witness_heads": "tests/ledger/test_witness.py",
     "ledger/proof_signatures": "tests/ledger/test_signatures.py",
     "recovery/documents": "tests/recovery/test_from_holds.py and tests/disposition/test_erasure.py",
     "recovery/result": "two types without logic",

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     tsa_urls: str = Field(
         "", description="Time-stamp authorities (RFC 3161) that stamp the ledger's head after each run: URLs by commas."
     )
+    witness_url: str = Field(
+        "", description="A second place, write-once, that keeps the ledger's heads: a folder or s3://bucket/prefix."
+    )
     verify_days: int = Field(30, ge=1, description="verify_archive re-reads the whole archive within so many days.")
     verify_bytes: int = Field(2**40, ge=1, description="Most stored bytes that one run of verify_archive re-reads.")
     sweep_days: int = Field(2, ge=1, description="Left-overs of killed tasks older than this are removed.")
@@ -142,7 +145,7 @@ class Settings(BaseSettings):
         """Read the environment, and the files that it names."""
         return init_settings, _SecretFiles(settings_cls), env_settings
 
-    @field_validator("url", "staging_url")
+    @field_validator("url", "staging_url", "witness_url")
     @classmethod
     def _place(cls, text: str) -> str:
         return place(text, buckets=True) if text else text
@@ -219,6 +222,11 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """The archive root on a local disk."""
         return Path(self.url).expanduser()
+
+    @property
+    def witness_bucket(self) -> tuple[str, str] | None:
+        """The bucket and prefix of the witness, when it lies in one."""
+        return _bucket(self.witness_url)
 
     @property
     def signing_key(self) -> Path:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ import pytest
 from recording_archive.archive import Archive
 from recording_archive.cli import app
 from recording_archive.ledger.chain import newest
+from recording_archive.ledger.vouching import seal_and_vouch
 from recording_archive.settings import Settings, read_settings
 from recording_archive.store.local import LocalStore
 from support.commands import configure
 from support.contents import overwrite
 from support.ledger_files import documents, path_of
+from support.signing import forge, signing
+from support.time_authority import TimeAuthority
 
 NOT_THERE = ("signatures: there are none (--key)", "time stamps: there are none (--tsa-ca)")
 PROGRAM = Path(__file__).parents[1] / "programs" / "verify_ledger_alone.py"
@@ -41,7 +45,7 @@ class TestCommand:
             f"head {head}",
             "not checked: the bytes of 6 objects (--objects); signatures: there are none (--key); "
             "time stamps: there are none (--tsa-ca); "
-            "whether the newest segments were cut off (--catalog, --head)",
+            "whether the newest segments were cut off (--catalog, --head, --witness)",
         ]
         code, out = self.call(capsys, str(archived.settings.root), "--head", str(head), "--json")
         assert code == 0
@@ -55,6 +59,7 @@ class TestCommand:
             "signedBy": None,
             "stamped": None,
             "stampedAt": None,
+            "witnessed": None,
             "objects": 6,
             "objectsRead": False,
             "bytesRead": 0,
@@ -110,12 +115,41 @@ class TestCommand:
         path_of(archived, 2).unlink()
         code, out = self.call(capsys)
         assert code == 0
-        assert "whether the newest segments were cut off (--catalog, --head)" in out
+        assert "whether the newest segments were cut off (--catalog, --head, --witness)" in out
         code, out = self.call(capsys, "--catalog")
         assert code == 1
         assert "tampered: ledger/000000000002.jsonl: missing, and the catalog knows it" in out
         LocalStore(archived.settings.root.parent / "other").found("f" * 32, archived.clock())
         assert self.call(capsys, str(archived.settings.root.parent / "other"), "--catalog")[0] == 2
+
+    def test_a_forged_history_is_found_by_each_outsider_alone(
+        self, archived: Archive, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """One call altered, all else made to agree: intact by itself, and to nobody who holds a key, a CA or heads."""
+        (tmp_path / "authority").mkdir()
+        (tmp_path / "witness").mkdir()
+        authority = TimeAuthority(tmp_path / "authority")
+        opened, key = signing(archived)
+        with authority.served() as url:
+            outside = {"tsa_urls": url, "witness_url": str(tmp_path / "witness")}
+            seal_and_vouch(replace(opened, settings=opened.settings.model_copy(update=outside)))
+        asked = [
+            ("--key", key.public.fingerprint),
+            ("--tsa-ca", str(authority.ca)),
+            ("--witness", str(tmp_path / "witness")),
+        ]
+        root = str(archived.settings.root)
+        code, out = self.call(capsys, root, "--objects", *(word for each in asked for word in each))
+        assert (code, out.splitlines()[-1]) == (0, "not checked: nothing")
+        assert [line.split()[0] for line in out.splitlines()[1:-1]] == ["head", "signed", "stamped", "witnessed"]
+        forge(archived.settings.root)
+        code, out = self.call(capsys, root, "--objects")
+        assert code == 0
+        assert "intact" in out
+        for option, value in asked:
+            code, out = self.call(capsys, root, option, value)
+            assert code == 1
+            assert option in out
 
     def test_what_cannot_be_done_ends_with_2(self, archived: Archive, capsys: pytest.CaptureFixture[str]) -> None:
         """No archive there, or no head."""

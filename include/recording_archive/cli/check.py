@@ -28,6 +28,7 @@ from recording_archive.disposition.documents import documents_in_order
 from recording_archive.errors import ArchiveError, StoreError
 from recording_archive.ledger.signatures import tell_signing
 from recording_archive.ledger.stamping import tell_stamps
+from recording_archive.ledger.witness import describe_witness
 from recording_archive.settings import Settings, read_settings
 from recording_archive.sources import Source
 from recording_archive.sources.connection import CONN_ID, Facts, facts_from_environment
@@ -115,6 +116,7 @@ class _Trial:
             "documents": (self._documents, ("archive id",)),
             "signing": (self._signing, ("archive id",)),
             "stamps": (self._stamps, ("archive id",)),
+            "witness": (self._witness, ("archive id",)),
             "connection": (self._connection, ("settings",)),
             "network": (self._network, ("connection",)),
             "token": (self._token, ("network",)),
@@ -199,6 +201,9 @@ class _Trial:
 
     def _stamps(self) -> str:
         return self._told_by(tell_stamps)
+
+    def _witness(self) -> str:
+        return self._told_by(describe_witness)
 
     def _told_by(self, tell: Callable[[Archive], str]) -> str:
         """Ask something of the archive, where there is one."""

@@ -43,6 +43,10 @@ def verify_ledger(  # noqa: PLR0917 - options, which are given by name
         str | None,
         typer.Option("--tsa-ca", metavar="F", help="PEM file of trusted time-stamp authorities, one of which stamped."),
     ] = None,
+    witness: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Folder or s3:// that keeps heads, all of which the ledger must have."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check the ledger and every document by the archive's folder alone.
@@ -54,6 +58,7 @@ def verify_ledger(  # noqa: PLR0917 - options, which are given by name
     from recording_archive.ledger.proof import Proof
     from recording_archive.ledger.proof_signatures import SignatureProof
     from recording_archive.ledger.proof_stamps import StampProof
+    from recording_archive.ledger.witness_heads import WitnessProof
 
     store = _store(root)
     proof = Proof(
@@ -63,6 +68,7 @@ def verify_ledger(  # noqa: PLR0917 - options, which are given by name
         read_objects=objects,
         signatures=SignatureProof(key),
         stamps=StampProof(tsa_ca),
+        witness=WitnessProof(_store(witness) if witness else None),
     )
     listed: dict[bool, list[Flaw]] = {True: [], False: []}
     counts = {True: 0, False: 0}
@@ -73,7 +79,7 @@ def verify_ledger(  # noqa: PLR0917 - options, which are given by name
                 listed[flaw.tampered].append(flaw)
                 if not json:
                     terminal.say(f"{'tampered' if flaw.tampered else 'warning'}: {flaw.place}: {flaw.problem}")
-    unread = list(_not_checked(proof, end=bool(head or catalog), key=bool(key), authority=bool(tsa_ca)))
+    unread = list(_not_checked(proof, end=bool(head or catalog or witness), key=bool(key), authority=bool(tsa_ca)))
     if json:
         terminal.document(_document(proof, listed, counts, unread))
     else:
@@ -105,7 +111,7 @@ def _not_checked(proof: Proof, *, end: bool, key: bool, authority: bool) -> Iter
         stamped = "who stamped the heads" if proof.stamps.newest else "time stamps: there are none"
         yield f"{stamped} (--tsa-ca)"
     if not end:
-        yield "whether the newest segments were cut off (--catalog, --head)"
+        yield "whether the newest segments were cut off (--catalog, --head, --witness)"
 
 
 def _store(root: str | None) -> Store:
@@ -141,6 +147,7 @@ def _document(
         "signedBy": proof.signatures.by,
         "stamped": str(proof.stamps.newest) if proof.stamps.newest else None,
         "stampedAt": proof.stamps.at.isoformat() if proof.stamps.at else None,
+        "witnessed": str(proof.witness.newest) if proof.witness.newest else None,
         "objects": proof.objects,
         "objectsRead": proof.read_objects,
         "bytesRead": proof.bytes_read,
@@ -166,4 +173,6 @@ def _say_totals(proof: Proof, counts: dict[bool, int], unread: list[str]) -> Non
         terminal.say(f"signed {proof.signatures.newest} by key {proof.signatures.by}")
     if proof.stamps.newest and proof.stamps.at:
         terminal.say(f"stamped {proof.stamps.newest} at {proof.stamps.at.isoformat()}")
+    if proof.witness.newest:
+        terminal.say(f"witnessed {proof.witness.newest}")
     terminal.say(f"not checked: {'; '.join(unread) or 'nothing'}")

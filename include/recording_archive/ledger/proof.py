@@ -28,6 +28,7 @@ from recording_archive.ledger.marks import mark_at
 from recording_archive.ledger.proof_index import KnownDocument, ProofIndex, opened_index
 from recording_archive.ledger.proof_signatures import SignatureProof
 from recording_archive.ledger.proof_stamps import StampProof
+from recording_archive.ledger.witness_heads import WitnessProof
 from recording_archive.store.base import Store
 
 _WANTED = re.compile(r"(?:0*([1-9]\d{0,11}):)?([0-9a-f]{64})")
@@ -60,11 +61,13 @@ class Proof:
         read_objects: bool = False,
         signatures: SignatureProof | None = None,
         stamps: StampProof | None = None,
+        witness: WitnessProof | None = None,
     ) -> None:
         self.segments = self.events = self.documents = self.objects = self.bytes_read = 0
         self.read_objects = read_objects
         self.signatures = signatures or SignatureProof()
         self.stamps = stamps or StampProof()
+        self.witness = witness or WitnessProof()
         self.head: Head | None = None
         self._store = store
         self._latest = now + timedelta(days=1)
@@ -91,6 +94,7 @@ class Proof:
             yield from self._compare_head(index)
             yield from self.signatures.flaws(self._store, archive_id, index)
             yield from self.stamps.flaws(self._store, index)
+            yield from self.witness.flaws(archive_id, index)
             expect(self.segments + index.count())
             if self.head is None and any(document_keys(self._store)):
                 yield Flaw(chain.PREFIX, _NONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from recording_archive.errors import ConfigurationError
@@ -15,6 +16,20 @@ def store_at(settings: Settings) -> Store:
     """The archive's store; nothing is read or made yet."""
     bucket = settings.bucket
     return _bucket(settings, *bucket, kms_key=settings.s3_kms_key) if bucket else LocalStore(settings.root)
+
+
+def witness_at(settings: Settings) -> Store | None:
+    """The place that keeps the ledger's heads; None where the settings name none."""
+    if not settings.witness_url:
+        return None
+    bucket = settings.witness_bucket
+    place = Path(settings.witness_url).expanduser().resolve()
+    if not bucket and not settings.bucket and place.is_relative_to(settings.root.resolve()):
+        raise ConfigurationError(
+            f"the witness {place} lies in the archive, and whoever rewrites that could rewrite it too: set "
+            f"{PREFIX}WITNESS_URL to another place"
+        )
+    return _bucket(settings, *bucket) if bucket else LocalStore(place)
 
 
 def staging_at(settings: Settings) -> Staging:
