@@ -15,8 +15,11 @@ from pathlib import Path
 
 import bagit
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from recording_archive.archive import open_archive
+from recording_archive.evidence.verify import Checker, Folder, root_of
 from support.contents import flip, ids
 from support.packs import check, make_pack, pack_again, unpack
 from support.runner import settings_below
@@ -34,7 +37,8 @@ KINDS = {
     "coverage": "data/coverage.csv",
     "stretches": "data/covered-stretches.csv",
     "request": "data/request.json",
-    "ledger": "data/ledger/0*.jsonl",
+    "events": "data/ledger/events.jsonl",
+    "seals": "data/ledger/seals.jsonl",
     "heads": "data/ledger/heads.csv",
     "manifest": "manifest-sha256.txt",
     "declaration": "bagit.txt",
@@ -84,7 +88,7 @@ def tamper(bag: Path, kind: str) -> str:
 def test_every_file_is_of_a_kind_that_is_tampered_with(sound: Path) -> None:
     """No kind of file is forgotten below."""
     known = {path for pattern in KINDS.values() for path in sound.glob(pattern)}
-    alike = re.compile(r"data/(calls/\d{5}/|not-included/|ledger/\d{12}\.)")
+    alike = re.compile(r"data/(calls/\d{5}/|not-included/)")
     rest = {path.relative_to(sound).as_posix() for path in sound.rglob("*") if path.is_file() and path not in known}
     assert {name for name in rest if not alike.match(name)} == {TAG_MANIFEST}
 
@@ -110,6 +114,24 @@ def test_a_changed_byte_is_named(sound: Path, bag: Path, kind: str) -> None:
     with pytest.raises(bagit.BagError) as refused:
         bagit.Bag(str(bag)).validate()
     assert name in str(refused.value) or kind in {"declaration", "manifest"}  # which it finds out by what they say
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_changed_byte_is_named_and_breaks_no_checker(sound: Path, data: st.DataObject) -> None:
+    """Wherever it is in whichever file: the checker goes on to its end, and the file is among what it names."""
+    names = sorted(path for path in sound.rglob("*") if path.is_file() and path.name != TAG_MANIFEST)
+    path = data.draw(st.sampled_from(names), label="file")
+    content = path.read_bytes()
+    assume(content)
+    place, bit = data.draw(st.integers(0, len(content) - 1), label="place"), data.draw(st.integers(0, 7), label="bit")
+    try:
+        path.write_bytes(flip(place, bit)(content))
+        checker = Checker(Folder(sound))
+        checker.run()
+    finally:
+        path.write_bytes(content)
+    assert path.relative_to(sound).as_posix() in dict(checker.problems)
 
 
 def test_a_changed_tag_manifest_changes_the_fingerprint(sound: Path, bag: Path) -> None:
@@ -164,16 +186,31 @@ def test_a_forger_who_makes_every_hash_anew_is_found_by_the_ledger(sound: Path, 
     assert f"BAD  {name}: it is not the record that the ledger vouches for" in told
 
 
-def test_a_forged_line_of_the_ledger_breaks_its_chain(sound: Path, bag: Path) -> None:
-    """Who also changes the event that vouches breaks the line after it, or the head that was known."""
+@pytest.mark.parametrize("how", ["event", "seal", "head"])
+def test_a_forged_event_does_not_lead_to_its_seal(sound: Path, bag: Path, how: str) -> None:
+    """Who also forges the event needs another root, then another seal, then another head; each lie is named."""
     record = forge(bag)
-    segment = bag / of_kind(bag, "ledger")
     before, after = (sha256((each / record).read_bytes()).hexdigest() for each in (sound, bag))
-    segment.write_text(segment.read_text().replace(before, after))
-    bagit.Bag(str(bag)).save(manifests=True)
+    events, seals, heads = (bag / "data/ledger" / name for name in ("events.jsonl", "seals.jsonl", "heads.csv"))
+    events.write_text(events.read_text().replace(before, after))
     code, told = check(bag, bag=sound)
-    assert code == 1
-    assert f"BAD  {of_kind(bag, 'ledger')}: " in told
+    assert (code, "BAD  data/ledger/events.jsonl: line " in told) == (1, True)
+    if how != "event":
+        items = [json.loads(line) for line in events.read_text().splitlines()]
+        forged = next(item for item in items if after in item["line"])
+        old = json.loads(seals.read_text().splitlines()[0])
+        root = root_of(forged["line"].encode(), forged)
+        new = json.dumps({**old, "seal": json.dumps({**json.loads(old["seal"]), "root": root}) + "\n"})
+        seals.write_text(seals.read_text().replace(seals.read_text().splitlines()[0], new))
+        code, told = check(bag, bag=sound)
+        assert (code, "BAD  data/ledger/seals.jsonl: line 1 is not the head of segment 1" in told) == (1, True)
+    if how == "head":
+        digests = [sha256(json.loads(seals.read_text().splitlines()[0])["seal"].encode()).hexdigest()]
+        digests.append(sha256(old["seal"].encode()).hexdigest())
+        heads.write_text(heads.read_text().replace(*digests[::-1]))
+        bagit.Bag(str(bag)).save(manifests=True)
+        assert "line 1 is not the head" not in check(bag, bag=sound)[1]
+        assert check(bag, bag=sound)[0] == 1  # the other events of the segment do not lead there
 
 
 def test_the_commands_of_the_read_me_need_neither(sound: Path) -> None:

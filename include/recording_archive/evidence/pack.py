@@ -53,7 +53,7 @@ class Pack:
     absent: int = 0
     size_bytes: int = 0
     fingerprint: str = ""
-    _segments: set[int] = field(default_factory=set)
+    _proved: set[str] = field(default_factory=set)  # interactions
     _calls: Table = field(default_factory=lambda: Table(CALLS))
     _listeners: Table = field(default_factory=lambda: Table(LISTENERS))
     _absences: Table = field(default_factory=lambda: Table(_ABSENT))
@@ -87,7 +87,7 @@ class Pack:
         yield from bag.payload("not-included.csv", self._absences.pieces())
         yield from bag.payload("listeners.csv", self._listeners.pieces())
         yield from self._coverage(bag)
-        for file in proof_of(self.archive, self._segments):
+        for file in proof_of(self.archive, self._proved):
             yield from bag.payload(file.path, file.pieces, size=file.size)
         yield from bag.end(self._info())
 
@@ -117,7 +117,7 @@ class Pack:
             for row in rows:
                 self.included += 1
                 happened, part = known[part_of(row)], part_of(row)
-                self._segments.update(event.segment for event in happened if event.segment is not None)
+                self._proved.add(row.interaction_id)
                 calls.append((Call(self.included, row, happened), held.get(part, holds.Holding())))
                 detail = {"evidence": self.id, "sha256": row.sha256}
                 record(connection, KIND, part, at=at, actor=self.actor, detail=detail)
@@ -132,6 +132,8 @@ class Pack:
         told = {"state": row.state, "why": why, "certificate": row.certificate, "documents": " ".join(paths)}
         self.absent += 1
         self._absences.row({"asked": row.interaction_id, **named, **told})
+        if row.certificate:
+            self._proved.add(row.interaction_id)
 
     def _coverage(self, bag: Bag) -> Iterator[bytes]:
         """Write what is known of the completeness of the days asked, and the stretches of time behind it."""

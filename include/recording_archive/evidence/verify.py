@@ -1,8 +1,9 @@
 """Check an evidence pack with the standard library alone: ``python3 verify.py [FOLDER or ZIP]``.
 
 Every file is compared with the manifests; every call with its record, and the record with the ledger; every event of
-the time lines with its line there; every line with the one before it. Exit code 0 when all agrees, 1 when something
-does not, which is named; 2 when there is no pack to check.
+the time lines with its line there; every line with its segment's seal, by a path of hashes (RFC 9162), or with the line
+before it where the whole segment is here; every seal with the list of heads. Exit code 0 when all agrees, 1 when
+something does not, which is named; 2 when there is no pack to check.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Checker:
             if re.fullmatch(r"data/ledger/\d{12}\.jsonl", name):
                 self.check_segment(name)
         self.check_heads()
+        self.check_paths(self.check_seals())
         for row in self.table("data/calls.csv"):
             self.check_custody(row)
 
@@ -144,6 +146,49 @@ class Checker:
             match = re.fullmatch(r"data/ledger/(\d{12})\.jsonl", name)
             if match and heads.get(str(int(match[1]))) != self.last_line(name):
                 self.report(name, "its last line is not the head that data/ledger/heads.csv has")
+
+    def check_seals(self) -> dict[int, dict[str, Any]]:
+        """Compare each seal with the list of heads, and with the seal before it; return them by segment."""
+        heads = {row["segment"]: row["sha256"] for row in self.table("data/ledger/heads.csv", required=False)}
+        seals: dict[int, dict[str, Any]] = {}
+        hashes: dict[int, str] = {}
+        for number, item in self.items("data/ledger/seals.jsonl"):
+            raw = str(item.get("seal")).encode("utf-8", "surrogatepass")
+            seal, segment = self.parse(raw), item.get("segment")
+            if seal is None or not isinstance(segment, int) or seal.get("segment") != segment:
+                self.report("data/ledger/seals.jsonl", f"line {number} cannot be read")
+                continue
+            seals[segment], hashes[segment] = seal, hashlib.sha256(raw).hexdigest()
+            if heads.get(str(segment)) != hashes[segment]:
+                self.report("data/ledger/seals.jsonl", f"line {number} is not the head of segment {segment}")
+        for segment, seal in seals.items():
+            if hashes.get(segment - 1, seal.get("before")) != seal.get("before"):
+                self.report(
+                    "data/ledger/seals.jsonl", f"the seal of segment {segment} does not follow the one before it"
+                )
+        return seals
+
+    def check_paths(self, seals: dict[int, dict[str, Any]]) -> None:
+        """Check that each event leads to the root in the seal of its segment."""
+        name = "data/ledger/events.jsonl"
+        for number, item in self.items(name):
+            segment, raw = item.get("segment"), str(item.get("line")).encode("utf-8", "surrogatepass")
+            seal = seals.get(segment, {}) if isinstance(segment, int) else {}
+            line = self.parse(raw)
+            if line is None or seal.get("leaves") != item.get("leaves") or seal.get("root") != root_of(raw, item):
+                self.report(name, f"line {number} does not lead to the seal of its segment")
+            else:
+                self.events[str(line.get("uid"))] = line
+                self.lines += 1
+
+    def items(self, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Read a file with a JSON document in each line; what is none is told."""
+        for number, text in enumerate(self.text(name).splitlines(), start=1):
+            item = self.parse(text.encode("utf-8", "surrogatepass"))
+            if item is None:
+                self.report(name, f"line {number} cannot be read")
+            else:
+                yield number, item
 
     def check_custody(self, row: dict[str, str]) -> None:
         """Compare a call's time line with the ledger, and its record with the event that vouches for it."""
@@ -232,9 +277,28 @@ def same_event(event: dict[str, str], line: dict[str, Any], call: dict[str, str]
     told: dict[str, Any] = {"at": event["at"], "kind": event["kind"]}
     told.update({"actor": event["actor"] or None, "runId": event["runId"] or None})
     told.update({name: call[name] for name in ("interactionId", "recordingId")})
-    told.update({"part": int(call["part"] or 0)})
-    same = all(line.get(name) == value for name, value in told.items())
+    same = all(line.get(name) == value for name, value in told.items()) and str(line.get("part")) == call["part"]
     return same and line.get("detail") == parsed(event["detail"])
+
+
+def root_of(raw: bytes, item: dict[str, Any]) -> str | None:
+    """Compute the root of a tree from a leaf and its path (RFC 9162, 2.1.3.2); None when the path cannot be one."""
+    leaf, leaves, path = item.get("leaf"), item.get("leaves"), item.get("path")
+    if not (isinstance(leaf, int) and isinstance(leaves, int) and isinstance(path, list) and 0 <= leaf < leaves):
+        return None
+    first, last, found = leaf, leaves - 1, hashlib.sha256(b"\0" + raw).digest()
+    for text in path:
+        other = bytes.fromhex(text) if re.fullmatch("[0-9a-f]{64}", str(text)) else b""
+        if last == 0 or not other:
+            return None
+        if first & 1 or first == last:
+            found = hashlib.sha256(b"\1" + other + found).digest()
+            while not first & 1 and first:
+                first, last = first >> 1, last >> 1
+        else:
+            found = hashlib.sha256(b"\1" + found + other).digest()
+        first, last = first >> 1, last >> 1
+    return found.hex() if last == 0 else None
 
 
 def parsed(text: str) -> Any:
