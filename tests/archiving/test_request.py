@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,26 @@ def test_dates_are_whole_local_days() -> None:
     """A date is a day of the configured zone, the end included, also across the change to summer time."""
     window = read({"startDate": "2026-03-28", "endDate": "2026-03-29"}).window
     assert window == Window(datetime(2026, 3, 27, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "start", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00", 23),
+        ("Europe/Berlin", "2026-10-25", "2026-10-24T22:00", 25),
+        ("America/Havana", "2026-03-08", "2026-03-08T05:00", 23),  # has no midnight: begins at one o'clock
+        ("America/Havana", "2026-11-01", "2026-11-01T04:00", 25),  # has midnight twice: begins at the first
+        ("Atlantic/Azores", "2026-03-29", "2026-03-29T01:00", 23),
+        ("Australia/Lord_Howe", "2026-10-04", "2026-10-03T13:30", 23.5),
+    ],
+)
+def test_a_day_begins_with_its_first_moment(zone: str, day: str, start: str, hours: float) -> None:
+    """Whatever the clocks do at midnight, days follow each other without a gap and without an overlap."""
+    conf = {"startDate": day, "endDate": day}
+    window = read_request(conf, interval=None, scheduled=False, zone=ZoneInfo(zone), now=NOW).window
+    assert window
+    assert window.start == datetime.fromisoformat(f"{start}Z")
+    assert window.end - window.start == timedelta(hours=hours)
 
 
 def test_date_times_are_exact() -> None:
