@@ -85,8 +85,8 @@ class Matcher:
 
     def _of(self, found: Traits, date: datetime | None, enough: int) -> Holding:
         lookup = self._lookups.get(found.lacking) or self._make(found.lacking)
-        sure, perhaps = lookup.shared(found.agents, found.queues)
-        held, possibly = list[str](), list[str]()
+        held, possibly, perhaps = list[str](), list[str](), list[_Look]()
+        sure = lookup.shared(found.agents, found.queues, perhaps)
         if _look(sure, date, held, possibly, enough):  # before what is costlier
             return Holding(_named(held))
         if tables := lookup.tables_of((*found.ids, *found.numbers())):
@@ -130,9 +130,8 @@ class _Lookup:
         self._pairs = 0
         self._first = frozenset(value for table, _ in self._own for value in table.first)
 
-    def shared(self, agents: Known, queues: Known) -> tuple[list[_Look], list[_Look]]:
-        """Find holds that cover a date and ask for agents, queues or neither: for sure, and with what may be."""
-        sure, perhaps = list[_Look](), list[_Look]()
+    def shared(self, agents: Known, queues: Known, perhaps: list[_Look]) -> Iterator[_Look]:
+        """Yield the holds that ask for agents, queues or neither; add those to ``perhaps`` that only may match."""
         for agent, agent_sure in (_NOBODY, *agents):
             known = self._known[agent]
             for queue, queue_sure in (_NOBODY, *queues):
@@ -140,11 +139,12 @@ class _Lookup:
                 if entry is _NOTHING:
                     continue
                 whole, rest = entry
-                if whole:
-                    (sure if agent_sure and queue_sure else perhaps).append(whole)
                 if rest:
                     perhaps.append(rest)
-        return sure, perhaps
+                if whole and agent_sure and queue_sure:
+                    yield whole
+                elif whole:
+                    perhaps.append(whole)
 
     def tables_of(self, values: Iterable[str]) -> list[tuple[_Table, bool]]:
         """List the tables that may have a hold by some ids and numbers; most recordings have none."""

@@ -33,12 +33,17 @@ _READ = (*("interaction_id", "recording_id", "ani", "dnis", "parties", "numbers"
 class Traits:
     """The traits of one recording; numbers are forms."""
 
-    ids: tuple[str, str]
+    part: tuple[str, str]  # interaction and recording as the source spells them
     certain_numbers: Sequence[str]
     possible_numbers: Sequence[str]
     agents: Known
     queues: Known
     lacking: tuple[str, ...]
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The ids of interaction and recording, as `clean_id` spells them."""
+        return clean_id(self.part[0]), clean_id(self.part[1])
 
     def certain(self) -> Values:
         """Return the values of each field of `criteria.COLUMNS` that are certain."""
@@ -94,7 +99,7 @@ def _traits(  # noqa: PLR0917 - the columns of `_READ`
             lacks |= {f"{what}s": leaves_out(known, (0, 1)), f"{what}Ids": leaves_out(known, (0,))}
         lacking = tuple(field for field, empty in lacks.items() if empty or parties is None)
     certain, possible = (numbers["certain"], numbers["possible"]) if numbers else ((), ())
-    return Traits((clean_id(interaction_id), clean_id(recording_id)), certain, possible, agents, queues, lacking)
+    return Traits((interaction_id, recording_id), certain, possible, agents, queues, lacking)
 
 
 def _are_whole(known: Known) -> bool:

@@ -18,6 +18,7 @@ from recording_archive.spelling.ids import clean_id
 from recording_archive.spelling.names import folded
 
 NUMBER = "number"
+_KEYS: Mapping[tuple[str, ...], list[str]] = {names: [NAMES[name] for name in names] for names in TOGETHER}
 _TOGETHER = {name: names for names in TOGETHER for name in names}
 _SPELLINGS: Mapping[str, Callable[[str], str]] = {"contact_id": clean_id}
 LACKS = "lacks"
@@ -60,10 +61,10 @@ def values_of(row: Any, columns: Sequence[str]) -> Values:
     return Values(frozenset(certain), frozenset(possible - certain), row.parties is None or leaves_out(known, places))
 
 
-def named(main: Named, parties: Sequence[Mapping[str, Any]] | None, thing: Sequence[str]) -> list[tuple[Named, bool]]:
-    """List what each party says of one thing, and if it is certain; the main party first, each once."""
+def named(main: Named, parties: Sequence[Mapping[str, Any]] | None, thing: tuple[str, ...]) -> list[tuple[Named, bool]]:
+    """List what each party says of one thing of `TOGETHER`, and if it is certain; the main party first, each once."""
     known = [(main, True)] if any(main) else []
-    keys = [NAMES[name] for name in thing]
+    keys = _KEYS[thing]
     for told in parties or ():
         texts = tuple(map(told.get, keys))
         if any(texts) and (pair := (texts, told["certain"])) not in known:

@@ -207,6 +207,8 @@ def heed(verdict: Verdict, holding: HoldIds | None) -> Verdict:
 
 def decide(row: Any, policy: Policy) -> Governing:
     """Find the rule that governs ``row``, the first of equals, and a longer one that may match."""
+    if not policy.rules:
+        return Governing(DEFAULT, policy.default_days)
     facts = Facts(row)
     matches = [(rule, facts.match(rule.asked)) for rule in policy.rules]
     sure = [rule for rule, match in matches if match is Match.SURE]
