@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.catalog.party_index import index, is_party, reindex, unindex
+from recording_archive.catalog.party_index import index, is_party, names_one_of, reindex, unindex
 from recording_archive.catalog.tables import party_values, recordings
 from recording_archive.model import Party
 from recording_archive.parties.documents import NAMES, columns
@@ -45,6 +45,24 @@ def test_recordings_are_found_by_numbers_and_other_parties(catalog: Catalog) -> 
         assert found(connection, "agent_name", "bob", certain=False) == ["b"]
         assert found(connection, "number", LONDON) == ["a"]
         assert found(connection, "number", "national:079460958") == ["b"]
+
+
+def test_names_in_the_row_say_the_same_as_the_index(catalog: Catalog) -> None:
+    """In any spelling; recordings without other parties, or not yet read for them, are not found."""
+    rows = [
+        row("a", Party(agent_name="Bo"), Party(agent_name="Ann  WEBER", certain=False)),
+        row("b", Party(agent_name="Ａnn Weber")),
+        row("c", Party(queue_name="ann weber"), agent_name="Ann Weber"),
+        row("d"),
+        {**row("e"), "parties": None, "numbers": None},
+    ]
+    with catalog.write() as connection:
+        connection.execute(insert(recordings), rows)
+        index(connection, rows)
+        names = names_one_of("agent_name", ["ann weber", "eve"])
+        same = select(recordings.c.interaction_id).where(names).order_by(recordings.c.interaction_id)
+        assert list(connection.execute(same).scalars()) == found(connection, "agent_name", "ann weber", "eve")
+        assert found(connection, "agent_name", "ann weber") == ["a", "b"]
 
 
 def test_changed_parties_replace_the_old_ones(catalog: Catalog) -> None:

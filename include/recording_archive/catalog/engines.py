@@ -17,8 +17,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from recording_archive.catalog.sqlite_files import prepare
 from recording_archive.errors import ConfigurationError, StoreError, TransientError
+from recording_archive.spelling.names import folded
 
 BUSY_TIMEOUT_S = 60
+FOLDED = "folded_name"
+"""The SQL function for `spelling.names.folded`, on SQLite alone."""
+
 _DRIVERS = ("psycopg2", "psycopg")  # of PostgreSQL, the one that the documents install first
 _PACKAGES = {"psycopg2": "psycopg2-binary", "psycopg": "'psycopg[binary]'"}
 _REBUILD = (
@@ -113,6 +117,7 @@ def _sqlite_engine(url: URL) -> Engine:
         _switch_to_wal(raw, patience_s=float(str(timeout)))
         raw.execute("PRAGMA synchronous=FULL")  # a committed row outlives a power cut: the staged file goes after it
         raw.execute("PRAGMA foreign_keys=ON")
+        raw.create_function(FOLDED, 1, lambda text: text and folded(text), deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -7,12 +7,12 @@ are in columns of `recordings`, the others and all numbers in `party_values`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection
 
-from recording_archive.catalog.party_index import among_parties, is_party, party_rows
+from recording_archive.catalog.party_index import among_parties, is_party, names_one_of, party_rows
 from recording_archive.catalog.rows import has_id
 from recording_archive.catalog.search_driver import MOST_TERMS, Group, Term
 from recording_archive.catalog.search_ids import ids_in, starts
@@ -128,7 +128,9 @@ def _named(connection: Connection, text: str, kind: str) -> Iterator[Term]:
     )
     yield _party_term(id_field, list(dict.fromkeys(map(spelling_of(id_field), forms))))
     if others := other_names_like(connection, name_field, text):
-        yield _party_term(name_field, others)
+        term = _party_term(name_field, others)
+        many = connection.dialect.name == "sqlite" and len(others) > MOST_TERMS
+        yield replace(term, check=names_one_of(name_field, others)) if many else term
 
 
 def _party_term(field: str, values: Sequence[str]) -> Term:
