@@ -1,6 +1,7 @@
 """``python -m bench.compare``: this archive beside other programs that download, hash and compress the same files.
 
-Every command runs as a whole process, once a round, in rotating order, into an empty folder. One that fails, or with
+Every command runs as a whole process, once a round, in rotating order, into an empty folder, which lies on a new file
+system where root runs this (``--same-volume``: never). One that fails, or with
 ``--check`` leaves a wrong file, makes the exit status 1. How to read the tables: ``bench/README.md``.
 """
 
@@ -18,15 +19,21 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from bench.files import DEFAULT, SETS, Entry, list_entries
 from bench.host import serving
+from bench.machine import described
+from bench.volume import can_mount
+from bench.volume import fresh as new_volume
 
 OURS = "recording-archive"
+RIVALS = Path(__file__).parent / "rivals"
+GO_RIVALS = {"loop": "JOBS=1", "gopar": "JOBS=16", "gosafe": "JOBS=16 SAFE=1"}
+"""The loop of one recording after the other; sixteen at once; sixteen at once that sync and read back."""
 
 # The kernel counts the memory of the program that forks to the one it starts, so a process as small as Python gets
 # (about 10 MB) starts and measures each command. RUSAGE_CHILDREN: CPU of the whole tree, memory of its largest process.
@@ -54,7 +61,7 @@ class Run:
 def main() -> int:
     """Compare as the arguments say; print a table for each set; return the exit status."""
     arguments = _arguments()
-    commands = _commands(arguments.rival)
+    fresh = can_mount() and not arguments.same_volume
     with ExitStack() as stack:
         folder = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         files = folder / "bench-files"
@@ -62,29 +69,34 @@ def main() -> int:
             tell(f"making {name}, or finding it in {files}")
             SETS[name].make_below(files)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=folder)))
-        base, server = stack.enter_context(serving(files))
-        tell(f"served by {server} at {base}")
+        commands = _commands(scratch, arguments.rival)
+        where = "a new ext4 for each run" if fresh else f"one file system, that of {folder}"
+        print(f"{described()}. {where[0].upper()}{where[1:]}.", flush=True)
         good = True
         for name in arguments.set:
-            entries = list_entries(files / name, f"{base}/{name}")
-            runs = compare(entries, commands, arguments.rounds, scratch, check=arguments.check)
+            with serving(files, SETS[name].first_byte_s) as (base, server):
+                entries = list_entries(files / name, f"{base}/{name}")
+                runs = compare(entries, commands, arguments.rounds, scratch, check=arguments.check, fresh=fresh)
             count = "1 file" if len(entries) == 1 else f"{len(entries)} files"
-            print(f"\n### {name}: {count}, {_megabytes(entries):.0f} MB, {arguments.rounds} rounds\n")
+            rounds = "1 round" if arguments.rounds == 1 else f"{arguments.rounds} rounds"
+            print(f"\n### {name}: {count}, {_megabytes(entries):.0f} MB, {rounds}, served by {server}\n")
             print("\n".join(table(entries, runs)), flush=True)
             good = good and not any(run.problem for each in runs.values() for run in each)
     return 0 if good else 1
 
 
 def compare(
-    entries: Sequence[Entry], commands: Mapping[str, str], rounds: int, scratch: Path, *, check: bool
+    entries: Sequence[Entry], commands: Mapping[str, str], rounds: int, scratch: Path, *, check: bool, fresh: bool
 ) -> dict[str, list[Run]]:
     """Run each command once a round, another one first each time; check the files of the last round."""
+    media_bytes = sum(entry["size"] for entry in entries)
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     empty = scratch / "round"
     for number in range(rounds):
         first = number % len(commands)
         for name in [*commands][first:] + [*commands][:first]:
-            run = measure(commands[name], entries, empty, check=check and number == rounds - 1)
+            with new_volume(empty, media_bytes) if fresh else nullcontext(empty) as place:
+                run = measure(commands[name], entries, place, check=check and number == rounds - 1)
             tell(f"round {number + 1} of {rounds}: {name} {run.wall_s:.2f} s {run.problem}")
             runs[name].append(run)
             shutil.rmtree(empty)
@@ -156,6 +168,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each command runs (default: 5)")
     parser.add_argument("--rival", action="append", default=[], type=_rival, metavar="NAME=COMMAND {manifest} {out}")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work there and keep the files for the next time")
+    parser.add_argument("--same-volume", action="store_true", help="no new file system for each run")
     parser.add_argument("--check", action="store_true", help="gunzip and hash the files of the last round")
     return parser.parse_args()
 
@@ -167,14 +180,21 @@ def _rival(text: str) -> tuple[str, str]:
     return name, command
 
 
-def _commands(rivals: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Programs to compare, by name: ours, the script with curl where curl is, and what was asked for."""
-    script = shlex.quote(str(Path(__file__).parent / "rivals/curl.sh"))
+def _commands(scratch: Path, rivals: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Programs to compare, by name: ours, scripts where curl is, the one in Go where Go is, and what was asked for."""
     commands = {OURS: '"$PYTHON" -m bench.stages {manifest} {out}'}
     if shutil.which("curl"):
-        commands["curl.sh"] = f"sh {script} {{manifest}} {{out}}"
+        for name in ("curl.sh", "tee.sh"):
+            commands[name] = f"sh {shlex.quote(str(RIVALS / name))} {{manifest}} {{out}}"
     else:
-        tell("curl is not installed: bench/rivals/curl.sh is left out")
+        tell("curl is not installed: bench/rivals/curl.sh and tee.sh are left out")
+    if go := os.environ.get("GO") or shutil.which("go"):
+        program = scratch / "loop"
+        subprocess.run([go, "build", "-o", program, "."], cwd=RIVALS / "loop", check=True)
+        for name, setting in GO_RIVALS.items():
+            commands[name] = f"{setting} {shlex.quote(str(program.absolute()))} {{manifest}} {{out}}"
+    else:
+        tell("go is not installed ($GO names it): bench/rivals/loop is left out")
     return commands | dict(rivals)
 
 

@@ -25,7 +25,7 @@ def mp3_like(key: str, size_bytes: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """``count`` files between ``low`` and ``high`` bytes, log-uniform, the same ones every time."""
+    """A number of files between ``low`` and ``high`` bytes, log-uniform, the same ones every time."""
 
     name: str
     count: int
@@ -33,6 +33,7 @@ class FileSet:
     high: float
     make: Callable[[str, int], Iterable[bytes | memoryview]] = wav
     extension: str = "wav"
+    first_byte_s: float = 0.0  # how long the media host lets each request wait
 
     def make_below(self, folder: Path) -> None:
         """Make the files in a folder of the set's name, unless an earlier run did."""
@@ -55,7 +56,13 @@ DEFAULT = (
     FileSet("large", 1, 5e8, 5e8),
     FileSet("mp3-like", 200, 2e5, 2e6, mp3_like, "mp3"),
 )
-SETS = {each.name: each for each in (*DEFAULT, FileSet("tiny", 3, 2e4, 6e4))}
+MORE = (
+    FileSet("short", 1000, 1e5, 1e5),
+    FileSet("slow-40", 40, 2e4, 6e4, first_byte_s=0.1),
+    FileSet("slow-300", 300, 2e4, 6e4, first_byte_s=0.1),
+    FileSet("tiny", 3, 2e4, 6e4),
+)
+SETS = {each.name: each for each in (*DEFAULT, *MORE)}
 
 
 def list_entries(folder: Path, base: str) -> list[Entry]:

@@ -1,7 +1,8 @@
 """A media host for measurements: a folder over HTTP on loopback, from a process of its own so that its CPU is not ours.
 
-nginx when it is installed. Otherwise ``python -m bench.host FOLDER PORT``, a plain server that sends by ``sendfile``;
-it takes a larger share of the machine, so figures of the two cannot be compared.
+nginx when it is installed. Otherwise, and where each first byte is to take its time, ``python -m bench.host FOLDER PORT
+SECONDS``, a plain server that sends by ``sendfile``; it takes a larger share of the machine, so figures of the two
+cannot be compared.
 """
 
 from __future__ import annotations
@@ -32,13 +33,17 @@ http {{
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, str]]:
-    """Serve the files of ``folder``; yield the base URL and the name of the server. Raises OSError without one."""
+def serving(folder: Path, first_byte_s: float = 0.0) -> Iterator[tuple[str, str]]:
+    """Serve ``folder``, each file ``first_byte_s`` after it is asked for; yield the base URL and the server's name.
+
+    Raises OSError without one.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     nginx = shutil.which("nginx", path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin"]))
     with tempfile.TemporaryDirectory(prefix="bench-host-") as scratch, Path(scratch, "log").open("w+b") as log:
-        command = [sys.executable, "-m", "bench.host", str(folder), str(port)]
+        command = [sys.executable, "-m", "bench.host", str(folder), str(port), str(first_byte_s)]
+        nginx = None if first_byte_s else nginx
         if nginx:
             configuration = Path(scratch, "nginx.conf")
             configuration.write_text(_NGINX.format(port=port, folder=folder.absolute()))
@@ -69,6 +74,12 @@ def _await(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
 class _Files(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    first_byte_s = 0.0
+
+    def do_GET(self) -> None:
+        """Send a file, after the wait."""
+        time.sleep(self.first_byte_s)
+        super().do_GET()
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
         """Let the kernel send the file: no copy through Python, no GIL held."""
@@ -81,4 +92,5 @@ class _Files(SimpleHTTPRequestHandler):
 
 if __name__ == "__main__":
     ThreadingHTTPServer.request_queue_size = 128
+    _Files.first_byte_s = float(sys.argv[3])
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), partial(_Files, directory=sys.argv[1])).serve_forever()

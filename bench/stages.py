@@ -1,5 +1,7 @@
 """``python -m bench.stages MANIFEST OUT``: the real stages of a run, all guarantees on, without Airflow around them.
 
+``python -m bench.stages`` alone, or with options, is `bench.compare`: it prints the tables.
+
 MANIFEST is a JSON list of ``{id, mediaUrl, checksum, size}``. The archive is founded in ``OUT/.archive``; hard links to
 its objects, ``OUT/ID.ext.gz``, let any program be compared file by file. Exit status 0 when all are archived.
 """
@@ -121,4 +123,8 @@ def _listing(entry: dict[str, Any]) -> Listing:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1 or sys.argv[1].startswith("-"):
+        from bench import compare
+
+        sys.exit(compare.main())
     sys.exit(main())

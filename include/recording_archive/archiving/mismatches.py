@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select
 
@@ -14,7 +14,9 @@ from recording_archive.catalog.events import record
 from recording_archive.catalog.rows import among, part_of, same_part
 from recording_archive.catalog.tables import events, work
 from recording_archive.model import Outcome, PartId
-from recording_archive.transfer.transfer import Mismatch
+
+if TYPE_CHECKING:  # a report has no need of HTTP
+    from recording_archive.transfer.transfer import Mismatch
 
 KIND = "mismatched"
 
