@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from recording_archive.archiving.account import open_gaps
 from recording_archive.catalog.tables import coverage, recordings, runs
 from recording_archive.catalog.timeline import Covered, joined
 from recording_archive.model import STORED, State, Window
+from recording_archive.params import midnight
 
 _c = recordings.c
 _GRACE = timedelta(hours=12)  # a day's own run comes after its end, and takes a while
@@ -43,8 +44,7 @@ class Day:
 
 def day_window(day: date, zone: ZoneInfo) -> Window:
     """From midnight to midnight in ``zone``: 23 or 25 hours where the clocks change. Raises OverflowError."""
-    start, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
-    return Window(start, end)
+    return Window(midnight(day, zone), midnight(day + timedelta(days=1), zone))
 
 
 def read_covered(connection: Connection) -> tuple[Covered, ...]:
