@@ -49,6 +49,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "ledger/marks": "tests/ledger/test_signatures.py",
     "ledger/proof_index": "tests/ledger/test_proof.py and tests/ledger/test_documents.py",
     "ledger/proof_stamps": "tests/ledger/test_stamping.py",
+    "ledger/vouched": "tests/web/test_vouched.py",
     "ledger/vouching": "tests/ledger/test_stamping.py",
     "ledger/witness_heads": "tests/ledger/test_witness.py",
     "ledger/proof_signatures": "tests/ledger/test_signatures.py",

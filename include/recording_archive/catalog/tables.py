@@ -242,6 +242,14 @@ segments = Table(
     Column("sealed_at", UtcDateTime, nullable=False),
 )
 
+vouched = Table(
+    "vouched",  # how far the ledger is signed, stamped and witnessed, as this catalog saw it; the archive has the marks
+    tables,
+    Column("kind", Text, primary_key=True),  # of ledger.vouched
+    Column("segment", Integer, nullable=False),  # the newest; each covers all before it
+    Column("at", UtcDateTime, nullable=False),
+)
+
 holds = Table(
     "holds",  # legal holds; each is a document in the archive first, and its release another
     tables,

@@ -7,6 +7,7 @@
     signing_key, key_making     keys that sign heads, and their rotation
     signatures, marks           signatures of heads, beside the segments; `proof_signatures` checks them
     stamping, vouching          time stamps, asked for at the end of a run; `proof_stamps` checks them
+    vouched                     how far heads are signed, stamped and witnessed, as the catalog has it
     witness, witness_heads      heads kept in a second place, and the comparison with them
     event_proof                 single events with their way to a head, to be taken elsewhere
 

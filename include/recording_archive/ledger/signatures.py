@@ -17,6 +17,7 @@ from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.ledger import chain, marks
 from recording_archive.ledger.chain import Head
 from recording_archive.ledger.signing_key import SigningKey, known_keys, read_signing_key
+from recording_archive.ledger.vouched import SIGNED, note_vouched
 from recording_archive.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -67,13 +68,15 @@ def _name_of(archive: Archive, key: SigningKey) -> str:
 
 def _sign(archive: Archive, key: SigningKey) -> None:
     name = _name_of(archive, key)
-    for head in _unsigned(archive):
-        archive.store.put(marks.mark_key(head, marks.SIGNATURE, name), key.sign(chain.statement(archive.id, head)))
-
-
-def _unsigned(archive: Archive) -> Iterator[Head]:
-    """Read the heads that are to be signed from the catalog, which nobody changes who can write the archive alone."""
     signed = marks.newest_marked(archive.store, marks.SIGNATURE)
+    for head in _unsigned(archive, signed):
+        archive.store.put(marks.mark_key(head, marks.SIGNATURE, name), key.sign(chain.statement(archive.id, head)))
+        signed = head.segment
+    note_vouched(archive, SIGNED, signed)
+
+
+def _unsigned(archive: Archive, signed: int) -> Iterator[Head]:
+    """Read the heads that are to be signed from the catalog, which nobody changes who can write the archive alone."""
     query = select(segments.c.number, segments.c.sha256)
     newest = query.order_by(segments.c.number.desc()).limit(1)
     later = query.where(segments.c.number > signed).order_by(segments.c.number)

@@ -22,6 +22,7 @@ from recording_archive.errors import ArchiveError, FixityError, TransientError
 from recording_archive.ledger import chain, marks
 from recording_archive.ledger.chain import Head
 from recording_archive.ledger.stamp_reading import read_stamp
+from recording_archive.ledger.vouched import STAMPED, note_vouched
 from recording_archive.settings import Settings
 from recording_archive.sources.bounded import bind
 from recording_archive.transfer.bounds import Bounds
@@ -56,6 +57,7 @@ def stamp_newest(archive: Archive) -> None:
         try:
             if archive.store.size(key) is None:
                 archive.store.put(key, ask(archive.settings, url, _stamped_line(archive, head)))
+            note_vouched(archive, STAMPED, head.segment)
         except ArchiveError as error:
             log.warning("No time stamp of ledger head %s: %s; the next run asks again", head, error)
 

@@ -18,6 +18,7 @@ from recording_archive.errors import ArchiveError, FixityError, StoreError
 from recording_archive.ledger import chain
 from recording_archive.ledger.chain import Head
 from recording_archive.ledger.stamping import lag
+from recording_archive.ledger.vouched import WITNESSED, note_vouched
 from recording_archive.ledger.witness_heads import head_key, newest_kept
 from recording_archive.store.base import Store
 from recording_archive.store.locate import witness_at
@@ -56,6 +57,8 @@ def _bring(archive: Archive, witness: Store) -> None:
         key = head_key(archive.id, head.segment)
         if not witness.put(key, chain.statement(archive.id, head)):  # somebody else was faster
             _require_same(witness, archive, head.segment)
+        newest = head.segment
+    note_vouched(archive, WITNESSED, newest)
 
 
 def _require_same(witness: Store, archive: Archive, number: int) -> None:

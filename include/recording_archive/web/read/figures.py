@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import recordings
+from recording_archive.ledger.vouched import read_vouched
 from recording_archive.model import STORED, State
 from recording_archive.web.read.calendar_days import day_window, days_between
 from recording_archive.web.read.document import ApiDocument
@@ -34,6 +36,19 @@ class Reason(ApiDocument):
     recordings: int
 
 
+class VouchedFigures(ApiDocument):
+    """The newest segment of the ledger that was signed, stamped or witnessed; 0 for none.
+
+    ``waiting`` segments wait for it, the oldest of them since ``since``. ``askedFor`` says that the settings want it.
+    """
+
+    kind: str
+    asked_for: bool
+    segment: int
+    waiting: int
+    since: datetime | None
+
+
 class Statistics(ApiDocument):
     """The archive in figures; ``days`` is one entry for each day asked for, the rest is of the whole archive."""
 
@@ -50,6 +65,7 @@ class Statistics(ApiDocument):
     retrying: int
     verification: list[VerificationAge]
     verified_failed: int
+    vouched: list[VouchedFigures]
 
 
 _c = recordings.c
@@ -83,6 +99,7 @@ def read_statistics(archive: Archive, first: date | None = None, last: date | No
             retrying=count_failures(archive, Failing.RETRYING),
             verification=list(count_by_age(connection, now)),
             verified_failed=count_failed(connection),
+            vouched=[VouchedFigures(**asdict(each)) for each in read_vouched(connection, archive.settings)],
         )
 
 
