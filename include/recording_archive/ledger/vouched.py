@@ -1,4 +1,4 @@
-"""How far others vouch for the ledger, as the catalog has it: read at once, however large the archive is.
+"""Progress of those who vouch for the ledger, as the catalog has it: read at once, however large the archive is.
 
 The marks beside the segments are the truth, and `check` reads those. A rebuilt catalog learns it at the end of the next
 run.

@@ -1,4 +1,4 @@
-"""How far the ledger's heads are vouched for, as this catalog saw it: for the overview, without reading the archive.
+"""Progress of those who vouch for the ledger, as this catalog saw it: for the overview, without reading the archive.
 
 Nothing is filled in: the end of the next run notes it.
 """
