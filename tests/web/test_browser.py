@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Frame, expect
 from sqlalchemy import insert
 
 from genesys_sandbox import Sandbox
@@ -19,6 +19,7 @@ from recording_archive.catalog.tables import recordings
 from recording_archive.model import State
 from support.browser import CONTRAST, Visit, chromium, new_context, shoot, sign_in
 from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
+from support.packs import check, unpack
 
 pytestmark = pytest.mark.browser
 
@@ -162,6 +163,43 @@ def test_a_download_is_the_call_or_the_stored_file(
     row = world.row(world.calm)
     assert hashlib.sha256(Path(waiting.value.path()).read_bytes()).hexdigest() == getattr(row, digest)
     assert waiting.value.suggested_filename == f"{world.calm}.wav{ending}"
+
+
+def get_pack(visit: Visit, frame: Frame, folder: Path) -> list[str]:
+    """Ask for a pack by the button of a page; return the calls in it, after it checked itself."""
+    frame.get_by_role("button", name="Evidence…").first.click()
+    frame.get_by_label("What is it for?").fill("letter of counsel")
+    with visit.page.expect_download() as waiting:
+        frame.get_by_role("button", name="Make the pack").click()
+    expect(visit.page.frame_locator("iframe").get_by_text("The pack is saved")).to_be_visible()
+    bag = unpack(Path(waiting.value.path()), folder)
+    assert waiting.value.suggested_filename == f"{bag.name}.zip"
+    assert check(bag=bag)[0] == 0
+    return sorted(path.name.removesuffix(".wav") for path in bag.rglob("*.wav"))
+
+
+def test_an_evidence_pack_of_a_search_or_of_chosen_calls(visit: Visit, world: World, tmp_path: Path) -> None:
+    """The button of a search takes all it finds; boxes narrow it; with neither it says what to do."""
+    frame = visit.go_framed(f"?q={world.calm}")
+    assert get_pack(visit, frame, tmp_path / "search") == [world.calm]
+    assert world.events(world.calm)[-1] == "exported"
+    frame = visit.go_framed()
+    frame.get_by_role("button", name="Evidence…").click()
+    expect(visit.page.frame_locator("iframe").get_by_text("Choose recordings by their boxes")).to_be_visible()
+    frame.get_by_role("checkbox", name=f"Choose {world.calm} ").check()
+    assert get_pack(visit, frame, tmp_path / "chosen") == [world.calm]
+
+
+def test_an_evidence_pack_of_a_recording_says_why_it_cannot_be_had(visit: Visit, world: World, tmp_path: Path) -> None:
+    """From its own page; a refusal is shown in the dialog, which stays open."""
+    frame = visit.go_framed(f"recordings/{world.calm}/{world.calm}")
+    assert get_pack(visit, frame, tmp_path / "one") == [world.calm]
+    frame.evaluate("document.querySelector('[data-evidence]').dataset.evidence = '{\"runId\": \"nobody\"}'")
+    frame.get_by_role("button", name="Evidence…").click()
+    frame.get_by_label("What is it for?").fill("r")
+    frame.get_by_role("button", name="Make the pack").click()
+    expect(visit.page.frame_locator("iframe").get_by_text("There is no run")).to_be_visible()
+    visit.complaints.clear()  # the browser's own word on a 400
 
 
 def test_a_report_reads_sorts_and_downloads(visit: Visit, world: World) -> None:

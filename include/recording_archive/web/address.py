@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from recording_archive.model import is_safe_id
@@ -77,6 +78,18 @@ class Address:
         if not set(given) <= set(_HELD) or not (given or ids):
             return None
         return urlencode(fields | {_HELD[name]: value for name, value in given.items()})
+
+    def as_evidence(self, ids: Sequence[str]) -> dict[str, Any] | None:
+        """The request for an evidence pack of all that this search finds; None for one that asks for nothing.
+
+        ``ids`` are those asked for by name: where nothing else is asked, the pack accounts for each of them.
+        """
+        given: dict[str, Any] = {name: value for name, value in self.pairs if name in (*_WORDS, "q")}
+        if named := [value for name, value in self.pairs if name == "id"]:
+            given["id"] = named
+        if ids and set(given) <= {"q", "id"}:
+            return {"interactionIds": list(ids)}
+        return {"query": given} if given else None
 
     def _told(self, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
         given = dict(self.pairs)

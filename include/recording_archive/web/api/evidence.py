@@ -12,6 +12,7 @@ from recording_archive.catalog.search import Filters
 from recording_archive.errors import ConfigurationError
 from recording_archive.evidence.pack import plan_pack
 from recording_archive.evidence.request import Asked
+from recording_archive.model import State
 from recording_archive.spelling.ids import split_ids
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep
@@ -19,7 +20,7 @@ from recording_archive.web.media.streams import send_made
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.filters import Said, Storable, read_filters
+from recording_archive.web.read.filters import Said, Storable, VerifiedFilter, read_filters
 from recording_archive.web.read.filters import Text as SearchText
 
 router = APIRouter(prefix="/evidence")
@@ -33,7 +34,8 @@ class EvidenceQuery(ApiDocument):
 
     model_config = ConfigDict(extra="forbid")
 
-    q: SearchText = None
+    q: Annotated[str | None, Storable] = None
+    ids: Annotated[tuple[Annotated[str, Storable], ...], Field(alias="id")] = ()
     start: Annotated[SearchText, Field(alias="from")] = None
     end: Annotated[SearchText, Field(alias="to")] = None
     agent: SearchText = None
@@ -44,6 +46,8 @@ class EvidenceQuery(ApiDocument):
     media_type: SearchText = None
     min_seconds: Annotated[float | None, Field(ge=0, le=10**9)] = None
     max_seconds: Annotated[float | None, Field(ge=0, le=10**9)] = None
+    status: State | None = None
+    verified: VerifiedFilter | None = None
 
 
 class NewEvidence(ApiDocument):
@@ -84,4 +88,4 @@ def _asked(archive: Archive, wanted: NewEvidence) -> Asked:
 
 def _filters(query: EvidenceQuery) -> Filters:
     named: dict[str, Any] = dict(query)
-    return read_filters(**named)
+    return read_filters(**named | {"ids": list(query.ids)})

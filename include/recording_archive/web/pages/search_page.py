@@ -64,6 +64,7 @@ def search_page(
         absent=[] if later else [each for each in asked.unknown if each not in asked.impossible],
         impossible=() if later else asked.impossible,
         as_hold=address.as_hold(asked.ids) if may_decide else None,
+        as_evidence=address.as_evidence(asked.ids),
         export_csv=address.but(after=None, format="csv"),
         export_json=address.but(after=None, format="json"),
         states=_STATES,

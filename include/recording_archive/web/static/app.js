@@ -256,6 +256,71 @@ for (const button of document.querySelectorAll("dialog [data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 
+// --- Evidence packs --------------------------------------------------------------------------------------------------
+
+// Takes a file that is made while it is sent, and tells how much came; it is nothing before its end has come.
+async function take(reply, tell) {
+  const pieces = [];
+  let size = 0;
+  const reader = reply.body.getReader();
+  try {
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      pieces.push(piece.value);
+      size += piece.value.length;
+      tell(`${(size / 1e6).toFixed(1)} MB`);
+    }
+  } catch {
+    throw new Error("The pack broke off, so there is none: try again, and ask for less at a time if it is very large.");
+  }
+  return new Blob(pieces, { type: "application/zip" });
+}
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+for (const button of document.querySelectorAll("[data-evidence]")) {
+  button.addEventListener("click", () => {
+    const picked = [...document.querySelectorAll("[data-pick]:checked")].map((box) => box.dataset.pick);
+    const wanted = picked.length ? { interactionIds: picked } : JSON.parse(button.dataset.evidence);
+    if (!wanted) {
+      toast("Choose recordings by their boxes, or search for some first");
+      return;
+    }
+    const dialog = document.getElementById("evidence");
+    const form = dialog.querySelector("form");
+    const progress = form.querySelector("[data-progress]");
+    const chosen = picked.length === 1 ? "the chosen recording" : `the ${picked.length} chosen recordings`;
+    form.querySelector("[data-subject]").textContent = picked.length ? chosen : button.dataset.subject;
+    form.querySelector("[data-problem]").hidden = true;
+    form.querySelector("button.main").disabled = false;
+    progress.textContent = "";
+    form.reset();
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      decide(form, async () => {
+        progress.textContent = "Reading the recordings…";
+        try {
+          const reply = await send(button.dataset.post, { ...wanted, reason: new FormData(form).get("reason").trim() });
+          const [, name] = /filename="([^"]+)"/.exec(reply.headers.get("Content-Disposition") ?? "") ?? [null, "evidence.zip"];
+          save(await take(reply, (text) => { progress.textContent = text; }), name);
+        } finally {
+          progress.textContent = "";
+        }
+        dialog.close();
+        toast("The pack is saved. Who gets it begins with README.txt");
+      });
+    };
+    dialog.showModal();
+  });
+}
+
 // --- Asking before deciding ------------------------------------------------------------------------------------------
 
 // Puts a part of a page that the server renders in the place of the one that is there. Parsed so, no script in it runs.
