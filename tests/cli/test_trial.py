@@ -53,3 +53,11 @@ class TestDemo:
         assert f"port {ports[which]} is in use" in ended.out
         assert "--sandbox-port" in ended.out
         assert not (tmp_path / "demo").exists()
+
+    def test_the_full_story_is_told_once(self, command: Command, tmp_path: Path) -> None:
+        """Where an archive is already, nothing is started; the message names the folder and the option."""
+        (tmp_path / "archive").mkdir()
+        ended = command("demo", "--full", "--home", str(tmp_path), "--port", "0", "--sandbox-port", "0")
+        assert ended.code == 2
+        assert f"{tmp_path} has an archive" in ended.out
+        assert "--home" in ended.out

@@ -36,11 +36,16 @@ class Demo:
     leave: bool = False
 
     def run(self) -> int:
-        """Return 0 when all went as told, 1 when not, 2 when a port is taken, 130 when stopped before the end."""
+        """Return 0 when all went as told, 1 when not, 2 when port or folder are taken, 130 when stopped early."""
         try:
             port, sandbox_port = free_port(self.port), free_port(self.sandbox_port)
         except RuntimeError as error:
             console.print(f"[red]{error}[/]: choose a free one by --port (Airflow) or --sandbox-port (sandbox)")
+            return 2
+        if self.full and (self.home / "archive").exists():
+            console.print(
+                f"[red]{self.home} has an archive[/]: --full begins with none; choose another folder by --home"
+            )
             return 2
         self.home.mkdir(parents=True, exist_ok=True)
         days = DAYS + story.DAYS if self.full else DAYS
