@@ -6,6 +6,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.tables import recordings
 from support.contents import all_rows, damage
 from support.fixity_run import Verifying, document, found
+from support.signing import signing
 
 
 def test_a_sidecar_without_row_fails_the_run(archived: Archive, verifying: Verifying) -> None:
@@ -16,6 +17,18 @@ def test_a_sidecar_without_row_fails_the_run(archived: Archive, verifying: Verif
     ended = verifying(archived)
     assert "1 sidecars are not in the catalog: run this DAG with reindex" in ended.problems
     assert found(archived, ended.run_id) == {lost.interaction_id: "stray"}
+
+
+def test_a_signing_key_that_cannot_be_used_fails_the_run(archived: Archive, verifying: Verifying) -> None:
+    """All else is checked; the setting is named, with its remedy. With a sound key the run is green."""
+    signed, _ = signing(archived)
+    assert verifying(signed).problems == ()
+    signed.settings.signing_key.chmod(0o644)
+    ended = verifying(signed)
+    assert any("SIGNING_KEY_FILE" in problem for problem in ended.problems)
+    flaws = document(signed, ended)["ledgerFlaws"]
+    assert [flaw["place"] for flaw in flaws] == ["RECORDING_ARCHIVE_SIGNING_KEY_FILE"]
+    assert "chmod 600" in flaws[0]["problem"]
 
 
 def test_a_changed_document_fails_the_run(archived: Archive, verifying: Verifying) -> None:

@@ -97,6 +97,16 @@ class TestSigning:
         seal(signed)
         assert signed_up_to(signed.settings.root) == (4, [])
 
+    def test_a_planted_signature_stops_no_signing(self, archived: Archive) -> None:
+        """One beyond the end of the ledger, under the name of the key: it is told, and the next head is signed."""
+        signed, key = signing(archived)
+        planted = f"ledger/000000009999.{key.name}.sig"
+        (signed.settings.root / planted).write_bytes(b"x" * 64)
+        tell(signed, "ann")
+        seal(signed)
+        assert f"000000000004.{key.name}.sig" in signatures(signed)
+        assert tampered(signed.settings.root, key.public) == [planted]
+
     def test_a_key_of_nobody_signs_nothing(self, archived: Archive, caplog: pytest.LogCaptureFixture) -> None:
         """A file that `keys create` never took up is no key of the archive."""
         other = with_key_file(archived, archived.settings.root.parent / "other.pem")

@@ -72,7 +72,7 @@ def _say(key: KnownKey, *, json: bool) -> None:
         terminal.document(_to_json(key))
         return
     terminal.facts(f"Key {key.name}", {name: value for name, value in _to_json(key).items() if name != "keyId"})
-    terminal.say("Keep the fingerprint where nobody who writes the archive can; and a copy of the private key.")
+    terminal.say("Keep the fingerprint, and a copy of the private key, out of reach of who can write the archive.")
 
 
 def _to_json(key: KnownKey) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import delete
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import readings
+from recording_archive.errors import ConfigurationError
 from recording_archive.fixity import readings_table
 from recording_archive.fixity.readings_table import Finding
 from recording_archive.fixity.strays import Stray, find_strays
 from recording_archive.ledger import sealing
+from recording_archive.ledger.flaw import Flaw
 from recording_archive.ledger.proof import Proof
 from recording_archive.ledger.proof_signatures import SignatureProof
 from recording_archive.ledger.signatures import signing_key
@@ -43,12 +46,11 @@ def look_for_strays(archive: Archive, run_id: str) -> int:
 def verify_ledger(archive: Archive, run_id: str) -> int:
     """Prove the whole ledger, and every document by it; return how many flaws there are."""
     head = sealing.seal(archive)
-    key = signing_key(archive.settings)
-    signatures = SignatureProof(key.public if key else None)
     expected = str(head) if head else None
+    signatures, broken = _signatures(archive)
     proof = Proof(archive.store, now=archive.clock(), expected=expected, signatures=signatures)
     number, named = 0, list[dict[str, str]]()
-    for flaw in proof.flaws():
+    for flaw in chain(broken, proof.flaws()):
         if flaw.tampered:
             number += 1
             log.error("%s: %s", flaw.place, flaw.problem)
@@ -57,6 +59,15 @@ def verify_ledger(archive: Archive, run_id: str) -> int:
     readings_table.note_facts(archive, run_id, ledgerEvents=proof.events, ledgerFlaws=named, ledgerFlawed=number)
     log.info("ledger: %d events, %d documents, %d flaws, head %s", proof.events, proof.documents, number, proof.head)
     return number
+
+
+def _signatures(archive: Archive) -> tuple[SignatureProof, list[Flaw]]:
+    """Trust the key that signs here; one that cannot be used is a flaw of its own, and all else is checked."""
+    try:
+        key = signing_key(archive.settings)
+    except ConfigurationError as error:
+        return SignatureProof(), [Flaw("RECORDING_ARCHIVE_SIGNING_KEY_FILE", str(error))]
+    return SignatureProof(key.public if key else None), []
 
 
 def _reading(stray: Stray) -> dict[str, Any]:

@@ -35,7 +35,11 @@ def mark_key(head: Head, kind: str, by: str) -> str:
     return f"{PREFIX}{head.segment:012d}.{by}.{kind}"
 
 
-def newest_marked(store: Store, kind: str) -> int:
-    """Find the newest segment that has a mark of that kind; 0 when none has."""
+def newest_marked(store: Store, kind: str, by: str, *, most: int) -> int:
+    """Find the newest segment, up to ``most``, that somebody marked; 0 when there is none.
+
+    A mark beyond the ledger's end was put there by somebody, and must not pass for the newest.
+    """
     found = (mark_at(key) for key in store.list(PREFIX))
-    return max((mark.segment for mark in found if mark and mark.kind == kind), default=0)
+    same = (mark.segment for mark in found if mark and (mark.kind, mark.by) == (kind, by) and mark.segment <= most)
+    return max(same, default=0)

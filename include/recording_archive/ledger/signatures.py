@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import segments
@@ -31,7 +31,7 @@ def signing_key(settings: Settings) -> SigningKey | None:
 
 
 def sign_heads(archive: Archive) -> None:
-    """Sign the heads since the newest signed one, as the catalog knows them; the first to be signed is the newest.
+    """Sign the heads since the newest that this key signed, as the catalog knows them; a new key begins at the newest.
 
     What goes wrong stops nobody: the log says it, `check` too, and the next sealing signs what this one did not.
     """
@@ -50,9 +50,9 @@ def tell_signing(archive: Archive) -> str:
             "warning: the ledger's heads are not signed: set RECORDING_ARCHIVE_SIGNING_KEY_FILE, and run "
             "`recording-archive keys create`"
         )
-    name, newest = _name_of(archive, key), chain.newest(archive.store)
-    signed = marks.newest_marked(archive.store, marks.SIGNATURE)
-    return f"key {name} signs; signed up to segment {signed} of {newest.segment if newest else 0}"
+    name, newest = _name_of(archive, key), _newest(archive)
+    signed = marks.newest_marked(archive.store, marks.SIGNATURE, name, most=newest)
+    return f"key {name} signs; signed up to segment {signed} of {newest}"
 
 
 def _name_of(archive: Archive, key: SigningKey) -> str:
@@ -68,11 +68,16 @@ def _name_of(archive: Archive, key: SigningKey) -> str:
 
 def _sign(archive: Archive, key: SigningKey) -> None:
     name = _name_of(archive, key)
-    signed = marks.newest_marked(archive.store, marks.SIGNATURE)
+    signed = marks.newest_marked(archive.store, marks.SIGNATURE, name, most=_newest(archive))
     for head in _unsigned(archive, signed):
         archive.store.put(marks.mark_key(head, marks.SIGNATURE, name), key.sign(chain.statement(archive.id, head)))
         signed = head.segment
     note_vouched(archive, SIGNED, signed)
+
+
+def _newest(archive: Archive) -> int:
+    with archive.catalog.read() as connection:
+        return connection.execute(select(func.max(segments.c.number))).scalar() or 0
 
 
 def _unsigned(archive: Archive, signed: int) -> Iterator[Head]:

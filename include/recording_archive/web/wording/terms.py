@@ -45,6 +45,8 @@ _EVENTS = {
     "planned": "Planned",
     "approved": "Approved",
     "rejected": "Rejected",
+    "key_created": "Signing key made",
+    "key_rotated": "Signing key replaced",
 }
 _BAD = frozenset({"failed", "mismatched", "refused"})
 _OUTCOMES = {
