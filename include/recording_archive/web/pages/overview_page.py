@@ -1,4 +1,4 @@
-"""Page of the archive in figures, with a calendar of complete days."""
+"""Home: the last run, what needs a person, the calendar of complete days, and the archive in figures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.pages import charts
 from recording_archive.web.read.coverage import read_coverage
 from recording_archive.web.read.figures import read_statistics
+from recording_archive.web.read.home import last_run, needs
 from recording_archive.web.render import page
-from recording_archive.web.wording.days import STATES
+from recording_archive.web.wording.days import ENDS, STATES
 from recording_archive.web.wording.terms import VERIFICATION_AGES
 
 MONTHS = 6
@@ -22,7 +23,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 @router.get("/overview")
 def overview_page(request: Request, archive: ArchiveDep, until: date | None = None) -> HTMLResponse:
-    """The archive in figures, and which days are complete; ``until`` lies in the last month shown."""
+    """The page to begin a day with; ``until`` lies in the last month of its calendar."""
     today = archive.clock().astimezone(archive.settings.zone).date()
     first, last = _months_until(min(until or today, today))
     told = read_statistics(archive, today - timedelta(days=CHART_DAYS - 1), today)
@@ -32,6 +33,9 @@ def overview_page(request: Request, archive: ArchiveDep, until: date | None = No
         archive,
         "overview.html",
         told=told,
+        run=last_run(archive),
+        ends=ENDS,
+        needs=needs(archive, told, covered.days),
         recordings_by_day=charts.columns([(day.date, day.recordings) for day in told.days]),
         bytes_by_day=charts.columns([(day.date, day.bytes) for day in told.days]),
         months=charts.months(covered.days),

@@ -22,6 +22,17 @@ STATES: Mapping[DayState, str] = {
 }
 """The states of a day, from the best to the worst, with what they mean."""
 
+ENDS = (
+    ("successful", "archived"),
+    ("alreadyArchived", "archived before"),
+    ("failed", "failed"),
+    ("checksumErrors", "wrong checksum"),
+    ("missing", "not at the source"),
+    ("excluded", "excluded"),
+    ("deferred", "not yet"),
+)
+"""The totals of a run that add up to what it asked for, and their words."""
+
 
 def day_words(day: CoverageDay) -> str:
     """Say how a day stands, with the numbers of what is wrong."""
