@@ -27,7 +27,7 @@ POOLS = {
 """Slots and description of the pools that the set-up makes."""
 BUNDLE = {"name": "recordings", "classpath": "recording_archive.tasks.dag_bundle.DagBundle", "kwargs": {}}
 """The DAGs that came with the package, for Airflow's list of bundles."""
-_START_S = 180
+_START_S = 300
 _SIGNALS = ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 10))
 
 
