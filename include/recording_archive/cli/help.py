@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("check", "demo", "sandbox"),
-    "Look": ("report", "show", "verify", "verify-ledger", "reconcile"),
+    "Look": ("report", "show", "verify", "verify-ledger", "evidence", "reconcile"),
     "Decide": ("hold", "retention", "restore", "erase", "approve", "reject", "acknowledge", "acknowledge-range"),
     "Mend": ("reindex", "take-up", "keys"),
 }
