@@ -43,6 +43,7 @@ DECISIONS = {  # none of them changes anything where it is allowed
     "api/retention/runs/nobody/reject": {"reason": "because"},
 }
 QUESTIONS = {  # asked by POST for their size; they change nothing
+    "api/evidence": {"runId": "nobody", "reason": "because"},
     "api/retention/forecast": {"policy": "x"},
     "holds/preview": {"agents": "x"},
     "retention/compare": {"policy": "x"},

@@ -351,6 +351,7 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/coverage": ["get"],
         "/api/holds": ["get", "post"],
         "/api/holds/{hold_id}": ["get"],
+        "/api/evidence": ["post"],
         "/api/holds/{hold_id}/release": ["post"],
         "/api/recordings/{interaction_id}/{recording_id}/restore": ["post"],
         "/api/retention/forecast": ["get", "post"],
