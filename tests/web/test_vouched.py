@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,4 +40,8 @@ def test_the_overview_tells_who_vouches(app_client: TestClient, archived: Archiv
     page = app_client.get("/overview", headers=HTML).text
     assert "up to the newest segment, 4" in page
     assert "up to segment 3</strong>; 1 wait since" in page
-    assert "up to segment 0</strong>; 4 wait since" in page
+    assert "<strong>up to segment 0</strong>; 4 wait since" in page
+    late = replace(opened, clock=lambda: opened.clock() + timedelta(days=3))
+    getattr(app_client.app, "dependency_overrides")[get_archive] = lambda: late  # noqa: B009
+    page = app_client.get("/overview", headers=HTML).text
+    assert '<strong class="bad-text">up to segment 3</strong>; 1 wait since' in page
