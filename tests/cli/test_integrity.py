@@ -11,6 +11,7 @@ from recording_archive.catalog.tables import recordings
 from support.commands import Command, Output
 from support.contents import first_id, overwrite
 from support.ledger_files import path_of
+from support.signing import forge
 
 
 def spoil(archive: Archive, interaction_id: str) -> None:
@@ -84,6 +85,15 @@ class TestVerify:
             str(p.relative_to(archived.settings.root)) for p in (first, second)
         ]
         assert {bad["interactionId"] for bad in told["bad"]} == {None}
+
+    def test_a_rewritten_ledger_is_bad(self, command: Command, archived: Archive) -> None:
+        """A history that agrees with itself is not the one that the catalog knows."""
+        forge(archived.settings.root)
+        assert command("verify-ledger").code == 0
+        ended = command("verify", "--all")
+        assert ended.code == 1
+        assert "bad: ledger/000000000001.jsonl: ends with" in ended.out
+        assert "bad: ledger/000000000002.jsonl: ends with" in ended.out
 
 
 class TestReindex:

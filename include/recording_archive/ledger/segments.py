@@ -41,14 +41,26 @@ def unknown_segments(archive: Archive) -> list[int]:
 def lost_segments(archive: Archive) -> Iterator[tuple[str, str]]:
     """Yield segments that the catalog knows and the archive does not have, or not so, by key and with the problem.
 
-    So the end of a ledger is missed when it was cut off, which the ledger alone cannot show.
+    So the end of a ledger is missed when it was cut off, which the ledger alone cannot show. Each is read through.
     """
     for number, digest in _known_segments(archive):
         key = chain.segment_key(number)
         if archive.store.size(key) is None:
             yield key, "missing, and the catalog knows it: it was cut off; restore it from a copy of the archive"
-        elif (found := chain.head_of(archive.store, number).sha256) != digest:
-            yield key, f"ends with {found}, and the catalog has {digest}: it was changed, or the ledger was rewritten"
+        elif problem := _difference(archive, number, digest):
+            yield key, problem
+
+
+def _difference(archive: Archive, number: int, digest: str) -> str | None:
+    """Say how a segment differs from itself, or from what the catalog knows of it."""
+    found = ""
+    for line in chain.read_segment(archive.store, number, archive_id=archive.id):
+        if line.flaw:
+            return f"line {line.number} {line.flaw}"
+        found = line.sha256
+    if found != digest:
+        return f"ends with {found}, and the catalog has {digest}: it was changed, or the ledger was rewritten"
+    return None
 
 
 def _known_segments(archive: Archive) -> Iterator[tuple[int, str]]:
