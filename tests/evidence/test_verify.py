@@ -31,6 +31,8 @@ KINDS = {
     "record": "data/calls/00001/*.json",
     "time line": "data/calls/00001/*.timeline.csv",
     "calls": "data/calls.csv",
+    "load file": "data/loadfile.dat",
+    "load file in XML": "data/loadfile.xml",
     "not included": "data/not-included.csv",
     "certificate": "data/not-included/*.certificate.json",
     "listeners": "data/listeners.csv",

@@ -6,6 +6,7 @@
     calls         the files of one call: sound, object, sidecar, time line
     absences      why a recording is not in a pack: deleted, in quarantine, damaged
     ledger_proof  what the ledger has of these calls; more kinds of proof are added here
+    load_files    the calls for review tools: Concordance DAT, EDRM XML
     bag           the form: a BagIt bag (RFC 8493) inside a ZIP
     zip_stream    a ZIP that is sent while it is made
     tables        CSV files, kept aside until their turn

@@ -26,6 +26,7 @@ from recording_archive.evidence.absences import deletion_documents, why_absent
 from recording_archive.evidence.bag import Bag
 from recording_archive.evidence.calls import CALLS, LISTENERS, Call, events_of
 from recording_archive.evidence.ledger_proof import proof_of
+from recording_archive.evidence.load_files import LoadFiles
 from recording_archive.evidence.request import Asked
 from recording_archive.evidence.selection import Selection, choose
 from recording_archive.evidence.tables import Table
@@ -56,6 +57,7 @@ class Pack:
     _proved: set[str] = field(default_factory=set)  # interactions
     _calls: Table = field(default_factory=lambda: Table(CALLS))
     _listeners: Table = field(default_factory=lambda: Table(LISTENERS))
+    _load_files: LoadFiles = field(default_factory=LoadFiles)
     _absences: Table = field(default_factory=lambda: Table(_ABSENT))
 
     @property
@@ -84,6 +86,8 @@ class Pack:
             self.absent += 1
             self._absences.row({"asked": name, "why": why})
         yield from bag.payload("calls.csv", self._calls.pieces())
+        for name, pieces in self._load_files.files():
+            yield from bag.payload(name, pieces)
         yield from bag.payload("not-included.csv", self._absences.pieces())
         yield from bag.payload("listeners.csv", self._listeners.pieces())
         yield from self._coverage(bag)
@@ -101,7 +105,9 @@ class Pack:
                 yield from self._leave_out(bag, row, why)
         for call, held in self._taken(sound):
             yield from call.write(self.archive, bag)
-            self._calls.row(call.to_row(held.held, held.possibly))
+            told = call.to_row(held.held, held.possibly)
+            self._calls.row(told)
+            self._load_files.add(told)
             for each in call.listeners():
                 self._listeners.row(each)
 
