@@ -112,7 +112,7 @@ def archive_batches(settings: Settings, source: Manifest, numbers: Sequence[int]
     media = MediaClient(source.hosts, TransferLimits.of(settings), stop=stop)
     for number in numbers:
         download.download(archive, source, media, RUN, number, stop=stop)
-        compress.compress(archive, source, RUN, number, stop=stop)
+        compress.compress(archive, RUN, number, stop=stop)
     media.close()
     archive.catalog.close()
 

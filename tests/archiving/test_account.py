@@ -13,7 +13,8 @@ from genesys_sandbox import Fault
 from recording_archive.archive import Archive
 from recording_archive.archiving.account import ALIKE, KEPT, acknowledge_gaps, add_notes, note, open_gaps
 from recording_archive.archiving.coverage import without
-from recording_archive.archiving.report import note_problem, report
+from recording_archive.archiving.problems import note_problem
+from recording_archive.archiving.report import report
 from recording_archive.catalog.tables import coverage, events, runs
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import Window

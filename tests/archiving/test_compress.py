@@ -123,7 +123,7 @@ def test_staged_bytes_that_vanish_or_rot_are_fetched_again(tasks: Tasks, archive
     vanished.unlink()
     content = rotten.read_bytes()
     rotten.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    lost = compress.compress(archive, tasks.source(), "scheduled__1", batch.number, stop=threading.Event())
+    lost = compress.compress(archive, "scheduled__1", batch.number, stop=threading.Event())
     assert (lost, len(objects(archive))) == (2, 4)
     assert tasks.download(archive, "scheduled__1", batch.number) == 2
     assert tasks.gzip(archive, "scheduled__1", batch.number) == 0

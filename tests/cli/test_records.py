@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from genesys_sandbox import Fault, Sandbox
 from recording_archive.archive import Archive
 from recording_archive.archiving.account import note
-from recording_archive.archiving.report import note_problem
+from recording_archive.archiving.problems import note_problem
 from recording_archive.archiving.report import report as write_report
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import coverage, events, recordings, runs

@@ -53,7 +53,8 @@ def folders(in_memory: Path) -> Iterator[Path]:
 def dag_tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crasher]:
     """A process for cases with Airflow imported, for what the DAG itself calls."""
     home = str(tmp_path_factory.mktemp("airflow"))
-    crasher = Crasher("recording_archive.hooks", env={"AIRFLOW_HOME": home})
+    modules = [f"recording_archive.tasks.{name}" for name in ("archiving", "packing", "reporting")]
+    crasher = Crasher(*modules, env={"AIRFLOW_HOME": home})
     yield crasher
     crasher.close()
 

@@ -110,5 +110,5 @@ def archive_day(archive: Archive, run_id: str, day: int) -> Mapping[str, int]:
     """A whole run of the main job; return the counts of its report."""
     for batch in discover(archive, Days(), Request(window=window_of(day)), run_id):
         stage(archive, run_id, batch.number)
-        compress.compress(archive, Days(), run_id, batch.number, stop=STOP)
+        compress.compress(archive, run_id, batch.number, stop=STOP)
     return report(archive, run_id).counts

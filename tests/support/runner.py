@@ -50,7 +50,7 @@ class Runner:
         media = self.media(archive, stop)
         for batch in discover(archive, source, request or Request(window=DAY, scheduled=True), run_id):
             download.download(archive, source, media, run_id, batch.number, stop=stop)
-            compress.compress(archive, source, run_id, batch.number, stop=stop)
+            compress.compress(archive, run_id, batch.number, stop=stop)
         media.close()
         return report(archive, run_id)
 

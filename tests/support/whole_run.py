@@ -23,7 +23,8 @@ from recording_archive.archive import Archive
 from recording_archive.archiving import compress
 from recording_archive.archiving import download as fetching
 from recording_archive.archiving.discover import discover
-from recording_archive.archiving.report import Summary, noted, report
+from recording_archive.archiving.problems import noted
+from recording_archive.archiving.report import Summary, report
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.rows import Batch
 from recording_archive.errors import ArchiveError, PermanentError, TransientError
@@ -107,10 +108,10 @@ class Tasks:
     def gzip(self, archive: Archive, run_id: str, number: int) -> int:
         """What `gzip` does: what staging lost is fetched again."""
         with noted(archive, run_id):
-            lost = compress.compress(archive, self.source(), run_id, number, stop=threading.Event())
+            lost = compress.compress(archive, run_id, number, stop=threading.Event())
             if lost:
                 self.download(archive, run_id, number)
-                lost = compress.compress(archive, self.source(), run_id, number, stop=threading.Event())
+                lost = compress.compress(archive, run_id, number, stop=threading.Event())
         return lost
 
     def report(self, archive: Archive, run_id: str, raised: list[ArchiveError] | None = None) -> Ended:

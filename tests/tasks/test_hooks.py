@@ -103,3 +103,26 @@ def test_the_provider_names_the_hook() -> None:
     """Airflow stores this path with the connection type."""
     (connection_type,) = get_provider_info()["connection-types"]
     assert connection_type["hook-class-name"] == "recording_archive.hooks.GenesysCloudHook"
+
+
+@pytest.mark.parametrize(("name", "spared"), [("gzip_batch", ["requests"]), ("write_report", [])])
+def test_a_task_imports_what_it_needs(name: str, spared: list[str], tmp_path: Path) -> None:
+    """To compress and to report, no client of the source is loaded; to compress, no HTTP at all."""
+    others = ["recording_archive.sources.client", "recording_archive.tasks.retention", *spared]
+    asked = f"import sys; from recording_archive import hooks; hooks.{name}; print([*sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=os.environ | {"AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert [module for module in others if f"'{module}'" in done.stdout] == []
+
+
+def test_a_name_that_is_not_there_is_told() -> None:
+    """As of any module."""
+    asked = "from recording_archive import hooks; hooks.archive_everything"
+    done = subprocess.run([sys.executable, "-c", asked], env=os.environ, capture_output=True, text=True, check=False)
+    assert "AttributeError: module 'recording_archive.hooks' has no attribute 'archive_everything'" in done.stderr

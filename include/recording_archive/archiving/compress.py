@@ -15,12 +15,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
 from recording_archive.archive import Archive
 from recording_archive.archiving import outcomes
 from recording_archive.archiving.work_rows import Work, open_work
+from recording_archive.catalog.tables import runs
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
 from recording_archive.model import Compressed, Fetched, PartId
-from recording_archive.sources import Source
+from recording_archive.sources import organization_of
 from recording_archive.store import bgzf, sidecar
 from recording_archive.store.base import Draft
 from recording_archive.store.stoppable import Stoppable
@@ -42,13 +45,16 @@ class _Packed:
     lost: bool = False
 
 
-def compress(archive: Archive, source: Source, run_id: str, batch: int, *, stop: threading.Event) -> int:
+def compress(archive: Archive, run_id: str, batch: int, *, stop: threading.Event) -> int:
     """Archive what is staged of a batch; return how many parts must be fetched again because staging lost them.
+
+    The source is not asked: its name, and with it the organization, is that of the run.
 
     Raises only for what concerns all parts (store, catalog). What was archived by then stays archived.
     """
     with archive.catalog.read() as connection:
         todo = open_work(connection, run_id, batch, staged=True)
+        source = connection.execute(select(runs.c.source).where(runs.c.run_id == run_id)).scalar_one() if todo else ""
     group: list[_Packed] = []
     lost = 0
     for packed in _pack_all(archive, source, todo, stop=stop):
@@ -62,7 +68,7 @@ def compress(archive: Archive, source: Source, run_id: str, batch: int, *, stop:
     return lost + _settle(archive, source, group)
 
 
-def _pack_all(archive: Archive, source: Source, todo: Sequence[Work], *, stop: threading.Event) -> Iterator[_Packed]:
+def _pack_all(archive: Archive, source: str, todo: Sequence[Work], *, stop: threading.Event) -> Iterator[_Packed]:
     workers = archive.settings.compressors
     with ThreadPoolExecutor(workers, "compress") as files, ThreadPoolExecutor(workers, "blocks") as blocks:
         # all at once, for a batch is bounded: the pool must not starve while a group is settled
@@ -73,12 +79,12 @@ def _pack_all(archive: Archive, source: Source, todo: Sequence[Work], *, stop: t
             files.shutdown(wait=False, cancel_futures=True)
 
 
-def _pack(archive: Archive, source: Source, job: Work, *, blocks: Executor, stop: threading.Event) -> _Packed:
+def _pack(archive: Archive, source: str, job: Work, *, blocks: Executor, stop: threading.Event) -> _Packed:
     """Put one part's object in its place; what goes wrong with this part stays with it."""
     if stop.is_set():
         return _Packed(job, error=Stopped("stopped"))
     fetched = _staged(job)
-    key = sidecar.object_key(source.organization, job.part_id, job.interaction_date, fetched.format.extension)
+    key = sidecar.object_key(organization_of(source), job.part_id, job.interaction_date, fetched.format.extension)
     try:
         return _Packed(job, key, _write(archive, key, fetched, job, blocks=blocks, stop=stop))
     except FileNotFoundError:
@@ -135,7 +141,7 @@ def _require_own(archive: Archive, key: str, job: Work) -> None:
         )
 
 
-def _settle(archive: Archive, source: Source, group: Sequence[_Packed]) -> int:
+def _settle(archive: Archive, source: str, group: Sequence[_Packed]) -> int:
     """Commit a group: sidecars, then rows, then staged files; return how many were lost."""
     done = [packed for packed in group if packed.compressed]
     archive.store.sync(packed.key for packed in done)
@@ -160,7 +166,7 @@ def _settle(archive: Archive, source: Source, group: Sequence[_Packed]) -> int:
     return sum(packed.lost for packed in group)
 
 
-def _commit(archive: Archive, source: Source, done: Sequence[_Packed]) -> dict[int, dict[str, Any] | ArchiveError]:
+def _commit(archive: Archive, source: str, done: Sequence[_Packed]) -> dict[int, dict[str, Any] | ArchiveError]:
     """Publish the sidecars of a group, or take over those that are there; return by row id what came of each.
 
     All are written before the first is synced: the disk then has them in few commits instead of one for each.
@@ -176,13 +182,13 @@ def _commit(archive: Archive, source: Source, done: Sequence[_Packed]) -> dict[i
         return {packed.job.id: _publish(archive, packed, content, draft) for packed, content, draft in drafts}
 
 
-def _sidecar(archive: Archive, source: Source, packed: _Packed) -> bytes:
+def _sidecar(archive: Archive, source: str, packed: _Packed) -> bytes:
     job, compressed = packed.job, packed.compressed
     if compressed is None:  # callers pass packed parts only
         raise AssertionError(packed)
     return sidecar.compose(
         archive_id=archive.id,
-        source=source.name,
+        source=source,
         part=job.part_id,
         interaction_date=job.interaction_date,
         listing=job.listing,

@@ -6,20 +6,18 @@ The ledger is sealed before, so that the report names its head, and after, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.archiving import account, coverage, entering, outcomes
+from recording_archive.archiving import account, coverage, outcomes
+from recording_archive.archiving.problems import note_problem
 from recording_archive.archiving.report_files import as_document, as_manifest, as_table, head_of
 from recording_archive.archiving.totals import count_totals, covers, find_problems
 from recording_archive.archiving.work_rows import is_over
 from recording_archive.catalog.tables import runs
-from recording_archive.errors import ArchiveError, PermanentError
 from recording_archive.ledger import sealing
 from recording_archive.ledger.vouching import seal_and_vouch
 from recording_archive.model import Window
@@ -93,19 +91,6 @@ def close_left_open(archive: Archive, has_ended: Callable[[str], bool]) -> list[
     for run_id in over:
         note_problem(archive, run_id, "the run ended before its report")
     return [report(archive, run_id) for run_id in over]
-
-
-def noted(archive: Archive, run_id: str, kind: type[ArchiveError] = PermanentError) -> AbstractContextManager[None]:
-    """Write the error that ends a task for good into the run, as `reports.run_state.noted` does."""
-    return run_state.noted(lambda problem: note_problem(archive, run_id, problem), kind)
-
-
-def note_problem(archive: Archive, run_id: str, problem: str) -> None:
-    """Write down what stopped a run, so that its report names it."""
-    unknown: dict[str, Any] = {"at": archive.clock(), "source": "unknown", "kind": "asked", "problem": problem}
-    with archive.catalog.write() as connection:
-        begin = partial(entering.begin, connection, run_id, **unknown)
-        run_state.note_problem(connection, runs, run_id, problem, begin)
 
 
 def _close_rows(archive: Archive, run_id: str, problem: str) -> Row[Any]:

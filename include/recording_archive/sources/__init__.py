@@ -23,6 +23,7 @@ __all__ = [
     "Sample",
     "Source",
     "Stored",
+    "organization_of",
 ]
 
 NOTHING_KNOWN: Mapping[str, datetime] = MappingProxyType({})
@@ -151,7 +152,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """Key of the coverage table, such as ``interactions:default``; it never changes for one organization."""
+        """Key of the coverage table: API and organization, as ``interactions:default``; it never changes."""
 
     @property
     def chunk(self) -> int:
@@ -194,3 +195,8 @@ class Source(Protocol):
 
     def probe(self) -> Probe:
         """Get a token and ask for one entry of the last day; raise what a run would."""
+
+
+def organization_of(name: str) -> str:
+    """The organization of a source of that name."""
+    return name.partition(":")[2]

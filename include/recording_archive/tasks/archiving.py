@@ -1,24 +1,26 @@
-"""The tasks of `archive_recordings`: list, download, compress, report."""
+"""The tasks of `archive_recordings` that ask the source: list and download."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from recording_archive.archiving.compress import compress
+from recording_archive.archive import Archive
 from recording_archive.archiving.discover import discover
 from recording_archive.archiving.download import download
-from recording_archive.archiving.report import Summary, close_left_open, note_problem, noted, report
+from recording_archive.archiving.problems import note_problem, noted
+from recording_archive.archiving.report import close_left_open
 from recording_archive.archiving.request import read_request
 from recording_archive.errors import ArchiveError
 from recording_archive.model import Window
 from recording_archive.recovery.behind import learn_deletions
-from recording_archive.settings import read_settings
+from recording_archive.settings import Settings, read_settings
 from recording_archive.tasks.connection import GenesysCloudHook
-from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
+from recording_archive.tasks.session import raise_if_stopped, stoppable, task_archive
 
 log = logging.getLogger(__name__)
 
@@ -52,34 +54,24 @@ def list_recordings(
 
 def download_batch(run_id: str, number: int) -> int:
     """Fetch a batch into staging; return how many parts were staged."""
-    settings, hook = read_settings(), GenesysCloudHook()
+    settings = read_settings()
     with task_archive(settings) as archive, noted(archive, run_id), stoppable() as (stop, on_stop):
-        with closing(hook.media(settings, stop)) as media:
-            on_stop(media.stop)
-            staged = download(archive, hook.source(settings, stop), media, run_id, number, stop=stop)
+        staged = fetch(archive, settings, run_id, number, stop=stop, on_stop=on_stop)
         raise_if_stopped(stop)
     return staged
 
 
-def gzip_batch(run_id: str, number: int) -> int:
-    """Archive the staged files of a batch; fetch again what staging lost; return how many parts were lost for good."""
-    settings, hook = read_settings(), GenesysCloudHook()
-    with task_archive(settings) as archive, noted(archive, run_id), stoppable() as (stop, on_stop):
-        source = hook.source(settings, stop)
-        lost = compress(archive, source, run_id, number, stop=stop)
-        if lost and not stop.is_set():
-            log.warning("%d staged files were lost or damaged: fetching them again", lost)
-            with closing(hook.media(settings, stop)) as media:
-                on_stop(media.stop)
-                download(archive, source, media, run_id, number, stop=stop)
-            lost = compress(archive, source, run_id, number, stop=stop)
-        raise_if_stopped(stop)
-    return lost
-
-
-def write_report(run_id: str) -> Summary:
-    """Close the run, write its compliance report, and log its totals."""
-    with task_archive(read_settings()) as archive:
-        summary = report(archive, run_id)
-    log_totals(summary.counts, summary.report_key, summary.ledger_head)
-    return summary
+def fetch(
+    archive: Archive,
+    settings: Settings,
+    run_id: str,
+    number: int,
+    *,
+    stop: threading.Event,
+    on_stop: Callable[[Callable[[], None]], None],
+) -> int:
+    """Fetch what is left of a batch, over the connection; return how many parts were staged."""
+    hook = GenesysCloudHook()
+    with closing(hook.media(settings, stop)) as media:
+        on_stop(media.stop)
+        return download(archive, hook.source(settings, stop), media, run_id, number, stop=stop)
