@@ -338,6 +338,7 @@ def check_reach(done: Counter[str], *, steps: int) -> None:
     assert {name: done[name] for name in names if done[name] < steps // 2_000} == {}, done
 
 
+@pytest.mark.timeout(1_800)  # two minutes on a quiet machine
 def test_whatever_happens_only_what_may_go_goes(in_memory: Path) -> None:
     """In 2,000 steps of any order nothing goes that may not, nothing comes back, and model and archive agree."""
     check_reach(live(in_memory, examples=52), steps=2_000)

@@ -1,0 +1,46 @@
+"""Files for those who work on the project on GitHub: they parse, and run what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+FILES = sorted([*ROOT.glob(".github/**/*.yml"), ROOT / ".pre-commit-config.yaml"])
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The document of a YAML file."""
+    told = yaml.safe_load(path.read_text())
+    assert isinstance(told, dict)
+    return told
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_parses(path: Path) -> None:
+    """A file that GitHub cannot read does nothing, and says so nowhere."""
+    assert read(path)
+
+
+def test_the_workflow_runs_the_gate_and_the_rest_of_the_versions() -> None:
+    """Every step is a script or a target that is here; the versions of Airflow are those that the gate leaves out."""
+    jobs = read(ROOT / ".github/workflows/ci.yml")["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert ".ci/run" in commands
+    assert {command.split()[1] for command in commands if command.startswith("make ")} <= TARGETS
+    assert all(command == ".ci/run" or command.startswith("make ") for command in commands)
+    lists = {path.stem.removeprefix("airflow-") for path in (ROOT / "tests/versions").glob("airflow-*.txt")}
+    (here,) = re.findall(r'VERSIONS="([^"]*)"', (ROOT / ".ci/run").read_text())
+    assert {*jobs["airflow"]["strategy"]["matrix"]["airflow"], *here.split()} == lists
+
+
+def test_hooks_before_a_commit_are_those_of_lint() -> None:
+    """What passes before a commit passes in the gate."""
+    hooks = [hook["entry"] for repo in read(ROOT / ".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]]
+    lint = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    assert {entry.split()[0].rpartition("/")[2] for entry in hooks} == set(re.findall(r"\$\(BIN\)/(\S+)", lint))
