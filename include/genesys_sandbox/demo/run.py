@@ -114,9 +114,12 @@ class Demo:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Make SIGTERM count as Ctrl-C; afterwards say so at once, and let nothing disturb the end."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Make SIGTERM count as Ctrl-C, and Ctrl-C count where a shell in the background had it ignored.
+
+    Afterwards say so at once, and let nothing disturb the end.
+    """
+    stop = signal.default_int_handler
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
