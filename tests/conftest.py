@@ -30,7 +30,7 @@ hypothesis_settings.load_profile("patient")
 
 _ON_A_SITE = tuple(
     f"tests/web/{name}.py"
-    for name in ("test_access", "test_api", "test_api_docs", "test_browser", "media/test_retrieve")
+    for name in ("test_access", "test_api", "test_api_docs", "test_browser", "test_evidence_web", "media/test_retrieve")
 )
 _LONG = (  # the longest first, so that neither core waits for the other at the end
     "tests/dag/",

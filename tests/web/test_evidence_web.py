@@ -55,7 +55,7 @@ def test_a_pack_comes_and_checks_itself(address: str, archived: Archive, tmp_pat
         {},
         {"interactionIds": []},
         {"query": {}},
-        {"query": {"agent": " "}},
+        {"query": {"agent": " ", "q": None}},
         {"query": {"nonsense": "x"}},
         {"query": {"from": "yesterday"}},
         {"interactionIds": ["a"], "runId": "b"},

@@ -34,7 +34,7 @@ class EvidenceQuery(ApiDocument):
 
     model_config = ConfigDict(extra="forbid")
 
-    q: Annotated[str | None, Storable] = None
+    q: Annotated[str, Storable] | None = None
     ids: Annotated[tuple[Annotated[str, Storable], ...], Field(alias="id")] = ()
     start: Annotated[SearchText, Field(alias="from")] = None
     end: Annotated[SearchText, Field(alias="to")] = None
