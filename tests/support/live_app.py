@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import Request
+from fastapi import FastAPI, Request
 
 from genesys_sandbox.airflow import free_port
 from recording_archive.archive import Archive
@@ -18,9 +18,8 @@ from recording_archive.archive import Archive
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 
 
-@contextmanager
-def serve(archive: Archive) -> Iterator[str]:
-    """Serve ``archive`` until the context ends; yield the address below which its routes lie, with a slash."""
+def app_for(archive: Archive) -> FastAPI:
+    """Return the app alone over ``archive``, where everyone may do all: ``tester``, or who the header X-User names."""
     from recording_archive.web import access  # noqa: PLC0415 - after AIRFLOW_HOME was set
     from recording_archive.web.app import create_app  # noqa: PLC0415
     from recording_archive.web.deps import get_archive  # noqa: PLC0415
@@ -42,6 +41,13 @@ def serve(archive: Archive) -> Iterator[str]:
         access.may_decide: lambda: True,
         get_archive: lambda: archive,
     }
+    return app
+
+
+@contextmanager
+def serve(archive: Archive) -> Iterator[str]:
+    """Serve ``archive`` until the context ends; yield the address below which its routes lie, with a slash."""
+    app = app_for(archive)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fastapi import Request
 from fastapi.testclient import TestClient
 
 from recording_archive.archive import Archive, open_archive
 from recording_archive.settings import Settings
+from support.live_app import app_for
 from support.site import Site, add_large, add_states, start_site
 
 # Importing the app imports Airflow, which makes a home where there is none.
@@ -66,23 +66,5 @@ def site(sites: Callable[[str], Site]) -> Site:
 @pytest.fixture
 def app_client(archived: Archive) -> Iterator[TestClient]:
     """The app alone over the test's own archive, where everyone is ``tester`` and may do all; no Airflow runs."""
-    from recording_archive.web import access  # noqa: PLC0415 - after AIRFLOW_HOME was set
-    from recording_archive.web.app import create_app  # noqa: PLC0415
-    from recording_archive.web.deps import get_archive  # noqa: PLC0415
-
-    class Tester:
-        def get_name(self) -> str:
-            return "tester"
-
-    def pass_everyone(request: Request) -> None:
-        request.state.archive_user = Tester()
-
-    app = create_app()
-    app.dependency_overrides = {
-        access.guard: pass_everyone,
-        access.decide: lambda: None,
-        access.may_decide: lambda: True,
-        get_archive: lambda: archived,
-    }
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app_for(archived), raise_server_exceptions=False) as client:
         yield client

@@ -31,7 +31,7 @@ class Link(NamedTuple):
 
 PAGES = (
     Link("search and listen", "archive/"),
-    Link("coverage and figures", "archive/overview"),
+    Link("what needs you, coverage", "archive/overview"),
     Link("reports of runs", "archive/runs"),
     Link("all of it inside Airflow", "plugin/recordings"),
 )
