@@ -33,6 +33,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "cli/basics": "tests/cli/test_app.py",
     "cli/findings": "two types without logic",
     "cli/printing": "tests/cli/test_records.py",
+    "cli/query": "tests/cli/test_find.py and tests/cli/test_evidence.py",
     "cli/terminal": "tests/cli/test_app.py",
     "deploy/set_up": "tests/cluster/test_cluster.py, which begins with it",
     "disposition/personal": "tests/disposition/test_erasure.py",

@@ -105,6 +105,16 @@ class TestShow:
         assert [event["kind"] for event in told["events"]] == ["seen", "archived", "verified"]
         assert [row["outcome"] for row in told["work"]] == ["success"]
 
+    def test_what_stands_with_the_part_is_not_repeated(self, command: Command, archived: Archive) -> None:
+        """Its key and hashes are shown once, and no column names the only part; JSON has all of it."""
+        known = first_id(archived)
+        facts, _, times = command("show", known).out.partition("Time line (UTC)")
+        told = json.loads(command("show", known, "--json").out)
+        assert told["parts"][0]["sha256"] in facts
+        assert told["parts"][0]["sha256"] not in times
+        assert told["events"][1]["detail"]["sha256"] == told["parts"][0]["sha256"]
+        assert "  when\twhat\trun or person\tdetail" in times
+
     def test_everybody_who_took_part(self, command: Command, archived: Archive) -> None:
         """In words, possible ones as such; in JSON as the catalog has them."""
         name, parties = first_id(archived), [party(**TRANSFERRED), party(ani="tel:+12025550100", certain=False)]
@@ -141,7 +151,7 @@ class TestShow:
         run(archived, "manual__ids", Request(ids=("nobody",)))
         ended = command("show", "nobody")
         assert ended.code == 1
-        assert "manual__ids\t\tmissing\t0\tthe source lists no recording" in ended.out
+        assert "manual__ids\tmissing\t0\tthe source lists no recording" in ended.out
 
     def test_nothing_steers_the_terminal(self, command: Command, archived: Archive) -> None:
         """Control characters in a name from the source are made visible."""

@@ -17,6 +17,7 @@ from recording_archive.cli import (
     dispositions,
     documents,
     evidence,
+    find,
     holds,
     integrity,
     keys,
@@ -119,8 +120,11 @@ def check(
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(
     trial.sandbox
 )
+app.command("list")(find.list_recordings)
 for _command in (
     trial.demo,
+    find.search,
+    find.get,
     integrity.verify,
     integrity.reindex,
     documents.take_up,

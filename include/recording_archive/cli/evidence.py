@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from recording_archive.cli import terminal
+from recording_archive.cli import query, terminal
 from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
 from recording_archive.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from recording_archive.archive import Archive
-    from recording_archive.catalog.search import Filters
     from recording_archive.evidence.pack import Pack
 
 # ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
@@ -27,15 +23,15 @@ _Text = str | None
 def evidence(  # noqa: PLR0917 - the options of a command
     reason: Annotated[str, typer.Option(help="What it is for; kept for good.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The ZIP to write; it must not be there yet.")],
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Interactions or recordings.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Interactions or recordings.")] = None,
     hold: Annotated[_Text, typer.Option(help="All that this legal hold holds, certainly or possibly.")] = None,
     run: Annotated[_Text, typer.Option(help="All that this run archived, or found archived.")] = None,
-    start: Annotated[_Text, typer.Option("--from", help="From this day on, or this moment.")] = None,
-    end: Annotated[_Text, typer.Option("--to", help="To the end of this day, or before this moment.")] = None,
-    agent: Annotated[_Text, typer.Option(help="Id of any agent who took part, or a part of the name.")] = None,
-    queue: Annotated[_Text, typer.Option(help="Id of any queue, or a part of its name.")] = None,
-    number: Annotated[_Text, typer.Option(help="Number of any party, in any spelling.")] = None,
-    contact: Annotated[_Text, typer.Option(help="Id of an external contact.")] = None,
+    start: query.Start = None,
+    end: query.End = None,
+    agent: query.Agent = None,
+    queue: query.Queue = None,
+    number: query.Number = None,
+    contact: query.Contact = None,
     json: Json = False,
 ) -> None:
     """Write recordings into a ZIP to hand out, with all that proves them.
@@ -48,44 +44,22 @@ def evidence(  # noqa: PLR0917 - the options of a command
     from recording_archive.evidence.request import Asked
     from recording_archive.spelling.ids import split_ids
 
-    wanted = {"from": start, "to": end, "agent": agent, "queue": queue, "number": number, "contact": contact}
-    given = {name: value for name, value in wanted.items() if value is not None}
+    wanted = query.Query(start, end, agent, queue, number, contact)
     named = tuple(dict.fromkeys(each for text in ids or () for each in split_ids(text)))
-    told = {"interactionIds": list(named), "holdId": hold, "runId": run, "query": given}
+    told = {"interactionIds": list(named), "holdId": hold, "runId": run, "query": wanted.given}
     with opened_archive() as archive:
         asked = Asked(
             reason,
             ids=named,
             hold=hold,
             run=run,
-            filters=_filters(archive, given) if given else None,
+            filters=wanted.filters(archive) if wanted.given else None,
             given={name: value for name, value in told.items() if value},
         )
         pack = plan_pack(archive, asked, user())
         _write(pack, out)
     _tell(pack, out, json=json)
     exit_bad_if(pack.absent > 0)
-
-
-def _filters(archive: Archive, given: dict[str, str]) -> Filters:
-    from recording_archive.catalog.search import Filters
-    from recording_archive.params import read_moment
-
-    def moment(option: str) -> datetime | None:
-        text = given.get(option)
-        return read_moment(f"--{option}", text, archive.settings.zone, end=option == "to") if text else None
-
-    named = (given.get(name) for name in ("agent", "queue", "number", "contact"))
-    agent, queue, number, contact = named
-    return Filters(
-        start=moment("from"),
-        end=moment("to"),
-        agent=agent,
-        queue=queue,
-        number=number,
-        contact=contact,
-        region=archive.settings.phone_region,
-    )
 
 
 def _write(pack: Pack, out: Path) -> None:

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("check", "demo", "sandbox"),
-    "Look": ("report", "show", "verify", "verify-ledger", "evidence", "reconcile"),
+    "Look": ("search", "list", "get", "report", "show", "verify", "verify-ledger", "evidence", "reconcile"),
     "Decide": ("hold", "retention", "restore", "erase", "approve", "reject", "acknowledge", "acknowledge-range"),
     "Mend": ("reindex", "take-up", "keys"),
 }
@@ -17,11 +17,11 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
 
 _VALUES: Mapping[str, str] = {
     **dict.fromkeys(("from", "to"), "DATE"),
-    **dict.fromkeys(("save", "policy"), "FILE"),
+    **dict.fromkeys(("save", "policy", "out"), "FILE"),
     **dict.fromkeys(("home", "media_dir"), "FOLDER"),
     **dict.fromkeys(("port", "sandbox_port"), "PORT"),
     **dict.fromkeys(("id", "recording"), "ID"),
-    **dict.fromkeys(("months", "days", "part"), "COUNT"),
+    **dict.fromkeys(("months", "days", "part", "limit"), "COUNT"),
 }
 _TEXT = "TEXT"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from recording_archive.archive import Archive
@@ -21,6 +21,7 @@ _COUNTS = (
     *("carriedOver", "deferred", "checksumUnavailable", "healedMismatches"),
     *("apiRequests", "bytesDownloaded", "bytesStored"),
 )
+_NAMED_ABOVE = ("key", "sha256", "stored_sha256", "sidecar_sha256")
 _BAD = (Outcome.FAILED, Outcome.CHECKSUM_MISMATCH, Outcome.MISSING)
 
 
@@ -71,12 +72,10 @@ def print_timeline(found: Timeline) -> None:
         terminal.say(f"{found.interaction_id}: never seen: the source has listed no recording of it")
     for part in found.parts:
         terminal.facts(f"{part['interaction_id']}~{part['recording_id']}~{part['part']}", dict(_part(part)))
-    if found.events:
-        terminal.table(
-            "Time line (UTC)", ("when", "what", "part", "run or person", "detail"), map(_event, found.events)
-        )
-    if found.work:
-        terminal.table("Runs", ("run", "part", "outcome", "requests", "error"), map(_work, found.work))
+    hidden = () if len(found.parts) > 1 else ("part",)
+    above = {row[name] for row in found.parts for name in _NAMED_ABOVE}
+    _print_rows("Time line (UTC)", (_event(row, above) for row in found.events), hidden)
+    _print_rows("Runs", map(_work, found.work), hidden)
     if not found.known:
         _print_absence(found)
 
@@ -90,14 +89,26 @@ def _part(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name.replace("_", " "), value) for name, value in told.items() if name not in hidden)
 
 
-def _event(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    part = f"{row['recording_id']}~{row['part']}"
-    return row["at"], row["kind"], part, row["run_id"] or row["actor"], row["detail"]
+def _print_rows(title: str, rows: Iterable[Mapping[str, Any]], hidden: Sequence[str]) -> None:
+    """Print a table of what is not hidden; nothing where there are no rows."""
+    if told := [{name: value for name, value in row.items() if name not in hidden} for row in rows]:
+        terminal.table(title, list(told[0]), [list(row.values()) for row in told])
 
 
-def _work(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    part = f"{row['recording_id']}~{row['part']}" if row["recording_id"] else None
-    return row["run_id"], part, row["outcome"] or "open", row["requests"], row["error"]
+def _event(row: Mapping[str, Any], above: Container[Any]) -> dict[str, Any]:
+    """One event; its details without the key and hashes that stand above it, with the part."""
+    detail = {name: value for name, value in (row["detail"] or {}).items() if str(value) not in above}
+    who = row["run_id"] or row["actor"]
+    return {"when": row["at"], "what": row["kind"], "part": _part_of(row), "run or person": who, "detail": detail}
+
+
+def _work(row: Mapping[str, Any]) -> dict[str, Any]:
+    outcome = {"outcome": row["outcome"] or "open", "requests": row["requests"], "error": row["error"]}
+    return {"run": row["run_id"], "part": _part_of(row), **outcome}
+
+
+def _part_of(row: Mapping[str, Any]) -> str | None:
+    return f"{row['recording_id']}~{row['part']}" if row["recording_id"] else None
 
 
 def _print_absence(found: Timeline) -> None:

@@ -6,6 +6,7 @@ Text of the source (names, error messages) may hold anything, so nothing unprint
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,17 +60,22 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     Console().print(shown)
 
 
+def is_narrow(columns: int) -> bool:
+    """Tell if standard output is a terminal of less than so many columns."""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < columns
+
+
 class Bar:
-    """A bar on a terminal's standard error; called, it moves on by one. Elsewhere it shows nothing."""
+    """A bar on a terminal's standard error; called, it moves on. Elsewhere it shows nothing."""
 
     def __init__(self, shown: Progress | None = None, what: str = "", total: int | None = None) -> None:
         self._shown = shown
         self._task = shown.add_task(what, total=total) if shown else None
 
-    def __call__(self) -> None:
-        """Move on by one."""
+    def __call__(self, by: int = 1) -> None:
+        """Move on."""
         if self._shown and self._task is not None:
-            self._shown.advance(self._task)
+            self._shown.advance(self._task, by)
 
     def expect(self, total: int) -> None:
         """Say where it ends, as soon as that is known."""

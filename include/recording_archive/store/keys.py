@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from recording_archive.errors import PermanentError
+from recording_archive.model import PartId
 
 # ASCII alone, so that two keys never look alike nor fold into one another on any file system. No leading dot:
 # temporary names have one, and sweeping must never meet an object.
@@ -26,3 +27,11 @@ def segments_of(key: str) -> list[str]:
             "._~=+@,:%- that do not begin with a dot or tilde"
         )
     return segments
+
+
+def file_name(part: PartId, key: str) -> str:
+    """Name the file of a recording for a person who saves it; ``key`` is that of its object and gives the ending."""
+    extension = key.removesuffix(".gz").rpartition(".")[2]
+    recording = [part.recording_id] if part.recording_id != part.interaction_id else []
+    number = [str(part.part)] if part.part else []
+    return ".".join([part.interaction_id, *recording, *number, extension, "gz"])

@@ -8,7 +8,9 @@ from fastapi import Request
 from sqlalchemy import Row
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.rows import part_of
 from recording_archive.model import PartId, State
+from recording_archive.store import keys
 from recording_archive.web import access
 from recording_archive.web.deps import note_access
 from recording_archive.web.media.damage import damaged, is_damaged
@@ -18,10 +20,7 @@ from recording_archive.web.read.recording_rows import purge_from
 
 def file_name(row: Row[Any]) -> str:
     """The name under which a recording is saved; ids are safe in file names and headers by what they are made of."""
-    extension = row.key.removesuffix(".gz").rpartition(".")[2]
-    recording = [row.recording_id] if row.recording_id != row.interaction_id else []
-    part = [str(row.part)] if row.part else []
-    return ".".join([row.interaction_id, *recording, *part, extension, "gz"])
+    return keys.file_name(part_of(row), row.key)
 
 
 def require_stored(archive: Archive, request: Request, row: Row[Any]) -> None:

@@ -1,0 +1,304 @@
+"""`recording-archive search`, `list` and `get`: find recordings from a shell, and fetch their audio."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from recording_archive.cli import query, terminal
+from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
+from recording_archive.errors import ConfigurationError, FixityError, PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from sqlalchemy import Row
+
+    from recording_archive.archive import Archive
+
+# ruff: noqa: PLC0415 - `recording-archive --help` must not wait for SQLAlchemy, let alone for Airflow
+
+_COLUMNS = ("when", "recording", "agent", "queue", "number", "length", "state")
+_WIDTH = 120  # columns of a terminal in which the table has a line for each recording
+_PIECE = 1 << 20
+_NAMED = 20  # recordings that a message names
+
+
+class Status(StrEnum):
+    """The states of a recording."""
+
+    DISCOVERED = "discovered"
+    ARCHIVED = "archived"
+    QUARANTINED = "quarantined"
+    PURGED = "purged"
+    ERASED = "erased"
+
+
+_Status = Annotated[Status | None, typer.Option(help="One state: archived, discovered, quarantined, purged or erased.")]
+_Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="WORD", help="Ids, the start of one, a number, or a part of a name."),
+]
+_Oldest = Annotated[bool, typer.Option("--oldest", help="Begin with the oldest.")]
+
+
+def search(  # noqa: PLR0917 - the options of a command
+    words: _Words = None,
+    start: query.Start = None,
+    end: query.End = None,
+    agent: query.Agent = None,
+    queue: query.Queue = None,
+    number: query.Number = None,
+    contact: query.Contact = None,
+    status: _Status = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Most recordings that are shown.")] = 50,
+    oldest: _Oldest = False,
+    json: Json = False,
+) -> None:
+    """Find recordings by words, days and people; all that is given must hold.
+
+    The newest come first. What the archive has never seen is said; exit code 1 when nothing is found.
+    """
+    from recording_archive.catalog.search import search as find
+    from recording_archive.catalog.search_ids import account
+
+    wanted = query.Query(start, end, agent, queue, number, contact)
+    with opened_archive() as archive:
+        filters = wanted.filters(archive, words=_joined(words), status=status)
+        page = find(archive.catalog, filters, limit=limit, oldest=oldest)
+        asked = account(archive.catalog, (), filters.text, found=bool(page.rows))
+        if json:
+            found = {"recordings": _documents(archive, page.rows), "more": page.next is not None}
+            terminal.document({**found, "unknown": list(asked.unknown), "notIds": list(asked.impossible)})
+        else:
+            _print(page.rows, archive.settings.zone, more=page.next is not None)
+            for each in asked.unknown:
+                terminal.say(f"{each}: never seen: `recording-archive show {each}` says what that means")
+    exit_bad_if(not page.rows)
+
+
+def list_recordings(  # noqa: PLR0917 - the options of a command
+    words: _Words = None,
+    start: query.Start = None,
+    end: query.End = None,
+    agent: query.Agent = None,
+    queue: query.Queue = None,
+    number: query.Number = None,
+    contact: query.Contact = None,
+    status: _Status = None,
+    oldest: _Oldest = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV with every column.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON document in each line.")] = False,
+) -> None:
+    """Print every recording that matches, a line each, however many they are.
+
+    Words and options are those of `search`. Each line has the time, the ids, the agent, the queue, the customer's
+    number, the length and the state, separated by tabs.
+    """
+    from recording_archive.catalog.search import export
+    from recording_archive.web.read.list_files import as_csv, as_json_lines
+    from recording_archive.web.read.recording_documents import RecordingRow
+    from recording_archive.web.read.recording_rows import to_rows
+
+    if csv and json:
+        raise ConfigurationError("--csv and --json: give one of them")
+    wanted = query.Query(start, end, agent, queue, number, contact)
+    with opened_archive() as archive:
+        pages = export(archive.catalog, wanted.filters(archive, words=_joined(words), status=status), oldest=oldest)
+        if csv or json:
+            documents = (row for page in pages for row in to_rows(archive, page))
+            for text in as_csv(RecordingRow, documents) if csv else as_json_lines(documents):
+                typer.echo(text, nl=False)
+            return
+        for page in pages:
+            for row in page:
+                typer.echo("\t".join(terminal.printable(cell) for cell in _cells(row, archive.settings.zone)))
+
+
+def get(
+    id: Annotated[str, typer.Argument(metavar="ID", help="Interaction or recording.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file to write; - for standard output. Named by id else.")
+    ] = None,
+    part: Annotated[int | None, typer.Option(help="Only this part, counted from 0.")] = None,
+    stored: Annotated[bool, typer.Option("--stored", help="The .gz as it is stored, not the audio in it.")] = False,
+) -> None:
+    """Write the audio of a recording into a file.
+
+    Every byte is compared with what was archived before the file gets its name. What is in quarantine, deleted or
+    known to be damaged is refused. Who fetched it is an event of the recording.
+    """
+    with opened_archive() as archive:
+        row = _one(archive, id, part)
+        target = out or Path(_name(row, stored=stored))
+        if target == Path("-"):
+            _copy(archive, row, sys.stdout.buffer, stored=stored)
+            sys.stdout.flush()
+            return
+        _write(archive, row, target, stored=stored)
+    terminal.say(f"{target}: {terminal.size(row.stored_bytes if stored else row.size_bytes)}, unaltered")
+
+
+def _joined(words: list[str] | None) -> str | None:
+    """One text as the page's search box takes it: several arguments are several words."""
+    return " ".join(words) if words else None
+
+
+def _print(rows: tuple[Mapping[str, Any], ...], zone: ZoneInfo, *, more: bool) -> None:
+    if not rows:
+        terminal.say("Nothing found")
+        return
+    found = f"{len(rows)} {'recording' if len(rows) == 1 else 'recordings'}"
+    title = f"{'The first ' if more else ''}{found} ({zone.key})"
+    cells = (_cells(row, zone) for row in rows)
+    if not terminal.is_narrow(_WIDTH):
+        terminal.table(title, _COLUMNS, cells)
+        return
+    terminal.say(title)
+    for when, name, *people, length, state in cells:
+        terminal.say(f"{when}  {length:>7}  {' · '.join(filter(None, people))}  ({state})")
+        terminal.say(f"  {name}")
+
+
+def _cells(row: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, ...]:
+    from recording_archive.parties.words import without_scheme
+    from recording_archive.web.wording import formats
+
+    number = row["dnis"] if row["direction"] == "outbound" else row["ani"]
+    names = (row["agent_name"] or row["agent_id"], row["queue_name"] or row["queue_id"], without_scheme(number or ""))
+    length = formats.duration(row["duration_ms"])
+    return _when(row, zone), _ids(row), *(name or "" for name in names), length, str(row["state"])
+
+
+def _when(row: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """The local time of a recording; of an erased one the day, which alone is known."""
+    from recording_archive.model import known_date
+
+    known: Any = known_date(row["state"], row["interaction_date"])
+    if known is None:
+        return ""
+    moment: datetime | None = known.astimezone(zone) if hasattr(known, "astimezone") else None
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else str(known)
+
+
+def _ids(row: Mapping[str, Any]) -> str:
+    """The interaction's id, and what tells the recording from the others of it where there may be some."""
+    recording = f"~{row['recording_id']}" if row["recording_id"] != row["interaction_id"] or row["part"] else ""
+    return f"{row['interaction_id']}{recording}{'~' + str(row['part']) if row['part'] else ''}"
+
+
+def _documents(archive: Archive, rows: tuple[Mapping[str, Any], ...]) -> list[dict[str, Any]]:
+    from recording_archive.web.read.recording_rows import to_rows
+
+    return [row.model_dump(mode="json", by_alias=True) for row in to_rows(archive, rows)]
+
+
+def _one(archive: Archive, given: str, part: int | None) -> Row[Any]:
+    """The one recording that an id names; raises PermanentError that says why there is none, or which there are.
+
+    An id is that of an interaction or a recording, or ``interaction~recording~part`` as the other commands print it.
+    """
+    from sqlalchemy import or_, select
+
+    from recording_archive.catalog.rows import has_id, part_key, part_of
+    from recording_archive.catalog.tables import recordings
+
+    interaction, recording, number = (*given.split("~"), "", "")[:3]
+    columns = (recordings.c.interaction_id, recordings.c.recording_id)
+    found = select(recordings).where(or_(*(has_id(column, [interaction]) for column in columns)))
+    if recording:
+        found = found.where(has_id(recordings.c.recording_id, [recording]))
+    if part is not None or number.isdecimal():
+        found = found.where(recordings.c.part == (int(number) if part is None else part))
+    with archive.catalog.read() as connection:
+        rows = connection.execute(found.order_by(*part_key(recordings)).limit(_NAMED + 1)).all()
+    if not rows:
+        raise PermanentError(
+            f"{given} is not in the archive: `recording-archive show {interaction}` says what is known"
+        )
+    if len(rows) > 1:
+        names = ", ".join(str(part_of(row)) for row in rows[:_NAMED])
+        raise PermanentError(f"{given} has several recordings: name one of {names}")
+    return _require_whole(rows[0])
+
+
+def _require_whole(row: Row[Any]) -> Row[Any]:
+    """Raise PermanentError unless the recording may be fetched now."""
+    from recording_archive.catalog.rows import part_of
+
+    name = part_of(row)
+    if row.state == Status.DISCOVERED:
+        raise PermanentError(f"{name} is not archived yet: {row.last_error or 'a run may be at work on it'}")
+    if row.state == Status.QUARANTINED:
+        raise PermanentError(f"{name} is in quarantine: `recording-archive restore` takes it out")
+    if row.state != Status.ARCHIVED:
+        raise PermanentError(f"{name} was deleted lawfully: its certificate is {row.certificate}")
+    if row.verified_ok is False:
+        raise PermanentError(f"{name} is damaged: `recording-archive verify {row.interaction_id}` reads it again")
+    return row
+
+
+def _name(row: Row[Any], *, stored: bool) -> str:
+    from recording_archive.catalog.rows import part_of
+    from recording_archive.store.keys import file_name
+
+    name = file_name(part_of(row), row.key)
+    return name if stored else name.removesuffix(".gz")
+
+
+def _write(archive: Archive, row: Row[Any], target: Path, *, stored: bool) -> None:
+    """Write under another name first: a file with the name asked for is whole."""
+    if target.exists():
+        raise ConfigurationError(f"{target} is there already: name another file with -o")
+    draft = target.with_name(f"{target.name}.part")
+    try:
+        with draft.open("wb") as file:
+            try:
+                _copy(archive, row, file, stored=stored)
+                os.fsync(file.fileno())
+            except BaseException:
+                draft.unlink()
+                raise
+        draft.rename(target)
+    except OSError as error:
+        raise ConfigurationError(f"{target} cannot be written ({error}): name a file where there is room") from error
+
+
+def _copy(archive: Archive, row: Row[Any], sink: BinaryIO, *, stored: bool) -> None:
+    """Write every byte, once the event is written; raises FixityError when they are not those that were archived."""
+    from recording_archive.catalog.events import record
+    from recording_archive.catalog.rows import part_of
+
+    expected = row.stored_sha256 if stored else row.sha256
+    noted = {"stored_sha256": expected} if stored else {"sha256": expected}
+    with archive.catalog.write() as connection:
+        record(connection, "downloaded", part_of(row), at=archive.clock(), actor=user(), detail=noted)
+    tally = hashlib.sha256()
+    with terminal.progress("Reading", row.stored_bytes if stored else row.size_bytes) as advance:
+        for piece in _pieces(archive, row, stored=stored):
+            tally.update(piece)
+            sink.write(piece)
+            advance(len(piece))
+    sink.flush()
+    if (found := tally.hexdigest()) != expected:
+        remedy = f"`recording-archive verify {row.interaction_id}` reads it again"
+        raise FixityError(f"{row.key} is damaged: {remedy}", expected=expected, found=found)
+
+
+def _pieces(archive: Archive, row: Row[Any], *, stored: bool) -> Iterator[bytes]:
+    from recording_archive.store import bgzf
+
+    with archive.store.open(row.key) as file:
+        if stored:
+            yield from iter(lambda: file.read(_PIECE), b"")
+        else:
+            yield from bgzf.media_range(file, 0, row.size_bytes, name=row.key)
