@@ -88,7 +88,7 @@ class Visit:
         """Errors of our pages; Airflow's own are not ours to judge, but for what its policy or ours refused."""
         ours = "/archive/" in message.location.get("url", "") or "Content Security Policy" in message.text
         if message.type == "error" and ours:
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
 
 
 @contextmanager

@@ -42,8 +42,9 @@ DECISIONS = {  # none of them changes anything where it is allowed
     "api/retention/runs/nobody/approve": {"plan": "0" * 64},
     "api/retention/runs/nobody/reject": {"reason": "because"},
 }
-QUESTIONS = {  # asked by POST for their size; they change nothing
+QUESTIONS = {  # asked by POST for their size, or because an event comes of it; here they change nothing
     "api/evidence": {"runId": "nobody", "reason": "because"},
+    "api/recordings/nobody/nobody/verify": {"part": -1},
     "api/retention/forecast": {"policy": "x"},
     "holds/preview": {"agents": "x"},
     "retention/compare": {"policy": "x"},

@@ -354,6 +354,7 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/evidence": ["post"],
         "/api/holds/{hold_id}/release": ["post"],
         "/api/recordings/{interaction_id}/{recording_id}/restore": ["post"],
+        "/api/recordings/{interaction_id}/{recording_id}/verify": ["post"],
         "/api/retention/forecast": ["get", "post"],
         "/api/retention/policy": ["get"],
         "/api/retention/runs": ["get"],

@@ -30,6 +30,8 @@ VIEWS = {
     "search-nothing": "?agent=nobody&from=2026-11-01",
     "search-missing": "?q=no-such-id-1+no-such-id-2",
     "recording": "recordings/{calm}/{calm}",
+    "recording-proof": "recordings/{calm}/{calm}?tab=proof",
+    "recording-history": "recordings/{calm}/{calm}?tab=history&search=",
     "why": "why?id=no-such-id-1",
     "runs": "runs",
     "report": f"runs/{RUN}",
@@ -114,6 +116,7 @@ def test_it_plays_and_seeks_and_the_time_line_knows(visit: Visit, world: World) 
         " return Math.abs(a.currentTime / a.duration - 0.75) < 0.02 && a.readyState >= 2 }"
     )
     frame.locator("#player-details").click()
+    visit.page.frame_locator("iframe").get_by_role("link", name="History").click()
     expect(visit.page.frame_locator("iframe").get_by_text("Played by admin")).to_have_count(1)
     assert world.events(world.calm).count("played") == 1
 
@@ -151,13 +154,13 @@ def test_the_waveform_is_drawn(visit: Visit, world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("link", "ending", "digest"), [("Download audio", "", "sha256"), (".gz", ".gz", "stored_sha256")]
+    ("link", "ending", "digest"), [("Download audio", "", "sha256"), (".wav.gz", ".gz", "stored_sha256")]
 )
 def test_a_download_is_the_call_or_the_stored_file(
     visit: Visit, world: World, link: str, ending: str, digest: str
 ) -> None:
-    """First comes what plays anywhere, then the archived object, byte for byte; both have the interaction's name."""
-    frame = visit.go_framed(f"recordings/{world.calm}/{world.calm}")
+    """First comes what plays anywhere; with the proof the archived object, byte for byte."""
+    frame = visit.go_framed(f"recordings/{world.calm}/{world.calm}{'?tab=proof' if ending else ''}")
     with visit.page.expect_download() as waiting:
         frame.get_by_role("link", name=link).click()
     row = world.row(world.calm)
@@ -300,7 +303,7 @@ def test_everything_can_be_done_from_the_keyboard(visit: Visit, world: World) ->
         " return Math.abs(a.currentTime / a.duration - 0.5) < 0.02 }"
     )
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**/recordings/{world.calm}/{world.calm}")
+    page.wait_for_url(f"**/recordings/{world.calm}/{world.calm}?search=*")
 
 
 def test_a_failure_is_accepted_with_a_reason(visit: Visit, world: World) -> None:
@@ -314,7 +317,7 @@ def test_a_failure_is_accepted_with_a_reason(visit: Visit, world: World) -> None
     frame.get_by_role("button", name="Accept the failure").click()
     expect(row).to_have_count(0)
     assert world.row(world.failed).acknowledged_at is not None
-    visit.go(f"recordings/{world.failed}/{world.failed}")
+    visit.go(f"recordings/{world.failed}/{world.failed}?tab=history")
     expect(visit.page.get_by_text("deleted at the source <b>")).to_be_visible()
 
 
@@ -386,6 +389,7 @@ def test_a_quarantined_call_is_restored_with_a_reason(visit: Visit, world: World
     shoot(visit.page, "framed-restore-light")
     frame.get_by_role("button", name="Restore it").click()
     expect(frame.get_by_role("button", name="Play")).to_be_visible()
+    frame.get_by_role("link", name="History").click()
     expect(frame.get_by_text("complaint 4711")).to_be_visible()
     assert world.row(world.quarantined).state == "archived"
 
@@ -426,6 +430,34 @@ def test_a_plan_that_waits_leads_the_whole_window_to_airflow(visit: Visit) -> No
     frame.get_by_role("link", name="Decide in Airflow").click()
     visit.page.wait_for_url("**/dags/enforce_retention/runs/*/required_actions")
     assert quote(WAITING) in visit.page.url.replace("%3A", ":").replace(":", "%3A")
+
+
+def test_a_call_is_proved_by_one_click(visit: Visit, world: World) -> None:
+    """*Verify now* reads it to its last byte: the verdict is of just now, and the history has who asked."""
+    frame = visit.go_framed(f"recordings/{world.calm}/{world.calm}")
+    frame.get_by_role("button", name="Verify now").click()
+    inner = visit.page.frame_locator("iframe")
+    expect(inner.get_by_label("Verdict")).to_contain_text("every byte read just now")
+    inner.get_by_role("link", name="History").click()
+    expect(inner.locator(".timeline li").first).to_contain_text("Verified: every byte as it was archived by admin")
+    assert world.events(world.calm)[-2:] != ["verified", "verified"]  # one click, one reading
+
+
+def test_a_tab_needs_no_script_and_stops_no_sound(browser: Browser, visit: Visit, world: World, session: Any) -> None:
+    """Without JavaScript it is a link; with it the call plays on, and the address names the tab."""
+    visit.go(f"recordings/{world.calm}/{world.calm}")
+    visit.page.get_by_role("button", name="Play").click()
+    visit.page.wait_for_function("() => document.getElementById('player-audio').currentTime > 0.1")
+    visit.page.get_by_role("link", name="Proof").click()
+    expect(visit.page.get_by_text("SHA-256 of the media")).to_be_visible()
+    assert "tab=proof" in visit.page.url
+    assert visit.page.evaluate("() => !document.getElementById('player-audio').paused")
+    context = browser.new_context(storage_state=session, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{world.site.url}/archive/recordings/{world.calm}/{world.calm}")
+    page.get_by_role("link", name="Proof").click()
+    expect(page.get_by_text("SHA-256 of the media")).to_be_visible()
+    context.close()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

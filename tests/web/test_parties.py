@@ -99,8 +99,9 @@ def test_pages_show_them(app_client: TestClient, archived: Archive, transferred:
     assert '<span class="maybe">possibly</span> Bo &lt;b&gt;' in page
     assert "+12025550199" in page
     page = app_client.get(f"/recordings/{transferred}/{transferred}", headers=HTML).text
-    assert "<li>Agent Tömas Ryan (queue Escalation)</li>" in page
-    assert "<li>Agent Bo &lt;b&gt; <span" in page
+    assert '<td data-label="Agent">Tömas Ryan</td><td data-label="Queue">Escalation</td>' in page
+    assert '<td data-label="Agent">Bo &lt;b&gt;</td>' in page
+    assert page.count(">possibly</span>") == 1
     assert "Who else took part is not read yet" not in page
     change(archived, transferred, parties=None)
     page = app_client.get(f"/recordings/{transferred}/{transferred}", headers=HTML).text

@@ -56,7 +56,13 @@ def grouped(results: Iterable[T]) -> Iterator[list[T]]:
 
 
 def note_verdict(
-    connection: Connection, row: Row[Any], flaws: Flaws | None, *, at: datetime, run_id: str | None = None
+    connection: Connection,
+    row: Row[Any],
+    flaws: Flaws | None,
+    *,
+    at: datetime,
+    run_id: str | None = None,
+    actor: str | None = None,
 ) -> bool:
     """Write the verdict on a row with its event; False when it left the archive meanwhile, which changes nothing."""
     part, problem = part_of(row), str(flaws) if flaws else None
@@ -65,5 +71,5 @@ def note_verdict(
     if not connection.execute(update(recordings).where(*there).values(verdict)).rowcount:
         return False
     detail = {"ok": problem is None, "stored_sha256": row.stored_sha256, **({"problem": problem} if problem else {})}
-    record(connection, "verified", part, at=at, run_id=run_id, detail=detail)
+    record(connection, "verified", part, at=at, run_id=run_id, actor=actor, detail=detail)
     return True

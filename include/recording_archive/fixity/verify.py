@@ -51,6 +51,12 @@ def verify(archive: Archive, ids: Iterable[str] | None = None) -> Iterator[Verif
                 yield Verified(PartId(interaction_id, "", 0), None, absence(rows))
 
 
+def verify_one(archive: Archive, row: Row[Any], actor: str) -> Verified | None:
+    """Re-read one recording, a row of `recordings`, and note the verdict and who asked; None when it left meanwhile."""
+    told = _note(archive, [(row, examine(archive, row))], actor)
+    return told[0] if told else None
+
+
 def count(archive: Archive) -> int:
     """Count the recordings that `verify` would re-read."""
     with archive.catalog.read() as connection:
@@ -63,7 +69,7 @@ def _reread(archive: Archive, pool: Executor, rows: Sequence[Row[Any]]) -> Itera
         yield from _note(archive, group)
 
 
-def _note(archive: Archive, group: Sequence[tuple[Row[Any], Flaws | None]]) -> list[Verified]:
+def _note(archive: Archive, group: Sequence[tuple[Row[Any], Flaws | None]], actor: str | None = None) -> list[Verified]:
     """Write the verdicts of a group; a recording that left the archive while it was read is left out."""
     if any(flaws for _, flaws in group):
         require_root(archive)
@@ -72,5 +78,5 @@ def _note(archive: Archive, group: Sequence[tuple[Row[Any], Flaws | None]]) -> l
         return [
             Verified(part_of(row), row.key, str(flaws) if flaws else None)
             for row, flaws in group
-            if note_verdict(connection, row, flaws, at=at)
+            if note_verdict(connection, row, flaws, at=at, actor=actor)
         ]

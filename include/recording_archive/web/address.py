@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from recording_archive.model import is_safe_id
 from recording_archive.spelling.ids import split_ids
+from recording_archive.web.read.neighbours import LONGEST
 
 _WORDS = {
     "from": "from {}",
@@ -64,6 +65,11 @@ class Address:
         kept = [(name, value) for name, value in self.pairs if name not in changes]
         query = urlencode([*kept, *((name, value) for name, value in changes.items() if value is not None)])
         return f"?{query}" if query else "./"
+
+    def carried(self) -> str | None:
+        """The query that the page of a recording needs to find its neighbours; None for one too long to carry."""
+        query = urlencode([(name, value) for name, value in self.pairs if name not in {"after", "format"}])
+        return query if len(query) <= LONGEST else None
 
     def as_hold(self, ids: Sequence[str]) -> str | None:
         """The query that fills the form of a new hold with this search; None when a hold cannot ask for all of it.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Annotated
-from urllib.parse import quote
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -13,13 +16,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from recording_archive.archive import Archive
 from recording_archive.catalog.timeline import read_timeline
 from recording_archive.fixity.outlook import why_not_repaired
-from recording_archive.model import PartId, is_safe_id
+from recording_archive.model import PartId, State, is_safe_id
+from recording_archive.parties.words import without_scheme
 from recording_archive.web import access
 from recording_archive.web.access import MayDecide
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.read.details import Absence, read_details
+from recording_archive.web.read.filters import Storable
+from recording_archive.web.read.neighbours import LONGEST, Neighbours, read_neighbours
 from recording_archive.web.read.recording_documents import RecordingDetails
 from recording_archive.web.read.recording_rows import to_rows
+from recording_archive.web.read.verdict import read_verdict
 from recording_archive.web.render import page
 
 _SHOWN = frozenset(
@@ -38,6 +45,24 @@ _SHOWN = frozenset(
         "participants",
     )
 )
+_PARTY = {
+    "Agent": ("agentName", "agentId"),
+    "Queue": ("queueName", "queueId"),
+    "From": ("ani",),
+    "To": ("dnis",),
+    "Division": ("division",),
+    "Contact": ("contactId",),
+}
+
+
+class Tab(StrEnum):
+    """A part of the page; the others are one click away, without a request where scripts run."""
+
+    CALL = "call"
+    PROOF = "proof"
+    HISTORY = "history"
+
+
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
@@ -63,11 +88,14 @@ def recording_page(
     may_decide: MayDecide,
     *,
     part: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    tab: Tab | None = None,
+    searched: Annotated[str | None, Query(alias="search", max_length=LONGEST), Storable] = None,
 ) -> HTMLResponse:
-    """One part: player, facts, proof and time line."""
+    """One part: who and when, player, verdict, facts, proof and time line."""
     told = read_details(archive, PartId(interaction_id, recording_id, part))
     if isinstance(told, Absence):
         return _absent(request, archive, interaction_id, status=404)
+    problem, not_repaired = _fixity_problem(told), why_not_repaired(archive, told.part_id)
     return page(
         request,
         archive,
@@ -77,10 +105,14 @@ def recording_page(
         restored=told.restored_until is not None and told.restored_until > archive.clock(),
         timeline=list(reversed(told.timeline)),
         siblings=told.parts,
-        problem=_fixity_problem(told),
-        not_repaired=why_not_repaired(archive, PartId(told.interaction_id, told.recording_id, told.part)),
+        verdict=read_verdict(told, problem, not_repaired),
+        took_part=_all_parties(told),
         fields=_source_fields(told),
         download_name=_download_name(told),
+        tab=tab or (Tab.PROOF if told.certificate else Tab.CALL),
+        tabs=_tabs(told, searched),
+        searched=searched,
+        beside=_beside(archive, told, searched),
     )
 
 
@@ -100,6 +132,36 @@ def _absent(request: Request, archive: Archive, interaction_id: str, *, status: 
         covered=told.covered,
         trigger=f"airflow dags trigger {access.READ_DAG} --conf {conf}",
     )
+
+
+def _tabs(told: RecordingDetails, searched: str | None) -> list[tuple[Tab, str]]:
+    """The tabs, each with the query of its address."""
+    carried = {"part": told.part or None, "search": searched}
+    kept = {name: value for name, value in carried.items() if value is not None}
+    return [(tab, urlencode({"tab": tab.value, **kept})) for tab in Tab]
+
+
+def _beside(archive: Archive, told: RecordingDetails, searched: str | None) -> Neighbours:
+    """Find the previous and the next of the search that led here; none where no search did."""
+    date = told.interaction_date if isinstance(told.interaction_date, datetime) else None
+    if searched is None or told.state is State.ERASED:
+        return Neighbours()
+    return read_neighbours(archive, searched, told.part_id, date)
+
+
+def _all_parties(told: RecordingDetails) -> tuple[list[str], list[tuple[list[str], bool]]]:
+    """Everybody who took part as a table: the columns in use, then cells and certainty; this recording's own first."""
+    named = told.model_dump(by_alias=True)
+    main = {name: named[name] for pair in _PARTY.values() for name in pair if named[name]}
+    parties: list[dict[str, Any]] = [*([{**main, "certain": True}] if main else []), *map(dict, told.parties or [])]
+    cells = [{title: _first(party, pair) for title, pair in _PARTY.items()} for party in parties]
+    used = [title for title in _PARTY if any(each[title] for each in cells)]
+    rows = [([each[title] for title in used], party["certain"]) for each, party in zip(cells, parties, strict=True)]
+    return used, rows
+
+
+def _first(party: Mapping[str, Any], names: Iterable[str]) -> str:
+    return next((without_scheme(str(party[name])) for name in names if party.get(name)), "")
 
 
 def _fixity_problem(told: RecordingDetails) -> str:

@@ -54,6 +54,7 @@ def search_page(
         "search.html",
         asked=fields,
         narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
+        carried=address.carried(),
         chips=address.chips(asked.ids),
         rows=to_rows(archive, found.rows),
         heading=_heading(len(found.rows), more=found.next is not None, later=later, sort=sort),

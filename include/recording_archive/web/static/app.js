@@ -1,6 +1,8 @@
 // What every page does: times in the reader's zone, copying, keyboard in tables, tidy addresses, decisions.
 // Nothing here builds HTML from text: values only ever become textContent or attributes.
 
+import { explain, isTyping, toast } from "./shared.js";
+
 const root = document.body.dataset.root;
 
 // --- Times -----------------------------------------------------------------------------------------------------------
@@ -68,19 +70,6 @@ async function copy(text) {
   }
 }
 
-let toastTimer = 0;
-
-export function toast(text) {
-  document.querySelector(".toast")?.remove();
-  const box = document.createElement("div");
-  box.className = "toast";
-  box.setAttribute("role", "status");
-  document.body.append(box);
-  box.textContent = text;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => box.remove(), 2500);
-}
-
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -96,11 +85,24 @@ document.addEventListener("click", async (event) => {
   focused?.focus({ preventScroll: true });
 });
 
-// --- Moving about ----------------------------------------------------------------------------------------------------
+// A link to what is open: without the search that led here, with the place where the player stands.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy-address]");
+  if (!button) return;
+  const address = new URL(location.href);
+  for (const name of ["search", "t"]) address.searchParams.delete(name);
+  const at = Math.floor(document.getElementById("player-audio")?.currentTime ?? 0);
+  if (at) address.searchParams.set("t", String(at));
+  try {
+    await copy(address.href);
+    toast(at ? `Copied, with the place ${Math.floor(at / 60)}:${String(at % 60).padStart(2, "0")}` : "Copied");
+  } catch {
+    toast("This browser does not allow copying: select the address instead");
+  }
+  button.focus({ preventScroll: true });
+});
 
-export function isTyping(target) {
-  return target.closest?.("input, textarea, select, dialog, [contenteditable]") !== null;
-}
+// --- Moving about ----------------------------------------------------------------------------------------------------
 
 function choose(row) {
   if (!row) return;
@@ -206,6 +208,21 @@ document.addEventListener("click", (event) => {
 });
 window.addEventListener("pageshow", () => document.querySelector(".busy-line")?.remove());
 
+// --- Tabs ------------------------------------------------------------------------------------------------------------
+
+// Links that need no script; with one the panel changes in place, so that what plays goes on.
+for (const link of document.querySelectorAll("a[data-tab]")) {
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    for (const other of document.querySelectorAll("a[data-tab]")) other.removeAttribute("aria-current");
+    link.setAttribute("aria-current", "page");
+    for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== link.dataset.tab;
+    history.replaceState(history.state, "", link.href);
+  });
+}
+
 // --- Decisions -------------------------------------------------------------------------------------------------------
 
 // Sends a decision as JSON, with the header that no other site can send; throws what a person can read.
@@ -254,6 +271,55 @@ for (const button of document.querySelectorAll("[data-decide]")) {
 }
 for (const button of document.querySelectorAll("dialog [data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
+}
+
+// --- Reading and fetching again --------------------------------------------------------------------------------------
+
+// Runs something behind a button, which waits; what goes wrong is told.
+async function during(button, action) {
+  button.disabled = true;
+  busy();
+  try {
+    await action();
+  } catch (error) {
+    toast(error.message);
+  } finally {
+    button.disabled = false;
+    document.querySelector(".busy-line")?.remove();
+  }
+}
+
+for (const button of document.querySelectorAll("[data-verify]")) {
+  button.addEventListener("click", () => during(button, async () => {
+    await send(button.dataset.verify, JSON.parse(button.dataset.body));
+    location.reload(); // the verdict is what the page says first
+  }));
+}
+
+// Starts a run of a DAG through Airflow's own API, with the rights that the reader has there.
+async function trigger(dag, conf) {
+  const airflow = new URL(`${root}../api/v2/dags/${dag}`, location.href).href;
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ logical_date: null, conf });
+  const reply = await fetch(`${airflow}/dagRuns`, { method: "POST", headers, body });
+  if (reply.status === 403) throw new Error(`You may not trigger ${dag}: ask your Airflow administrator`);
+  if (reply.status === 404) throw new Error(`This Airflow has no DAG ${dag}`);
+  if (!reply.ok) throw new Error(await explain(reply));
+  const told = await fetch(airflow);
+  const paused = told.ok && (await told.json()).is_paused;
+  return { run: (await reply.json()).dag_run_id, paused };
+}
+
+for (const button of document.querySelectorAll("[data-trigger]")) {
+  button.addEventListener("click", () => during(button, async () => {
+    const { trigger: dag, conf } = button.dataset;
+    const { run, paused } = await trigger(dag, JSON.parse(conf));
+    const link = document.createElement("a");
+    link.href = `${root}../dags/${dag}/runs/${encodeURIComponent(run)}`;
+    link.dataset.outer = "";
+    link.textContent = paused ? `Waits: ${dag} is paused` : `Started: ${run}`;
+    button.replaceWith(link);
+  }));
 }
 
 // --- Evidence packs --------------------------------------------------------------------------------------------------
@@ -370,15 +436,4 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
       location.href = `${make.dataset.then}${encodeURIComponent((await reply.json()).id)}?made=true`;
     });
   });
-}
-
-// What a refused request says, in words for a person.
-export async function explain(reply) {
-  if (reply.status === 401) return "You are signed out: reload the browser page to sign in again.";
-  try {
-    const told = await reply.json();
-    return [told.title, told.detail].filter(Boolean).join(": ");
-  } catch {
-    return `The server answers ${reply.status}.`;
-  }
 }

@@ -1,7 +1,7 @@
 // One <audio>, a waveform to seek in, and the keys of a tape deck. Sound comes from the API as it is decompressed;
 // the waveform from its peaks, where the format has any.
 
-import { explain, isTyping } from "./app.js";
+import { explain, isTyping } from "./shared.js";
 
 const player = document.getElementById("player");
 const element = (name) => document.getElementById(`player-${name}`);
