@@ -83,6 +83,21 @@ class TestWhole:
         for probe in ("settings", "storage", "staging", "catalog", "archive id", "connection", "token", "media hosts"):
             assert f"| {probe} " in sections["check"]
 
+    @pytest.mark.parametrize("document", ["compliance.md", "evidence.md", "retention.md"])
+    def test_commands_that_documents_name_exist(self, document: str) -> None:
+        """Each with the options that stand behind it, in text as in examples."""
+        named = re.findall(r"recording-archive ((?:[a-z-]+ ?)+)([^`\n#]*)", (COMMANDS.parent / document).read_text())
+        assert named
+        for words, rest in named:
+            one: Any = typer.main.get_command(app.app)
+            for word in words.split():
+                if not hasattr(one, "commands"):
+                    break
+                assert word in one.commands, f"recording-archive {words}"
+                one = one.commands[word]
+            options = {name for parameter in one.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            assert {*re.findall(r"(?<!\S)-{1,2}[a-z][a-z-]*", rest)} <= options, f"recording-archive {words}{rest}"
+
 
 def _read_all(descriptor: int) -> bytes:
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,14 +13,17 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from playwright.sync_api import Browser, Frame, expect
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from genesys_sandbox import Sandbox
-from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.tables import recordings, runs
+from recording_archive.ledger import chain
 from recording_archive.model import State
+from recording_archive.reports.reading import keys_of
 from support.browser import CONTRAST, Visit, chromium, new_context, shoot, sign_in
 from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
 from support.packs import check, unpack
+from support.pdf_text import text_of
 
 pytestmark = pytest.mark.browser
 
@@ -53,8 +57,13 @@ VIEWS = {
     "certificate": "certificates/{certificate}",
     "fixity": "fixity",
     "fixity-run": f"fixity/runs/{quote(VERIFIED)}",
+    "coverage": "coverage?from=2026-10-01&to=2026-12-10",
     "not-found": "no/such/page",
 }
+CUT = """() => [...document.querySelectorAll("main *")]
+  .filter((each) => each.checkVisibility() && getComputedStyle(each).textOverflow === "ellipsis")
+  .map((each) => each.textContent)"""
+PAPERS = ("certificate", "plan", "plan-done", "hold", "report", "coverage")
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +141,23 @@ def test_the_player_gets_the_very_bytes_of_the_call(visit: Visit, world: World) 
         }"""
     )
     assert found == [206, list(world.media(world.calm)[5000:15000])]
+
+
+def _sha256(world: World, key: str) -> str:
+    return hashlib.sha256(world.archive.store.read(key)).hexdigest()
+
+
+def _report_keys(world: World) -> tuple[str, ...]:
+    with world.archive.catalog.read() as connection:
+        key = connection.execute(select(runs.c.report_key).where(runs.c.run_id == RUN)).scalar_one()
+    return keys_of(key)[:2]
+
+
+def _keep(name: str, content: bytes) -> None:
+    """Keep a file beside the screenshots, where they are wanted."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder, name).write_bytes(content)
 
 
 def test_the_waveform_is_drawn(visit: Visit, world: World) -> None:
@@ -473,6 +499,35 @@ def test_every_text_can_be_read(browser: Browser, world: World, session: Any, *,
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     context.close()
     assert [said for said in visiting.complaints if "404" not in said] == []
+
+
+def test_what_is_printed_is_whole(visit: Visit, world: World) -> None:
+    """The PDF of each document has whole ids, its SHA-256 and its head, lines to sign, and none of our buttons."""
+    names = world.names()
+    row = world.row(world.purged)
+    hold, certificate = f"holds/{world.hold}.json", f"certificates/{names['certificate']}.json"
+    newest = str(chain.newest(world.archive.store))
+    whole = {
+        "certificate": [certificate, _sha256(world, certificate), world.purged, row.sha256],
+        "plan-done": [world.purged, quote("scheduled__2026-11-21T01:00:00+00:00", safe="_:+")],
+        "hold": [hold, _sha256(world, hold), world.calm, world.hold],
+        "report": [world.calm, world.nasty, *(_sha256(world, key) for key in _report_keys(world))],
+        "coverage": [newest, "2026-10-01", "2026-12-10"],
+        "plan": [],
+    }
+    for name in PAPERS:
+        page = visit.go(VIEWS[name].format(**names))
+        expect(page.get_by_role("button", name="Print…")).to_be_visible()
+        printed = page.pdf(prefer_css_page_size=True)
+        _keep(f"{name}.pdf", printed)
+        text = text_of(printed)
+        for each in (*whole[name], world.archive.id, "ForthearchiveNameDateSignature", "byadminfrom"):
+            assert each in text, f"{name}: {each}"
+        for wrong in ("None", "Print…", "Evidence…", "\N{REPLACEMENT CHARACTER}"):
+            assert wrong not in text, f"{name}: {wrong}"
+        page.emulate_media(media="print")
+        assert page.evaluate(CUT) == [], name
+        page.emulate_media(media="null")
 
 
 def test_signed_out_there_is_a_way_in(browser: Browser, world: World) -> None:

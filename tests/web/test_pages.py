@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -12,11 +13,13 @@ from starlette.routing import Mount
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import coverage, recordings
+from recording_archive.settings import Settings
 from recording_archive.store import sidecar
+from support.site import ROOT
 from support.web_pages import HTML, parse
 
 PAGES = (
-    *("", "runs", "failures", "holds", "holds/new", "retention", "fixity", "overview"),
+    *("", "runs", "failures", "holds", "holds/new", "retention", "fixity", "overview", "coverage"),
     *("why?id=unknown-1", "?q=unknown-1", "?agent=nobody", "?sort=oldest"),
 )
 
@@ -121,3 +124,16 @@ def test_a_lost_sidecar_is_told_and_the_rest_still_shown(app_client: TestClient,
     assert page.status_code == 200
     assert "Its sidecar cannot be read." in page.text
     assert one.stored_sha256 in page.text
+
+
+def test_pages_and_settings_that_the_document_on_compliance_names_exist(app_client: TestClient) -> None:
+    """Each `/archive/…` in it is a route, and each RECORDING_ARCHIVE_… a setting."""
+    text = (ROOT / "docs" / "compliance.md").read_text()
+    app = app_client.app
+    assert isinstance(app, Starlette)
+    routes = {f"/archive{getattr(route, 'path', '')}" for route in app.routes}
+    named = set(re.findall(r"`(?:GET |POST )?(/archive/[^`]*)`", text))
+    assert len(named) > 8
+    assert named <= routes
+    known = {f"RECORDING_ARCHIVE_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"`(RECORDING_ARCHIVE_\w+)`", text)) <= known

@@ -10,6 +10,7 @@
     vouched                     how far heads are signed, stamped and witnessed, as the catalog has it
     witness, witness_heads      heads kept in a second place, and the comparison with them
     event_proof                 single events with their way to a head, to be taken elsewhere
+    document_proof              one document with who vouches for it, as pages tell it
 
 `proof` loads neither SQLAlchemy nor Airflow, so nothing is re-exported here.
 """

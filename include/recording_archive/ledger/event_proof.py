@@ -70,15 +70,21 @@ def proofs_of(archive: Archive, interaction_ids: Collection[str]) -> Iterator[Ev
         yield from _in_segment(archive, number, wanted)
 
 
-def head_proof(store: Store, head: Head) -> HeadProof:
-    """Find who vouches for a head: the signature and the stamps nearest to it, of its own segment or a later one."""
+def nearest_marks(store: Store, segment: int) -> list[Mark]:
+    """Find the nearest mark of each kind by each signer or authority, of a segment or a later one; nearest first."""
     nearest: dict[tuple[str, str], Mark] = {}
     for key in store.list(chain.PREFIX):
         mark = marks.mark_at(key)
-        if mark and mark.segment >= head.segment:
+        if mark and mark.segment >= segment:
             nearest.setdefault((mark.kind, mark.by), mark)
-    signature = min((mark for mark in nearest.values() if mark.kind == marks.SIGNATURE), key=_segment, default=None)
-    stamps = tuple(sorted((mark for mark in nearest.values() if mark.kind == marks.STAMP), key=_segment))
+    return sorted(nearest.values(), key=lambda mark: mark.segment)
+
+
+def head_proof(store: Store, head: Head) -> HeadProof:
+    """Find who vouches for a head: the signature and the stamps nearest to it, of its own segment or a later one."""
+    nearest = nearest_marks(store, head.segment)
+    signature = next((mark for mark in nearest if mark.kind == marks.SIGNATURE), None)
+    stamps = tuple(mark for mark in nearest if mark.kind == marks.STAMP)
     last = max((mark.segment for mark in (signature, *stamps) if mark), default=head.segment)
     seals, whole = list[bytes](), list[str]()
     for number in range(head.segment + 1, last + 1):
@@ -87,10 +93,6 @@ def head_proof(store: Store, head: Head) -> HeadProof:
         else:
             whole.append(chain.segment_key(number))
     return HeadProof(head, signature, stamps, tuple(seals), tuple(whole))
-
-
-def _segment(mark: Mark) -> int:
-    return mark.segment
 
 
 def _segments_of(archive: Archive, wanted: Collection[str]) -> list[int]:

@@ -11,6 +11,7 @@ from recording_archive.web.api import routes
 from recording_archive.web.headers import SecurityHeaders
 from recording_archive.web.media import retrieve
 from recording_archive.web.pages import (
+    coverage_page,
     failures_page,
     fixity_pages,
     hold_pages,
@@ -45,6 +46,7 @@ def create_app() -> FastAPI:
         run_pages,
         failures_page,
         overview_page,
+        coverage_page,
         hold_pages,
         retention_pages,
         fixity_pages,

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse
 
 from recording_archive import holds
-from recording_archive.web.access import MayDecide
+from recording_archive.web.access import MayDecide, user_name
 from recording_archive.web.api.holds import HoldState, find_hold, page_of
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.read.filters import After
 from recording_archive.web.read.hold_documents import to_details, to_hold
 from recording_archive.web.read.hold_preview import FIELDS, preview, rows_of
+from recording_archive.web.read.papers import paper_of_hold
 from recording_archive.web.render import page
 
 PAGE = 50
@@ -75,6 +76,7 @@ def hold_page(
         hold=to_details(archive, hold, effect),
         examples=rows_of(archive, effect.examples),
         may_decide=may_decide,
+        paper=paper_of_hold(archive, user_name(request), hold.id, released=hold.released_at is not None),
         made=made and hold.released_at is None,
         zone=archive.settings.zone,
     )

@@ -24,6 +24,7 @@ from recording_archive.web.pages.expiry_chart import OutlookChart, draw
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import After, write_cursor
+from recording_archive.web.read.papers import paper_of_certificate, paper_of_plan
 from recording_archive.web.read.retention_plans import PlanRow, list_dispositions, list_plans, waiting_plans
 from recording_archive.web.read.run_list import read_dated
 from recording_archive.web.render import page, root
@@ -122,7 +123,8 @@ def plan_page(
 def certificate_page(request: Request, archive: ArchiveDep, number: str) -> HTMLResponse:
     """The certificate of a deletion, as it lies in the archive."""
     document = find_certificate(archive, number)
-    return page(request, archive, "certificate.html", number=number, document=document)
+    paper = paper_of_certificate(archive, access.user_name(request), number, document)
+    return page(request, archive, "certificate.html", number=number, document=document, paper=paper)
 
 
 def show_plan(
@@ -141,6 +143,7 @@ def show_plan(
         following=following,
         later=after > 0,
         in_tab=in_tab,
+        paper=paper_of_plan(archive, access.user_name(request), plan),
         approvals=_approvals(request, archive, waiting, may_decide=may_decide),
     )
 

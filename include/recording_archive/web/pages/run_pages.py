@@ -21,6 +21,7 @@ from recording_archive.web.problem import Problem
 from recording_archive.web.read.archiving_runs import RunDetails, RunRow, list_runs, read_run
 from recording_archive.web.read.filters import After, write_cursor
 from recording_archive.web.read.fixity_runs import read_fixity_run
+from recording_archive.web.read.papers import paper_of_report
 from recording_archive.web.read.report_table import COLUMNS, DEEPEST_PAGE, PAGE, Table, read_entries
 from recording_archive.web.read.retention_plans import read_plan
 from recording_archive.web.read.run_list import read_dated
@@ -86,7 +87,10 @@ def _report(request: Request, archive: Archive, run: RunDetails, number: int, *,
     report = read_report(archive.store, run.report_key) if run.report_key else None
     shown = _table(request, archive, report, number) if report else {}
     damage = _damage(archive, report) if report else None
-    return page(request, archive, "run.html", run=run, report=report, damage=damage, in_tab=in_tab, **shown)
+    paper = paper_of_report(archive, access.user_name(request), run.run_id, run.report_key)
+    return page(
+        request, archive, "run.html", run=run, paper=paper, report=report, damage=damage, in_tab=in_tab, **shown
+    )
 
 
 def _damage(archive: Archive, report: StoredReport) -> str | None:
