@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, literal, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, literal, select, tuple_
 
 from recording_archive.catalog.database import Catalog
 from recording_archive.model import PartId
@@ -34,6 +34,13 @@ class Batch:
     number: int
     parts: int
     expected_bytes: int
+
+
+class Stretch(NamedTuple):
+    """The keys between which some rows of a query lie: beyond the first, up to the last; None is without a limit."""
+
+    beyond: tuple[Any, ...] | None
+    to: tuple[Any, ...] | None
 
 
 def part_of(row: Row[Any]) -> PartId:
@@ -93,8 +100,25 @@ def pages(
     ordered, beyond = query.order_by(*key).limit(size), tuple[ColumnElement[bool], ...]()
     while page := _read(source, ordered.where(*beyond)):
         yield page
-        last = [literal(page[-1]._mapping[column], column.type) for column in key]
-        beyond = (key[0] >= last[0], tuple_(*key) > tuple_(*last))  # the first is what an index can search
+        beyond = _beyond(key, [page[-1]._mapping[column] for column in key])
+
+
+def stretches(source: Catalog, where: Sequence[Any], *key: ColumnElement[Any], size: int) -> Iterator[Stretch]:
+    """Cut the rows that match into stretches of ``size``, in the order of ``key``; only keys are read."""
+    ordered, last = select(*key).where(*where).order_by(*key).offset(size - 1).limit(1), None
+    while found := _read(source, ordered.where(*_beyond(key, last))):
+        yield Stretch(last, tuple(found[0]))
+        last = tuple(found[0])
+    yield Stretch(last, None)
+
+
+def rows_of(source: Catalog, query: Select[Any], stretch: Stretch, *key: ColumnElement[Any]) -> Sequence[Row[Any]]:
+    """Read the rows of a query that lie in a stretch now, in the order of ``key``."""
+    inside = query.where(*_beyond(key, stretch.beyond))
+    if stretch.to is not None:
+        last = _literals(key, stretch.to)
+        inside = inside.where(key[0] <= last[0], tuple_(*key) <= tuple_(*last))
+    return _read(source, inside.order_by(*key))
 
 
 def chunked(items: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
@@ -138,6 +162,17 @@ def cut(
             places.append({"row_id": row_id, "batch": batches[-1].number})
         place(places)
     return batches
+
+
+def _beyond(key: Sequence[ColumnElement[Any]], last: Sequence[Any] | None) -> tuple[ColumnElement[bool], ...]:
+    if last is None:
+        return ()
+    values = _literals(key, last)
+    return key[0] >= values[0], tuple_(*key) > tuple_(*values)  # the first is what an index can search
+
+
+def _literals(key: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> list[ColumnElement[Any]]:
+    return [literal(value, column.type) for column, value in zip(key, values, strict=True)]
 
 
 def _read(source: Catalog | Connection, query: Select[Any]) -> Sequence[Row[Any]]:

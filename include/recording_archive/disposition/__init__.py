@@ -1,6 +1,7 @@
 """Disposition and erasure of recordings: plan, approval, quarantine, purge, certificate.
 
-    plan, due, plan_table       the list of what a run will do, written down before anybody agrees to it
+    plan, plan_table            the list of what a run will do, written down before anybody agrees to it
+    candidates, due, tally      what may be due, read in pages; what becomes of each; processes: several at work on it
     foretelling, surprises      what the days after a plan bring, and in what a plan differs; caps: fixed limits
     approval, approval_question the person who must agree, and the question to this person
     quarantine                  carry out a plan; restore takes a recording back

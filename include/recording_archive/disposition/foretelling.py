@@ -124,9 +124,7 @@ class Foretelling:
     goes: defaultdict[str, Portion] = field(default_factory=lambda: defaultdict(Portion))
     """Recordings that the plan itself lets go, by action."""
     held: Portion = Portion()
-    _days: defaultdict[str, defaultdict[int, Portion]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(Portion))
-    )
+    _days: defaultdict[str, defaultdict[int, Portion]] = field(default_factory=lambda: defaultdict(_no_days))
 
     def add(self, row: Row[Any], due: Due, *, settled: bool = False) -> None:
         """Count a recording that the plan looked at; one that is ``settled`` is not in the plan any more."""
@@ -143,6 +141,15 @@ class Foretelling:
             self.goes[str(due.action)] += portion
             if due.action == Action.QUARANTINE:
                 self._add(Action.PURGE, later(self.as_of, max(1, self.quarantine_days)), portion)
+
+    def join(self, other: Foretelling) -> None:
+        """Add what another one counted of the same plan."""
+        self.held += other.held
+        for action, portion in other.goes.items():
+            self.goes[action] += portion
+        for action, days in other._days.items():
+            for day, portion in days.items():
+                self._days[action][day] += portion
 
     def add_the_rest(self, connection: Connection) -> None:
         """Count what is too young for the plan to look at it, and expires in the days that are foretold."""
@@ -172,6 +179,10 @@ class Foretelling:
     def _add_day(self, action: Action, day: int, portion: Portion) -> None:
         if day <= DAYS:
             self._days[str(action)][day] += portion
+
+
+def _no_days() -> defaultdict[int, Portion]:
+    return defaultdict(Portion)
 
 
 def _by_day(told: Mapping[int, Portion]) -> dict[str, Any]:

@@ -11,26 +11,25 @@ from __future__ import annotations
 import gc
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import Row, update
+from sqlalchemy import update
 
 from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.events import record
-from recording_archive.catalog.rows import part_of
 from recording_archive.catalog.tables import plans
-from recording_archive.disposition import plan_table
+from recording_archive.disposition import plan_table, processes
 from recording_archive.disposition.approval import require_current
+from recording_archive.disposition.candidates import Candidates, Page
 from recording_archive.disposition.caps import Caps, exceeding, read_limits
-from recording_archive.disposition.due import Due, Judge
 from recording_archive.disposition.foretelling import Foretelling, Foretold
 from recording_archive.disposition.surprises import expected, surprises
+from recording_archive.disposition.tally import Question, Tally, open_tallier, tallier
 from recording_archive.errors import ConfigurationError
-from recording_archive.model import PartId
 from recording_archive.retention import policy_in_force
 from recording_archive.retention.rules import Policy
 from recording_archive.settings import Settings
@@ -38,6 +37,7 @@ from recording_archive.settings import Settings
 log = logging.getLogger(__name__)
 
 PAGE = 2_000  # rows read at once, and written in one transaction: a plan may have a million
+MANY = 50_000  # candidates that are worth starting processes, which each read all holds
 
 
 def make_plan(
@@ -79,28 +79,39 @@ class _Draft:
 
     def __init__(self, archive: Archive, run_id: str, policy: Policy, as_of: datetime, at: datetime) -> None:
         self._archive, self._run_id, self._policy, self._as_of, self._at = archive, run_id, policy, as_of, at
-        self._judge = Judge(archive, policy, as_of)
+        self._candidates = Candidates(archive.catalog, policy, as_of)
         self._digest = sha256(f"{policy.version} {as_of.date()}\n".encode())
-        self._counts, self._sizes, self._kept = Counter[str](), Counter[str](), self._judge.count_the_rest()
+        self._counts, self._sizes, self._kept = Counter[str](), Counter[str](), self._candidates.count_the_rest()
         self._ahead = Foretelling(policy, archive.settings.quarantine_days, as_of)
-        with archive.catalog.read() as connection:
-            self._again = plan_table.has_settled(connection, run_id)
 
     def add_all(self, page_size: int) -> None:
         """Judge all candidates, and write down what is to be done with them."""
+        tallies = self._tallies(self._candidates.pages(page_size))
         gc.freeze()  # the holds stay until the end: the garbage collector need not walk over them for each page
         try:
-            for page in self._judge.candidates(page_size):
-                self._add_page(page)
+            for tally in tallies:
+                self._add(tally)
         finally:
             gc.unfreeze()
 
-    def _add_page(self, page: Sequence[Row[Any]]) -> None:
-        settled_before = self._settled(page)
-        decisions = zip(page, self._judge.decide(page), strict=True)
-        rows = [self._add(row, due, settled=part_of(row) in settled_before) for row, due in decisions]
-        with self._archive.catalog.write() as connection:
-            plan_table.add_rows(connection, self._run_id, [row for row in rows if row])
+    def _add(self, tally: Tally) -> None:
+        self._digest.update("".join(tally.lines).encode())
+        self._counts.update(tally.counts)
+        self._sizes.update(tally.sizes)
+        self._kept.update(tally.kept)
+        self._ahead.join(tally.ahead)
+        if tally.rows:
+            with self._archive.catalog.write() as connection:
+                plan_table.add_rows(connection, self._run_id, tally.rows)
+
+    def _tallies(self, pages: Iterator[Page]) -> Iterator[Tally]:
+        """Judge pages, in their order: many of them in several processes, few of them here."""
+        with self._archive.catalog.read() as connection:
+            again = plan_table.has_settled(connection, self._run_id)
+        asked = Question(self._run_id, self._policy, self._as_of, self._archive.settings.quarantine_days, again)
+        if self._candidates.count() >= MANY and processes.cores() > 1:
+            return processes.in_order(partial(open_tallier, self._archive.catalog.url, asked), pages, processes.cores())
+        return map(tallier(self._archive.catalog, asked), pages)
 
     def finish(self, limits: Caps) -> plan_table.Plan:
         """Close the list: its hash, why a person must approve it, what it foretells, its event."""
@@ -124,26 +135,6 @@ class _Draft:
             found = list(surprises(connection, self._ahead, before, self._at))
         youngest, asks = before.foretold.youngest if before else {}, bool(self._ahead.goes)
         return found if asks else [], self._ahead.foretold(self._at, youngest, () if asks else tuple(found))
-
-    def _settled(self, page: Sequence[Row[Any]]) -> set[PartId]:
-        """Find parts with which an earlier attempt of the run has done something."""
-        if not self._again:
-            return set()
-        with self._archive.catalog.read() as connection:
-            return plan_table.settled(connection, self._run_id, (row.interaction_id for row in page))
-
-    def _add(self, row: Row[Any], due: Due, *, settled: bool) -> dict[str, Any] | None:
-        """Count a decision; return the row of the plan, None for a recording that stays or is ``settled``."""
-        self._ahead.add(row, due, settled=settled)
-        if settled:
-            return None
-        if due.action is None:
-            self._kept[due.why] += 1
-            return None
-        self._digest.update(f"{due.action} {part_of(row)} {row.stored_sha256}\n".encode())
-        self._counts[due.action] += 1
-        self._sizes[due.action] += row.stored_bytes or 0
-        return plan_table.planned_row(row, due.action, due.rule, due.due_at) | {"why": due.why or None}
 
 
 def _read_as_of(settings: Settings, as_of: datetime, now: datetime, *, dry_run: bool) -> datetime:
