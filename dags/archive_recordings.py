@@ -94,8 +94,9 @@ def archive_recordings() -> None:
         """Close the books; fail the run when they do not close or too much failed."""
         from recording_archive import hooks
 
-        context = get_current_context()
-        summary = hooks.write_report(context["dag_run"].run_id)
+        context, run_id = get_current_context(), dag_parts.run_id()
+        summary = hooks.write_report(run_id)
+        hooks.leave_note(summary.problems, summary.counts, page=f"runs/{run_id}", head=summary.ledger_head)
         if summary.failed:
             raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
         totals: dict[str, Any] = {"report": summary.report_key, "ledgerHead": summary.ledger_head, **summary.counts}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -97,7 +96,7 @@ class PlanApproval(ApprovalOperator):
         from recording_archive import hooks
 
         run = context["dag_run"]
-        asked = hooks.ask_for_approval(run.run_id, link=_page_of(run.run_id))
+        asked = hooks.ask_for_approval(run.run_id, link=dag_parts.page_link(f"retention/runs/{run.run_id}"))
         if asked.approved:
             return
         if context["ti"].try_number > 1 and run.clear_number:
@@ -195,8 +194,9 @@ def enforce_retention() -> None:
         """Close the plan; fail the run when it was refused, or when anything was left undone."""
         from recording_archive import hooks
 
-        context = get_current_context()
-        summary = hooks.write_retention_report(dag_parts.run_id(), failed_tasks=_failed_tasks())
+        context, run_id = get_current_context(), dag_parts.run_id()
+        summary = hooks.write_retention_report(run_id, failed_tasks=_failed_tasks())
+        hooks.leave_note(summary.problems, summary.counts, page=f"retention/runs/{run_id}", head=summary.ledger_head)
         if summary.failed:
             raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
         totals = {"report": summary.report_key, "ledgerHead": summary.ledger_head, **summary.counts}
@@ -215,12 +215,6 @@ def _failed_tasks() -> list[str]:
     ti = get_current_context()["ti"]
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
     return sorted(task_id for task_id, state in states.items() if state == "failed")
-
-
-def _page_of(run_id: str) -> str | None:
-    """The page of the run's plan, where Airflow knows its own address."""
-    base: str = airflow_versions.conf.get("api", "base_url", fallback="") or ""
-    return f"{base.rstrip('/')}/archive/retention/runs/{quote(run_id, safe='')}" if base else None
 
 
 enforce_retention()

@@ -119,8 +119,9 @@ def verify_archive() -> None:
         """Close the books; fail the run when anything needs a person, and name it."""
         from recording_archive import hooks
 
-        context = get_current_context()
-        found = hooks.write_fixity_report(context["dag_run"].run_id)
+        context, run_id = get_current_context(), dag_parts.run_id()
+        found = hooks.write_fixity_report(run_id)
+        hooks.leave_note(found.problems, found.totals, page=f"fixity/runs/{run_id}", head=found.ledger_head)
         if found.failed:
             raise AirflowFailException("\n".join([*found.problems, *found.named, f"Report: {found.report_key}"]))
         totals: dict[str, Any] = {"report": found.report_key, "ledgerHead": found.ledger_head, **found.totals}

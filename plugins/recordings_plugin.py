@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from recording_archive.tasks import run_note
 from recording_archive.web.deferred import DeferredApp
 
 
 class RecordingsPlugin(AirflowPlugin):
-    """The app at ``/archive``, a page in the navigation, and a tab on DAG runs."""
+    """The app at ``/archive``, a page in the navigation, a tab on DAG runs, and the notes of runs."""
 
     name = "recordings"
+    listeners = [run_note]  # noqa: RUF012 - Airflow's declaration
     fastapi_apps = [  # noqa: RUF012 - Airflow's declaration
         {"app": DeferredApp(), "url_prefix": "/archive", "name": "Recordings"}
     ]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         refuse_plan,
         write_retention_report,
     )
+    from recording_archive.tasks.run_note import leave_note
 
 __all__ = [
     "GenesysCloudHook",
@@ -44,6 +45,7 @@ __all__ = [
     "download_batch",
     "erase_requested",
     "gzip_batch",
+    "leave_note",
     "list_recordings",
     "look_for_strays",
     "plan_fixity",
@@ -69,6 +71,7 @@ _PLACES = {
     "verify_ledger write_fixity_report",
     "packing": "gzip_batch",
     "reporting": "write_report",
+    "run_note": "leave_note",
     "retention": "ask_for_approval erase_requested plan_retention purge_planned quarantine_planned record_approval "
     "refuse_plan write_retention_report",
 }

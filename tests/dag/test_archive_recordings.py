@@ -34,6 +34,7 @@ def test_scheduled_run_archives_yesterday(quiet: World) -> None:
     assert counts(report) == (PER_DAY, PER_DAY, 0)
     assert report["rangeStart"] == (TODAY - timedelta(days=1)).isoformat()
     assert report["coverageClosed"]
+    assert quiet.note(run_id).startswith(f"{PER_DAY} archived\n\n[Report](")
     for entry in report["entries"]:
         assert gunzipped_sha256(quiet.root / entry["filePath"]) == checksum(quiet, entry["interactionId"])
 
@@ -90,6 +91,9 @@ def test_unknown_interaction_fails_the_run(quiet: World) -> None:
     """An asked id that the source does not have is missing by name, and the run is failed after its report."""
     report = quiet.run("unknown", {"interactionId": "never-was"}, expect="failed")
     assert report["missing"] == ["never-was"]
+    note = quiet.note("unknown")
+    assert note.startswith("1 asked interactions are not at the source\n\n[Report](http")
+    assert "/archive/runs/unknown) · ledger head `" in note
     assert report["asked"] == 1
     assert report["totalProcessed"] == 0
 

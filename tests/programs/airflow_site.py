@@ -4,8 +4,6 @@ Which auth manager, which users and which archive it has, says its environment. 
 after a database of its own was made; the list of all routes goes to the file ROUTES, when it is about to answer.
 """
 
-# ruff: noqa: TID251 - this is Airflow's own process
-
 from __future__ import annotations
 
 import json

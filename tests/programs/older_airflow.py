@@ -1,6 +1,6 @@
 """Prints what `tasks.airflow_versions` makes of an Airflow that lacks names: ``older_airflow.py MODULE[:NAME] …``."""
 
-# ruff: noqa: TID251, PLC0415 - Airflow is changed before it is used
+# ruff: noqa: PLC0415 - Airflow is changed before it is used
 
 import inspect
 import json

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from genesys_sandbox import Sandbox
 from genesys_sandbox.airflow import Airflow
@@ -76,6 +77,10 @@ class World:
         report = self.report(run_id)
         assert state == expect, report
         return report
+
+    def note(self, run_id: str, dag: str = DAG) -> str:
+        """The note of a run, which Airflow shows beside its state."""
+        return str(self.airflow.call("GET", f"/dags/{dag}/dagRuns/{quote(run_id)}")["note"])
 
     def report(self, run_id: str, *, first: bool = False) -> dict[str, Any]:
         """The newest report of a run, or its first, as it was before the run was cleared."""

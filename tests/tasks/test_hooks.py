@@ -21,6 +21,7 @@ NAMES = [
     "download_batch",
     "erase_requested",
     "gzip_batch",
+    "leave_note",
     "list_recordings",
     "look_for_strays",
     "plan_fixity",
@@ -50,6 +51,8 @@ SIGNATURES = {
     "download_batch": "(run_id: 'str', number: 'int') -> 'int'",
     "erase_requested": "(conf: 'Mapping[str, Any] | None') -> 'int'",
     "gzip_batch": "(run_id: 'str', number: 'int') -> 'int'",
+    "leave_note": "(problems: 'Sequence[str]', counts: 'Mapping[str, int]', *, page: 'str', "
+    "head: 'str | None') -> 'None'",
     "list_recordings": "(*, run_id: 'str', conf: 'Mapping[str, Any] | None', "
     "interval: 'tuple[datetime, datetime] | None', scheduled: 'bool', "
     "run_is_over: 'Callable[[str], bool]' = <function <lambda>>) -> 'list[dict[str, Any]]'",

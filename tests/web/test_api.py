@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Row, insert, select, update
 
 from recording_archive.archive import Archive
@@ -21,6 +23,8 @@ from recording_archive.model import PartId, State
 from recording_archive.store import sidecar
 from recording_archive.web.read.figures import kind_of
 from support.site import Site
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 NOW = datetime.now(UTC)
 
@@ -333,6 +337,18 @@ def test_days_are_complete_gaps_or_not_due(app_client: TestClient, archived: Arc
         assert app_client.get(f"api/coverage?{wrong}").status_code == 400
 
 
+def test_metrics_are_what_the_documents_say(app_client: TestClient) -> None:
+    """A scrape has every gauge of docs/monitoring.md, and none beyond; the dashboard asks for nothing else."""
+    reply = app_client.get("api/metrics")
+    assert reply.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    names = {family.name for family in text_string_to_metric_families(reply.text)}
+    documented = re.findall(r"`(recording_archive_\w+)", (DOCS / "monitoring.md").read_text())
+    assert set(documented) == names
+    dashboard = json.loads((DOCS / "monitoring" / "dashboard.json").read_text())
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    assert set(re.findall(r"recording_archive_\w+", asked)) <= names
+
+
 def test_the_description_names_every_route(app_client: TestClient) -> None:
     """Each path of the API with its methods; it is served behind the same guard, below the same mount."""
     document = app_client.get("api/openapi.json").json()
@@ -349,6 +365,7 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/failures/acknowledge": ["post"],
         "/api/statistics": ["get"],
         "/api/coverage": ["get"],
+        "/api/metrics": ["get"],
         "/api/holds": ["get", "post"],
         "/api/holds/{hold_id}": ["get"],
         "/api/evidence": ["post"],

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from recording_archive.catalog.tables import coverage
 from recording_archive.model import Window
@@ -56,35 +56,42 @@ def _first_gap(epoch: datetime, covered: Iterable[Window]) -> datetime:
 
 def plan_reach(connection: Connection, source: str, interval: Window, *, look_back_days: int, most_days: int) -> Reach:
     """`reach` over the catalog's coverage of ``source``."""
-    epoch = connection.execute(
-        select(coverage.c.start)
-        .where(coverage.c.source == source, coverage.c.kind == SCHEDULED)
-        .order_by(coverage.c.start)
-        .limit(1)
-    ).scalar()
-    rows = connection.execute(
-        select(coverage.c.start, coverage.c.end).where(coverage.c.source == source).order_by(coverage.c.start)
-    )
     return reach(
         interval,
-        (Window(row.start, row.end) for row in rows),
-        epoch=epoch,
+        _windows(connection, source),
+        epoch=_epoch(connection, source),
         look_back=timedelta(days=look_back_days),
         most=timedelta(days=most_days),
     )
 
 
+def covered_until(connection: Connection) -> dict[str, datetime]:
+    """For each source that a schedule archives, the end of gap-free coverage: everything before it is in the books."""
+    sources = connection.execute(select(coverage.c.source).where(coverage.c.kind == SCHEDULED).distinct()).scalars()
+    epochs = {source: _epoch(connection, source) for source in sources}
+    return {source: _first_gap(epoch, _windows(connection, source)) for source, epoch in epochs.items() if epoch}
+
+
+def _epoch(connection: Connection, source: str) -> datetime | None:
+    """The start of scheduled coverage; None before the first run."""
+    scheduled = (coverage.c.source == source, coverage.c.kind == SCHEDULED)
+    return connection.execute(select(func.min(coverage.c.start)).where(*scheduled)).scalar()
+
+
+def _windows(connection: Connection, source: str) -> Iterator[Window]:
+    """The closed ranges of a source, by start."""
+    rows = select(coverage.c.start, coverage.c.end).where(coverage.c.source == source).order_by(coverage.c.start)
+    return (Window(row.start, row.end) for row in connection.execute(rows))
+
+
 def ranges(connection: Connection, source: str) -> list[Window]:
     """The ranges that runs over ``source`` have covered, those that touch as one, oldest first."""
-    rows = connection.execute(
-        select(coverage.c.start, coverage.c.end).where(coverage.c.source == source).order_by(coverage.c.start)
-    )
     found: list[Window] = []
-    for row in rows:
-        if found and row.start <= found[-1].end:
-            found[-1] = Window(found[-1].start, max(found[-1].end, row.end))
+    for each in _windows(connection, source):
+        if found and each.start <= found[-1].end:
+            found[-1] = Window(found[-1].start, max(found[-1].end, each.end))
         else:
-            found.append(Window(row.start, row.end))
+            found.append(each)
     return found
 
 

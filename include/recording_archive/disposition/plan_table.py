@@ -185,6 +185,14 @@ def read_plan(archive: Archive, run_id: str) -> Plan | None:
     )
 
 
+def undecided(connection: Connection) -> list[Row[Any]]:
+    """Plans that wait for a person's approval, the newest first: of retention never more than one."""
+    c = plans.c
+    open_ones = (c.status.is_(None), c.closed_at.is_(None), c.approved_by.is_(None), c.dry_run.is_(False))
+    found = select(plans).where(*open_ones).order_by(c.started_at.desc(), c.run_id.desc()).limit(PAGE)
+    return [row for row in connection.execute(found) if row.caps]
+
+
 def required_plan(archive: Archive, run_id: str) -> Plan:
     """Return the plan of a run that has begun one: rows of plans are never deleted."""
     plan = read_plan(archive, run_id)

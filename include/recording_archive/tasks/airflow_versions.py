@@ -50,6 +50,7 @@ __all__ = [
     "final",
     "never_retried",
     "retry_policy",
+    "stats",
 ]
 
 WAITS_FOR_A_PERSON = (TaskAwaitingInput, TaskDeferred)
@@ -83,3 +84,12 @@ def answer_within(limit: timedelta) -> dict[str, Any]:
 
     known = inspect.signature(HITLOperator.__init__).parameters
     return {"response_timeout" if "response_timeout" in known else "execution_timeout": limit}
+
+
+def stats() -> Any:
+    """Return what sends metrics: an object with `incr` and `gauge`."""
+    try:
+        from airflow.sdk.observability import stats as found  # noqa: PLC0415 - for the last task of a run alone
+    except ImportError:  # 3.1
+        from airflow import stats as found  # type: ignore[no-redef] # noqa: PLC0415
+    return found if hasattr(found, "gauge") else found.Stats

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from airflow.sdk import Param, get_current_context
 
@@ -58,3 +59,9 @@ def moment_param(*, title: str, description: str) -> Param:
 def run_id() -> str:
     """Return the id of the DAG run that the current task belongs to."""
     return str(get_current_context()["dag_run"].run_id)
+
+
+def page_link(page: str) -> str | None:
+    """Return the address of a page of the archive, such as ``runs/ID``, where Airflow knows its own address."""
+    base: str = airflow_versions.conf.get("api", "base_url", fallback="") or ""
+    return f"{base.rstrip('/')}/archive/{quote(page)}" if base else None

@@ -21,6 +21,7 @@ from recording_archive.settings import read_settings
 from recording_archive.sources import Source
 from recording_archive.tasks.airflow_versions import final
 from recording_archive.tasks.connection import GenesysCloudHook
+from recording_archive.tasks.run_metrics import emit
 from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
 from recording_archive.transfer.client import MediaClient
 
@@ -103,6 +104,7 @@ def write_fixity_report(run_id: str) -> FixityReport:
     """Close the run, write its fixity report, and log its totals and the recordings that need a person."""
     with task_archive(read_settings()) as archive:
         found = write_report(archive, run_id)
+        emit(archive, found.totals)
     log_totals(found.totals, found.report_key, found.ledger_head)
     for line in found.named:
         log.error("%s", line)

@@ -17,6 +17,7 @@ from recording_archive.errors import PermanentError
 from recording_archive.recovery.old_parties import read_old_parties
 from recording_archive.settings import read_settings
 from recording_archive.tasks.airflow_versions import final
+from recording_archive.tasks.run_metrics import emit
 from recording_archive.tasks.session import log_totals, raise_if_stopped, stoppable, task_archive
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ def write_retention_report(run_id: str, *, failed_tasks: Sequence[str] = ()) -> 
         if failed_tasks and not (made and made.problem):
             plan_table.note_problem(archive, run_id, f"{', '.join(failed_tasks)} failed: its log says why")
         closed = close(archive, run_id)
+        emit(archive, closed.counts)
     log_totals(closed.counts, closed.report_key, closed.ledger_head)
     return closed
 

@@ -15,6 +15,7 @@ from recording_archive.web.api import (
     figures,
     fixity,
     holds,
+    metrics,
     recordings,
     retention,
     runs,
@@ -22,7 +23,7 @@ from recording_archive.web.api import (
 from recording_archive.web.openapi import describe, problems
 
 router = APIRouter(prefix="/api", responses=problems())
-for _part in (runs, failures, figures, holds, retention, disposition, fixity, evidence, recordings):
+for _part in (runs, failures, figures, holds, retention, disposition, fixity, evidence, metrics, recordings):
     router.include_router(_part.router)
 
 

@@ -12,7 +12,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import dispositions, plans
 from recording_archive.disposition.erasure_doubts import noted_doubts
-from recording_archive.disposition.plan_table import DONE, LOOK
+from recording_archive.disposition.plan_table import DONE, LOOK, undecided
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
 
@@ -126,11 +126,8 @@ def read_plan(archive: Archive, run_id: str) -> PlanRow | None:
 
 def waiting_plans(archive: Archive) -> list[PlanRow]:
     """Plans that wait for a person's approval, the newest first: of retention never more than one."""
-    undecided = (_p.status.is_(None), _p.closed_at.is_(None), _p.approved_by.is_(None), _p.dry_run.is_(False))
-    query = select(plans).where(*undecided).order_by(_p.started_at.desc(), _p.run_id.desc()).limit(PAGE)
     with archive.catalog.read() as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-    waiting = [row for row in rows if row["caps"]]
+        waiting = [row._asdict() for row in undecided(connection)]
     return _to_plans(archive, waiting)
 
 
