@@ -31,11 +31,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: secret for name, secret in found if secret is not None}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        name = f"{PREFIX}{field_name.upper()}"
-        file = "" if field.repr else os.environ.get(f"{name}_FILE", "")
-        if file and os.environ.get(name):
-            raise ConfigurationError(f"{name} and {name}_FILE are both set: unset one of them")
-        return _secret_in(f"{name}_FILE", file) if file else None, field_name, False
+        return None if field.repr else _secret_of_file(f"{PREFIX}{field_name.upper()}"), field_name, False
 
 
 class Settings(BaseSettings):
@@ -283,6 +279,21 @@ def _bucket(url: str) -> tuple[str, str] | None:
     if not name:
         raise ConfigurationError(f"{url!r} names no bucket: write s3://bucket or s3://bucket/prefix")
     return name, prefix
+
+
+def read_secret(name: str) -> str | None:
+    """The secret in the variable ``name``, or in the file that ``name`` with ``_FILE`` names; None without either.
+
+    Raises ConfigurationError when both are set, and when the file cannot be read.
+    """
+    return _secret_of_file(name) or os.environ.get(name)
+
+
+def _secret_of_file(name: str) -> str | None:
+    file = os.environ.get(f"{name}_FILE", "")
+    if file and os.environ.get(name):
+        raise ConfigurationError(f"{name} and {name}_FILE are both set: unset one of them")
+    return _secret_in(f"{name}_FILE", file) if file else None
 
 
 def _secret_in(name: str, file: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pathlib import Path
+
 import pytest
 
 from recording_archive.errors import ConfigurationError, PermanentError
@@ -146,6 +148,21 @@ def test_variables_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.endpoints.api_base == "https://api.mypurecloud.com"
     assert found.extra.media_hosts == ["media.example.com"]
     assert found.extra.api == "interactions"
+
+
+def test_the_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As for every other secret: by a variable of its own, and not in both places."""
+    (tmp_path / "secret").write_text("from a file\n")
+    monkeypatch.setenv("GENESYS_CLIENT_ID", "id")
+    monkeypatch.setenv("GENESYS_CLIENT_SECRET_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("GENESYS_REGION", "us-east-1")
+    monkeypatch.delenv("GENESYS_CLIENT_SECRET", raising=False)
+    found = facts_from_environment()
+    assert found is not None
+    assert found.client_secret == "from a file"
+    monkeypatch.setenv("GENESYS_CLIENT_SECRET", "secret")
+    with pytest.raises(ConfigurationError, match="GENESYS_CLIENT_SECRET and GENESYS_CLIENT_SECRET_FILE are both set"):
+        facts_from_environment()
 
 
 def test_half_a_stand_in_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

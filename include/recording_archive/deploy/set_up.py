@@ -1,7 +1,8 @@
 """``python -m recording_archive.set_up``: make what docker-compose.yaml's containers need.
 
 The catalog's database and user, Airflow's tables, the archive's bucket with versions, the staging bucket without, the
-pools, and the roles of listeners and records managers with the first administrator.
+pools, and the roles of listeners and records managers with the first administrator. Its secrets may lie in files, which
+``SET_UP_DATABASE_URL_FILE`` and ``SET_UP_ADMIN_PASSWORD_FILE`` name.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from recording_archive.catalog.engines import with_driver
 from recording_archive.errors import ArchiveError, ConfigurationError
-from recording_archive.settings import PREFIX, Settings, read_settings
+from recording_archive.settings import PREFIX, Settings, read_secret, read_settings
 
 log = logging.getLogger("set_up")
 
@@ -35,7 +36,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         settings = read_settings()
-        if url := os.environ.get(DATABASE_URL):
+        if url := read_secret(DATABASE_URL):
             make_catalog_database(url, settings)
         for bucket, versions in ((settings.bucket, True), (settings.staging_bucket, False)):
             if bucket:
@@ -90,7 +91,7 @@ def set_airflow_up() -> None:
     _airflow("db", "migrate")
     for name, slots, what in POOLS:
         _airflow("pools", "set", name, slots, what)
-    password = os.environ.get(ADMIN_PASSWORD)
+    password = read_secret(ADMIN_PASSWORD)
     if not password or not os.environ.get("AIRFLOW__CORE__AUTH_MANAGER", "").endswith(".FabAuthManager"):
         return
     _airflow("fab-db", "migrate")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import is_safe_id
-from recording_archive.settings import Settings
+from recording_archive.settings import Settings, read_secret
 from recording_archive.sources import Source
 from recording_archive.sources.client import ApiClient
 from recording_archive.sources.factory import SOURCES, Api
@@ -153,8 +153,11 @@ def read_facts(
 
 
 def facts_from_environment() -> Facts | None:
-    """The connection that ``GENESYS_CLIENT_ID``, ``…_SECRET`` and ``GENESYS_REGION`` describe, or None without them."""
-    login, password = os.environ.get("GENESYS_CLIENT_ID"), os.environ.get("GENESYS_CLIENT_SECRET")
+    """The connection that ``GENESYS_CLIENT_ID``, ``…_SECRET`` and ``GENESYS_REGION`` describe, or None without them.
+
+    The secret may lie in the file that ``GENESYS_CLIENT_SECRET_FILE`` names.
+    """
+    login, password = os.environ.get("GENESYS_CLIENT_ID"), read_secret("GENESYS_CLIENT_SECRET")
     if not login and not password:
         return None
     extra = {"api": "interactions", "media_hosts": os.environ.get("GENESYS_MEDIA_HOSTS", "")}
