@@ -95,3 +95,9 @@ def _wanted(field: str, values: Texts, certain: bool | None) -> list[ColumnEleme
 
 def _row(row: Any) -> Any:
     return SimpleNamespace(**row) if isinstance(row, Mapping) else row
+
+
+def has_unread(connection: Connection) -> bool:
+    """Tell if parties of recordings from before an upgrade are not in the index yet: a search misses their numbers."""
+    unread = select(recordings.c.part).where(recordings.c.parties.is_(None)).limit(1)
+    return connection.execute(unread).first() is not None
