@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from playwright.sync_api import Browser, Frame, expect
+from playwright.sync_api import Browser, Frame, Page, expect
 from sqlalchemy import insert, select
 
 from genesys_sandbox import Sandbox
@@ -20,6 +20,7 @@ from recording_archive.catalog.tables import recordings, runs
 from recording_archive.ledger import chain
 from recording_archive.model import State
 from recording_archive.reports.reading import keys_of
+from support import sounds
 from support.browser import CONTRAST, Visit, chromium, new_context, shoot, sign_in
 from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
 from support.packs import check, unpack
@@ -484,6 +485,59 @@ def test_a_tab_needs_no_script_and_stops_no_sound(browser: Browser, visit: Visit
     page.get_by_role("link", name="Proof").click()
     expect(page.get_by_text("SHA-256 of the media")).to_be_visible()
     context.close()
+
+
+def at(page: Page | Frame, seconds: float) -> None:
+    """Wait until the player stands at this time, or just behind it."""
+    page.wait_for_function(
+        "(at) => { const now = document.getElementById('player-audio').currentTime;"
+        " return now >= at && now < at + 1.5 }",
+        arg=seconds,
+    )
+
+
+def test_a_place_is_typed_linked_and_jumped_over(visit: Visit, world: World) -> None:
+    """A time is typed into the clock, is in the copied link, and opens with it; J and L jump; a speed is shown."""
+    sounds.add(world.archive, "sound-mp3", sounds.encoded(*sounds.MADE["mp3"][:4]), "audio/mpeg", duration_ms=None)
+    page = visit.go("recordings/sound-mp3/sound-mp3?t=2")
+    at(page, 2)
+    expect(page.locator("#player-length")).to_have_text("0:04")
+    page.get_by_label("Position; type a time to go there").fill("0:01")
+    page.keyboard.press("Enter")
+    at(page, 1)
+    page.keyboard.press("l")
+    at(page, 3.9)
+    page.keyboard.press("j")
+    at(page, 0)
+    page.keyboard.press(">")
+    expect(page.locator("#player-rate")).to_have_text("1.25× speed")
+    page.keyboard.press("<")
+    expect(page.locator("#player-rate")).to_be_hidden()
+    page.keyboard.press("t")
+    page.keyboard.type("3")
+    page.keyboard.press("Enter")
+    page.evaluate("() => { document.execCommand = () => { window.copied = getSelection().toString(); return true } }")
+    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text } }")
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("() => (window.copied ?? '').endsWith('/archive/recordings/sound-mp3/sound-mp3?t=3')")
+
+
+def test_each_side_of_a_call_can_be_muted(visit: Visit, world: World) -> None:
+    """Two lanes with the names of both; ADPCM, which no browser plays, is heard all the same; a screen is seen."""
+    names = {"agent_name": "Ann <b>", "ani": "tel:+441", "direction": "inbound"}
+    sounds.add(world.archive, "sound-adpcm", sounds.encoded(*sounds.MADE["adpcm"][:4]), "audio/wav", **names)
+    page = visit.go("recordings/sound-adpcm/sound-adpcm")
+    page.get_by_role("button", name="Play").click()
+    at(page, 0.2)
+    agent = page.get_by_role("button", name="Mute Ann <b>")
+    agent.click()
+    expect(agent).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Mute +441")).to_have_attribute("aria-pressed", "false")
+    visit.complaints.clear()  # the browser's own word on a sound that it cannot decode
+    sounds.add(world.archive, "sound-screen", sounds.screen(), "video/webm")
+    visit.go("recordings/sound-screen/sound-screen")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => document.querySelector('video').videoWidth === 320")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

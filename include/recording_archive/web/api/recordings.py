@@ -18,7 +18,7 @@ from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.media.damage import reading
 from recording_archive.web.media.peaks import read_peaks
-from recording_archive.web.media.playback import send_media
+from recording_archive.web.media.playback import send_decoded, send_media
 from recording_archive.web.media.stored_object import file_name, require_stored
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
@@ -97,10 +97,21 @@ _MEDIA_RESPONSES = problems(404, 409, 410, 412, 416, 503) | {
 @router.get("/recordings/{interaction_id}/{recording_id}/media", responses=_MEDIA_RESPONSES, response_class=Response)
 @router.head("/recordings/{interaction_id}/{recording_id}/media", responses=_MEDIA_RESPONSES, response_class=Response)
 def hear_recording(
-    request: Request, archive: ArchiveDep, interaction_id: InteractionId, recording_id: InteractionId, part: Part = 0
+    request: Request,
+    archive: ArchiveDep,
+    interaction_id: InteractionId,
+    recording_id: InteractionId,
+    *,
+    part: Part = 0,
+    decoded: Annotated[
+        bool, Query(description="As plain samples in a WAV file, for what a browser cannot play.")
+    ] = False,
 ) -> Response:
     """The media as it was before it was compressed, whole or one byte range (RFC 9110)."""
     row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
+    if decoded:
+        with reading(archive, row):
+            return send_decoded(archive, request, row, access.user_name(request))
     name = file_name(row).removesuffix(".gz")
     return send_media(archive, request, row, access.user_name(request), name)
 

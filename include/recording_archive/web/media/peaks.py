@@ -1,8 +1,8 @@
-"""The waveform of a WAV recording: one number for each thousandth of its length, kept beside the object.
+"""The waveform of a recording: one number for each thousandth of its length, kept beside the object.
 
-It is computed when someone first looks at the recording, by streaming all of it once, without decoding a sample: the
-high byte of each gives its level (0 to 127), by a table, and the loudest of a stretch is looked for from above. It is
-a picture, not evidence: no hash covers it, and what is lost is made anew.
+It is computed when someone first looks at the recording. A WAV file of plain samples is streamed once, without decoding
+one: the high byte of each gives its level (0 to 127), by a table, and the loudest of a stretch is looked for from
+above. All else is decoded (`decoding`). It is a picture, not evidence: no hash covers it; what is lost is made anew.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from recording_archive.archive import Archive
 from recording_archive.errors import ArchiveError
 from recording_archive.store import bgzf, sidecar
+from recording_archive.web.media.decoding import read_levels
 from recording_archive.web.media.wav_file import (
     LOUDEST,
     Wave,
@@ -33,28 +34,29 @@ _AT_ONCE = BoundedSemaphore(2)  # a large recording takes a second of a processo
 
 
 def read_peaks(archive: Archive, row: Mapping[str, Any]) -> bytes:
-    """The waveform of an archived part as a JSON document; raises Problem (404) for media that has none."""
+    """The waveform of an archived part as a JSON document; raises Problem (404) that says why there is none."""
     key = sidecar.peaks_beside(row["key"])
     if archive.store.size(key) is not None:
         return archive.store.read(key, MOST_BYTES)
-    if row["mime_type"] != "audio/wav":
-        raise Problem(404, "No waveform", f"Waveforms are drawn of WAV recordings; this one is {row['mime_type']}.")
-    if not _AT_ONCE.acquire(blocking=False):
-        raise Problem(503, "Too many waveforms at once", "Ask again in a moment.", headers={"Retry-After": "2"})
-    try:
-        content = _compute(archive, row)
-    finally:
-        _AT_ONCE.release()
+    content = (_of_plain(archive, row) if row["mime_type"] == "audio/wav" else None) or read_levels(archive, row)
     _keep(archive, key, content, of=row["key"])
     return content
 
 
-def _compute(archive: Archive, row: Mapping[str, Any]) -> bytes:
+def _of_plain(archive: Archive, row: Mapping[str, Any]) -> bytes | None:
+    """Draw a WAV file of plain samples; None for one whose samples must be decoded, such as GSM or ADPCM."""
+    if not _AT_ONCE.acquire(blocking=False):
+        raise Problem(503, "Too many waveforms at once", "Ask again in a moment.", headers={"Retry-After": "2"})
+    try:
+        return _compute(archive, row)
+    finally:
+        _AT_ONCE.release()
+
+
+def _compute(archive: Archive, row: Mapping[str, Any]) -> bytes | None:
     with archive.store.open(row["key"]) as file:
         document = draw(bgzf.media_range(file, 0, row["size_bytes"], name=row["key"]), row["size_bytes"])
-    if document is None:
-        raise Problem(404, "No waveform", "The samples of this WAV file are neither PCM, A-law nor µ-law.")
-    return json.dumps(document, separators=(",", ":")).encode()
+    return None if document is None else json.dumps(document, separators=(",", ":")).encode()
 
 
 def _keep(archive: Archive, key: str, content: bytes, *, of: str) -> None:

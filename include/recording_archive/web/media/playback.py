@@ -14,6 +14,7 @@ from recording_archive.catalog.rows import part_of
 from recording_archive.store import bgzf
 from recording_archive.web.deps import note_access
 from recording_archive.web.media.damage import checked, require_whole
+from recording_archive.web.media.decoding import decoded
 from recording_archive.web.media.ranges import ByteSpan, quote_tag, select
 from recording_archive.web.media.streams import Pieces, respond
 
@@ -37,6 +38,20 @@ def send_media(archive: Archive, request: Request, row: Row[Any], user: str, fil
         user=user,
         media_type=safe_type(row),
         headers={"Content-Disposition": f'{how}; filename="{file_name}"'},
+        before=partial(note_access, archive, "played", part_of(row), user, {"sha256": row.sha256}),
+    )
+
+
+def send_decoded(archive: Archive, request: Request, row: Row[Any], user: str) -> Response:
+    """The answer to GET or HEAD for the sound of a part as a plain WAV file, for what a browser cannot play."""
+    require_whole(archive, row)
+    size, pieces = decoded(archive, row._asdict())
+    return respond(
+        select(request.method, request.headers, size=size, etag=quote_tag(f"{row.sha256}-pcm")),
+        pieces,
+        user=user,
+        media_type="audio/wav",
+        headers={"Content-Disposition": "inline"},
         before=partial(note_access, archive, "played", part_of(row), user, {"sha256": row.sha256}),
     )
 

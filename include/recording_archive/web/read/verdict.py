@@ -49,11 +49,12 @@ def _stored(told: RecordingDetails, problem: str, not_repaired: str | None) -> V
 
 
 def _mending(problem: str, not_repaired: str | None) -> str:
-    found = f"{problem.rstrip('.')}. " if problem else ""
+    found = f"{problem.rstrip('.')}. It" if problem else "It"
+    refused = f"{found} can be neither heard nor fetched."
     if not_repaired:
         restore = "Restore the object from a copy of the archive, then verify it."
-        return f"{found}It could not be repaired: {not_repaired.rstrip('.')}. {restore}"
-    return f"{found}It is not handed out. The next run of verify_archive tries to repair it; Repair starts one now."
+        return f"{refused} It could not be repaired: {not_repaired.rstrip('.')}. {restore}"
+    return f"{refused} The next run of verify_archive tries to repair it; Repair starts one now."
 
 
 def _not_here(told: RecordingDetails) -> Verdict:

@@ -1,5 +1,6 @@
-// One <audio>, a waveform to seek in, and the keys of a tape deck. Sound comes from the API as it is decompressed;
-// the waveform from its peaks, where the format has any.
+// One <audio> or <video>, a waveform to seek in, and the keys of a tape deck. Sound comes from the API as it is
+// decompressed, or decoded where the browser cannot play it; the waveform from its peaks. A call of two channels has a
+// lane for each side, which can be muted: Genesys writes the outside party on the first, agents on the second.
 
 import { explain, isTyping } from "./shared.js";
 
@@ -12,8 +13,15 @@ const toggle = element("toggle");
 const [playIcon, pauseIcon] = toggle.querySelectorAll("svg");
 const SPEEDS = [...element("speed").options].map((option) => option.value);
 const STEP_S = 5;
+const JUMP_S = 10;
+const QUIET = 0.03; // of the loudest sample; less is silence
+const SILENCE_S = 1.5; // what is shorter is a pause between words
 
 let peaks = null; // of each channel, numbers from 0 to 1
+let silences = []; // [from, to] in seconds
+let mixer = null; // of the sides, once one was muted
+let decoded = false; // what plays is the decoded sound
+let skipping = false;
 let source = null; // the element whose data-… attributes are being played
 let length = 0; // seconds
 
@@ -24,25 +32,33 @@ function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+function seconds(text) {
+  const found = /^(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)s?$/.exec(text.trim());
+  return found ? Number(found[1] ?? 0) * 3600 + Number(found[2] ?? 0) * 60 + Number(found[3]) : null;
+}
+
 // --- Loading ---------------------------------------------------------------------------------------------------------
 
 function load(from) {
   source = from;
   peaks = null;
+  silences = [];
+  decoded = false;
   length = Number(from.dataset.duration || 0) / 1000;
   player.hidden = false;
   element("problem").hidden = true;
-  element("what").textContent = title(from);
+  if (element("what")) element("what").textContent = title(from);
   if (element("details")) element("details").href = from.dataset.details;
   if (element("download")) element("download").href = from.dataset.download;
   const type = from.dataset.type;
   if (type && !audio.canPlayType(type)) {
     audio.removeAttribute("src");
-    fail(`This browser cannot play ${type}: download it instead.`);
+    playDecoded(`This browser cannot play ${type}`);
   } else {
     audio.src = from.dataset.media;
   }
-  audio.playbackRate = Number(element("speed").value);
+  setRate();
+  showLanes();
   show();
   fetchPeaks(from);
 }
@@ -53,16 +69,40 @@ function title(from) {
 }
 
 async function fetchPeaks(from) {
-  if (from.dataset.type !== "audio/wav") return; // only uncompressed sound has peaks
   try {
     const reply = await fetch(from.dataset.peaks, { headers: { Accept: "application/json" } });
     if (!reply.ok || source !== from) return;
     const told = await reply.json();
     const loudest = Math.max(...told.peaks.flat(), 1); // the loudest sample fills the height
-    peaks = told.peaks.map((channel) => channel.map((level) => level / loudest));
-    draw();
+    peaks = told.peaks.length ? told.peaks.map((channel) => channel.map((level) => level / loudest)) : null;
+    if (!length) length = told.durationMs / 1000;
+    silences = findSilences();
+    element("skip").hidden = !silences.length;
+    showLanes();
+    show();
   } catch {
     // No waveform: the plain bar stays.
+  }
+}
+
+// What the browser cannot play comes decoded, as plain samples; where that cannot be had either, it says why.
+async function playDecoded(why) {
+  const from = source;
+  if (decoded || !from) return;
+  decoded = true;
+  const address = `${from.dataset.media}&decoded=true`;
+  try {
+    const reply = await fetch(address, { headers: { Range: "bytes=0-43", Accept: "application/json" } });
+    if (source !== from) return;
+    if (!reply.ok) return fail(`${why}. ${await explain(reply)} Download it instead.`);
+    const place = audio.currentTime;
+    audio.src = address;
+    setRate();
+    if (place) seek(place);
+    if (wanted) await play();
+    show();
+  } catch {
+    fail("The server does not answer.");
   }
 }
 
@@ -76,7 +116,8 @@ audio.addEventListener("error", async () => {
   if (!audio.getAttribute("src")) return;
   try {
     const reply = await fetch(audio.src, { headers: { Range: "bytes=0-0", Accept: "application/json" } });
-    fail(reply.ok ? "This browser cannot play this recording: download it instead." : await explain(reply));
+    if (reply.ok) await playDecoded("This browser cannot play this recording");
+    else fail(await explain(reply));
   } catch {
     fail("The server does not answer.");
   }
@@ -84,12 +125,16 @@ audio.addEventListener("error", async () => {
 
 // --- Playing ---------------------------------------------------------------------------------------------------------
 
-async function playPause() {
+let wanted = false; // whether the reader wants to hear it, also while it cannot be played yet
+
+function playPause() {
+  wanted = audio.paused;
   if (!audio.getAttribute("src")) return;
-  if (!audio.paused) {
-    audio.pause();
-    return;
-  }
+  if (wanted) play();
+  else audio.pause();
+}
+
+async function play() {
   try {
     await audio.play();
   } catch (error) {
@@ -101,19 +146,19 @@ function duration() {
   return Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : length;
 }
 
-function seek(seconds) {
+function seek(to) {
   const end = duration();
-  if (!end || !audio.getAttribute("src")) return;
-  const to = Math.min(Math.max(seconds, 0), end);
+  if (!audio.getAttribute("src")) return;
+  const place = Math.min(Math.max(to, 0), end || to);
   if (audio.readyState === 0) {
     // Nothing is known of the file yet: ask for its head, then go there.
-    audio.addEventListener("loadedmetadata", () => (audio.currentTime = to), { once: true });
+    audio.addEventListener("loadedmetadata", () => (audio.currentTime = place), { once: true });
     audio.preload = "metadata";
     audio.load();
   } else {
-    audio.currentTime = to;
+    audio.currentTime = place;
   }
-  show(to);
+  show(place);
 }
 
 function setSpeed(step) {
@@ -124,8 +169,15 @@ function setSpeed(step) {
 }
 
 toggle.addEventListener("click", playPause);
+function setRate() {
+  const rate = element("speed").value;
+  audio.playbackRate = Number(rate);
+  element("rate").textContent = `${rate}× speed`;
+  element("rate").hidden = rate === "1";
+}
+
 element("speed").addEventListener("change", () => {
-  audio.playbackRate = Number(element("speed").value);
+  setRate();
   try {
     localStorage.setItem("recordings-speed", element("speed").value);
   } catch {
@@ -140,6 +192,86 @@ element("close")?.addEventListener("click", () => {
   show();
 });
 
+// --- Sides and silence -----------------------------------------------------------------------------------------------
+
+// Each side through a gain of its own; made when one is first muted, because a page may not begin with it.
+function mix() {
+  if (mixer) return mixer;
+  const context = new AudioContext();
+  const splitter = context.createChannelSplitter(2);
+  context.createMediaElementSource(audio).connect(splitter);
+  const gains = [0, 1].map((side) => {
+    const gain = context.createGain();
+    splitter.connect(gain, side);
+    gain.connect(context.destination); // on both ears
+    return gain;
+  });
+  mixer = { context, gains };
+  return mixer;
+}
+
+function showLanes() {
+  const lanes = element("lanes");
+  const two = peaks?.length === 2;
+  lanes.hidden = !two;
+  lanes.replaceChildren();
+  if (mixer) for (const gain of mixer.gains) gain.gain.value = 1;
+  if (!two) return;
+  const names = JSON.parse(source.dataset.sides ?? "[]");
+  [names[0], names[1]].forEach((name, side) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "lane";
+    button.textContent = name && name !== "–" ? name : ["Outside", "Agent"][side];
+    button.title = "Mute this side";
+    button.setAttribute("aria-pressed", "false");
+    button.setAttribute("aria-label", `Mute ${button.textContent}`);
+    button.addEventListener("click", () => {
+      const mute = button.getAttribute("aria-pressed") === "false";
+      const { context, gains } = mix();
+      gains[side].gain.value = mute ? 0 : 1;
+      context.resume();
+      button.setAttribute("aria-pressed", String(mute));
+      draw();
+    });
+    lanes.append(button);
+  });
+}
+
+function muted(side) {
+  return element("lanes").children[side]?.getAttribute("aria-pressed") === "true";
+}
+
+function findSilences() {
+  const end = duration();
+  const count = peaks?.[0].length ?? 0;
+  if (!end || !count) return [];
+  const found = [];
+  let since = null;
+  for (let point = 0; point <= count; point += 1) {
+    const quiet = point < count && peaks.every((channel) => channel[point] <= QUIET);
+    if (quiet && since === null) since = point;
+    if (!quiet && since !== null) {
+      const [from, to] = [(since / count) * end, (point / count) * end];
+      if (to - from >= SILENCE_S) found.push([from, to]);
+      since = null;
+    }
+  }
+  return found;
+}
+
+element("skip").addEventListener("click", () => {
+  skipping = !skipping;
+  element("skip").setAttribute("aria-pressed", String(skipping));
+});
+
+function skipSilence() {
+  if (!skipping || audio.paused || audio.seeking) return;
+  const at = audio.currentTime;
+  const silence = silences.find(([from, to]) => at > from + 0.3 && at < to - 0.3);
+  if (silence) audio.currentTime = silence[1] - 0.2;
+}
+
 // --- Showing ---------------------------------------------------------------------------------------------------------
 
 function show(at = audio.currentTime || 0) {
@@ -148,7 +280,7 @@ function show(at = audio.currentTime || 0) {
   toggle.setAttribute("aria-label", paused ? "Play" : "Pause");
   playIcon.style.display = paused ? "" : "none";
   pauseIcon.style.display = paused ? "none" : "";
-  element("now").textContent = clock(at);
+  if (document.activeElement !== element("now")) element("now").value = clock(at);
   element("length").textContent = end ? clock(end) : "–";
   wave.setAttribute("aria-valuemax", String(Math.round(end)));
   wave.setAttribute("aria-valuenow", String(Math.round(at)));
@@ -182,6 +314,7 @@ function draw(at = audio.currentTime || 0) {
   if (peaks) {
     const lane = height / peaks.length; // a lane for each party
     peaks.forEach((channel, number) => {
+      pen.globalAlpha = muted(number) ? 0.25 : 1;
       for (let x = 0; x < width; x += 3) {
         const from = Math.floor((x / width) * channel.length);
         const to = Math.max(from + 1, Math.floor(((x + 3) / width) * channel.length));
@@ -196,16 +329,19 @@ function draw(at = audio.currentTime || 0) {
     pen.fillStyle = done;
     pen.fillRect(0, height / 2 - 2, edge, 4);
   }
+  pen.globalAlpha = 1;
   pen.fillStyle = done;
   if (end && audio.getAttribute("src")) pen.fillRect(Math.min(edge, width - 2), 0, 2, height);
 }
 
+audio.addEventListener("ended", () => (wanted = false));
 for (const name of ["timeupdate", "play", "pause", "ended", "durationchange", "seeked", "emptied"]) {
   audio.addEventListener(name, () => show());
 }
 // `timeupdate` comes four times a second: between two, the line moves with the screen.
 (function follow() {
   if (!audio.paused) draw();
+  skipSilence();
   requestAnimationFrame(follow);
 })();
 new ResizeObserver(() => draw()).observe(wave);
@@ -224,6 +360,31 @@ wave.addEventListener("pointerdown", (event) => {
 });
 wave.addEventListener("pointermove", (event) => {
   if (wave.hasPointerCapture(event.pointerId)) seek(position(event));
+  const end = duration();
+  const hover = element("hover");
+  hover.hidden = !end;
+  if (!end) return;
+  const at = Math.min(Math.max(position(event), 0), end);
+  hover.textContent = clock(at);
+  hover.style.left = `${(at / end) * 100}%`;
+});
+wave.addEventListener("pointerleave", () => (element("hover").hidden = true));
+
+const now = element("now");
+now.addEventListener("focus", () => now.select());
+now.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") now.blur();
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  const to = seconds(now.value);
+  now.setAttribute("aria-invalid", String(to === null));
+  if (to === null) return now.select();
+  now.blur();
+  seek(to);
+});
+now.addEventListener("blur", () => {
+  now.removeAttribute("aria-invalid");
+  show();
 });
 
 const KEYS = {
@@ -234,6 +395,10 @@ const KEYS = {
   End: () => seek(duration()),
   PageUp: () => seek(audio.currentTime + 30),
   PageDown: () => seek(audio.currentTime - 30),
+  k: playPause,
+  j: () => seek(audio.currentTime - JUMP_S),
+  l: () => seek(audio.currentTime + JUMP_S),
+  t: () => now.focus(),
   "<": () => setSpeed(-1),
   ">": () => setSpeed(1),
 };
@@ -279,4 +444,8 @@ try {
   // No storage: normal speed.
 }
 const waiting = document.querySelector("[data-autoload]");
-if (waiting) load(waiting);
+if (waiting) {
+  load(waiting);
+  const start = seconds(new URLSearchParams(location.search).get("t") ?? "");
+  if (start) seek(start);
+}
