@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recording_archive.tasks.archiving import download_batch, list_recordings
     from recording_archive.tasks.connection import GenesysCloudHook
+    from recording_archive.tasks.evidence import make_evidence_part, offer_evidence, plan_evidence
     from recording_archive.tasks.fixity import (
         look_for_strays,
         plan_fixity,
@@ -48,6 +49,9 @@ __all__ = [
     "leave_note",
     "list_recordings",
     "look_for_strays",
+    "make_evidence_part",
+    "offer_evidence",
+    "plan_evidence",
     "plan_fixity",
     "plan_retention",
     "purge_planned",
@@ -67,6 +71,7 @@ __all__ = [
 _PLACES = {
     "archiving": "download_batch list_recordings",
     "connection": "GenesysCloudHook",
+    "evidence": "make_evidence_part offer_evidence plan_evidence",
     "fixity": "look_for_strays plan_fixity reindex_archive repair_recordings sweep_left_overs verify_batch "
     "verify_ledger write_fixity_report",
     "packing": "gzip_batch",

@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     )
     verify_days: int = Field(30, ge=1, description="verify_archive re-reads the whole archive within so many days.")
     verify_bytes: int = Field(2**40, ge=1, description="Most stored bytes that one run of verify_archive re-reads.")
+    evidence_days: int = Field(14, ge=1, description="Days for which packs that export_evidence made can be fetched.")
+    evidence_part_bytes: int = Field(
+        2**32, ge=1, description="Bytes of recordings in one part of a pack that export_evidence makes."
+    )
     sweep_days: int = Field(2, ge=1, description="Left-overs of killed tasks older than this are removed.")
     proxy: str = Field(
         "", repr=False, description="http://[user:password@]host:port for API and media; default: HTTPS_PROXY."

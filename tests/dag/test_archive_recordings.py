@@ -79,7 +79,7 @@ def test_named_interactions(quiet: World, form: str) -> None:
     assert not report["coverageClosed"]
 
 
-@pytest.mark.parametrize("dag", [DAG, "enforce_retention", "verify_archive"])
+@pytest.mark.parametrize("dag", [DAG, "enforce_retention", "verify_archive", "export_evidence"])
 def test_every_task_has_a_time_limit(quiet: World, dag: str) -> None:
     """The net below all other limits: nothing keeps a run from its end for ever."""
     tasks = quiet.airflow.call("GET", f"/dags/{dag}/tasks")["tasks"]

@@ -23,4 +23,5 @@ def test_the_bundle_is_the_folder_of_the_dags(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CODE], env=os.environ | configured, cwd=tmp_path, stdout=subprocess.PIPE, check=True
     )
-    assert done.stdout.split()[-3:] == [b"archive_recordings.py", b"enforce_retention.py", b"verify_archive.py"]
+    names = ("archive_recordings", "enforce_retention", "export_evidence", "verify_archive")
+    assert done.stdout.split()[-4:] == [f"{name}.py".encode() for name in names]

@@ -24,6 +24,9 @@ NAMES = [
     "leave_note",
     "list_recordings",
     "look_for_strays",
+    "make_evidence_part",
+    "offer_evidence",
+    "plan_evidence",
     "plan_fixity",
     "plan_retention",
     "purge_planned",
@@ -57,6 +60,10 @@ SIGNATURES = {
     "interval: 'tuple[datetime, datetime] | None', scheduled: 'bool', "
     "run_is_over: 'Callable[[str], bool]' = <function <lambda>>) -> 'list[dict[str, Any]]'",
     "look_for_strays": "(run_id: 'str') -> 'int | None'",
+    "make_evidence_part": "(run_id: 'str', number: 'int') -> 'int'",
+    "offer_evidence": "(run_id: 'str') -> 'dict[str, Any]'",
+    "plan_evidence": "(*, run_id: 'str', conf: 'Mapping[str, Any] | None', asked_by: 'str | None') "
+    "-> 'list[dict[str, Any]]'",
     "plan_fixity": "(*, run_id: 'str', conf: 'Mapping[str, Any] | None', reindexed: 'Mapping[str, int] | None') "
     "-> 'list[dict[str, Any]]'",
     "plan_retention": "(*, run_id: 'str', conf: 'Mapping[str, Any] | None', as_of_default: 'datetime | None' = None, "

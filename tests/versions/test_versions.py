@@ -45,7 +45,7 @@ THERE = (
 )
 """Tests run from the unpacked source distribution: a room, what differs between versions, a circle of retention."""
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
-DAGS = ("archive_recordings", "enforce_retention", "verify_archive")
+DAGS = ("archive_recordings", "enforce_retention", "export_evidence", "verify_archive")
 
 
 @dataclass(frozen=True)

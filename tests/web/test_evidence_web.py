@@ -5,17 +5,25 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from recording_archive.archive import Archive
-from support.contents import all_rows, damage, events_of, flip, ids, row_of
+from recording_archive.catalog.tables import events
+from recording_archive.evidence import in_parts
+from recording_archive.evidence.request import Asked
+from support.contents import all_rows, change, damage, events_of, flip, ids, row_of
 from support.live_app import serve
 from support.packs import add_call, check, unpack
 from support.site import Site
+from support.web_pages import HTML
 
 WRITE = {"X-Recording-Archive": "1", "X-User": "ann"}
 
@@ -102,3 +110,61 @@ def test_it_needs_what_listening_needs(site: Site) -> None:
     reply = site.client_for("viewer").post("api/evidence", json=wanted, headers={"X-Recording-Archive": "1"})
     assert reply.status_code == 200
     assert zipfile.is_zipfile(io.BytesIO(reply.content))
+
+
+def ready_pack(archive: Archive, *names: str) -> dict[str, Any]:
+    """What `export_evidence` makes of some recordings, a part for each."""
+    small = replace(archive, settings=archive.settings.model_copy(update={"evidence_part_bytes": 1}))
+    asked = Asked("letter of counsel", ids=names, given={"interactionIds": list(names)})
+    planned = in_parts.plan_parts(small, asked, "kim", "manual__1")
+    for number in range(1, planned.parts + 1):
+        in_parts.make_part(small, planned.pack, number, Event())
+    return in_parts.finish(small, planned.pack)
+
+
+def test_a_pack_that_a_run_made_is_listed_and_fetched(address: str, archived: Archive, tmp_path: Path) -> None:
+    """With who asked, sizes, hashes and its last day; a part in two pieces is whole; each download is an event."""
+    one, two = ids(archived)[:2]
+    told = ready_pack(archived, one, two)
+    (listed,) = requests.get(address, timeout=10).json()["items"]
+    assert (listed["pack"], listed["askedBy"], listed["reason"]) == (told["pack"], "kim", "letter of counsel")
+    assert [part["sha256"] for part in listed["parts"]] == [part["sha256"] for part in told["parts"]]
+    page = requests.get(f"{address.removesuffix('api/evidence')}evidence", headers=HTML, timeout=10).text
+    assert all(part["sha256"] in page and part["fingerprint"] in page for part in told["parts"])
+    place = f"{address}/{told['pack']}/parts/2"
+    first = requests.get(place, headers={"Range": "bytes=0-999", "X-User": "ann"}, timeout=10)
+    tagged = {"Range": "bytes=1000-", "If-Range": first.headers["ETag"], "X-User": "ann"}
+    rest = requests.get(place, headers=tagged, timeout=10)
+    assert (first.status_code, rest.status_code) == (206, 206)
+    name = first.headers["Content-Disposition"].removeprefix('attachment; filename="').removesuffix('"')
+    (tmp_path / name).write_bytes(first.content + rest.content)
+    assert sha256((tmp_path / name).read_bytes()).hexdigest() == listed["parts"][1]["sha256"]
+    bag = unpack(tmp_path / name, tmp_path / "out")
+    assert check(tmp_path / name, bag=bag)[0] == 0
+    noted = [event for event in exports(archived) if (event.detail or {}).get("fetched")]
+    assert [(event.actor, event.detail["evidence"]) for event in noted] == [("ann", f"{told['pack']}-0002")] * 2
+
+
+def test_a_part_that_is_damaged_expired_or_withdrawn_is_not_fetched(address: str, archived: Archive) -> None:
+    """Another size or another byte is refused, and what went since is not handed out."""
+    one, two = ids(archived)[:2]
+    told = ready_pack(archived, one, two)
+    place = f"{address}/{told['pack']}/parts"
+    path = archived.settings.root / f"packs/{told['pack']}/0001.zip"
+    damage(path, flip(path.stat().st_size // 2))
+    reply = requests.get(f"{place}/1", timeout=10)
+    assert (reply.status_code, reply.headers["Content-Type"]) == (500, "application/problem+json")
+    damage(path, lambda content: content[:-1])
+    assert requests.get(f"{place}/1", timeout=10).status_code == 409
+    change(archived, row_of(archived, two).interaction_id, state="quarantined")
+    change(archived, row_of(archived, one).interaction_id, state="quarantined")
+    reply = requests.get(f"{place}/2", timeout=10)
+    assert (reply.status_code, reply.json()["title"]) == (409, "Withdrawn")
+    for missing in (f"{place}/3", f"{address}/E-000000000000/parts/1", f"{address}/x/parts/1"):
+        assert requests.get(missing, timeout=10).status_code == 404
+
+
+def exports(archive: Archive) -> list[Any]:
+    """Every event of an export."""
+    with archive.catalog.read() as connection:
+        return list(connection.execute(select(events).where(events.c.kind == "exported").order_by(events.c.id)).all())

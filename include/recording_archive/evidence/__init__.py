@@ -2,6 +2,7 @@
 
     request       what is asked for, and why
     selection     the recordings that this names, and the ids that name none
+    gathered      what a selection finds, sorted on disk
     pack          the story: one ZIP, written as it streams
     calls         the files of one call: sound, object, sidecar, time line
     absences      why a recording is not in a pack: deleted, in quarantine, damaged
@@ -9,6 +10,8 @@
     load_files    the calls for review tools: Concordance DAT, EDRM XML
     bag           the form: a BagIt bag (RFC 8493) inside a ZIP
     zip_stream    a ZIP that is sent while it is made
+    in_parts      a pack too large for one ZIP: parts, each a pack, made apart by `export_evidence`
+    ready         such packs, to be fetched until their days are over
     tables        CSV files, kept aside until their turn
     verify        the checker that travels in the pack; it imports nothing of ours
 

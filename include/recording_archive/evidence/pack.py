@@ -31,6 +31,7 @@ from recording_archive.evidence.request import Asked
 from recording_archive.evidence.selection import Selection, choose
 from recording_archive.evidence.tables import Table
 from recording_archive.ledger import sealing
+from recording_archive.model import PartId
 from recording_archive.store import documents
 
 KIND = "exported"
@@ -39,6 +40,15 @@ _DAYS = ("day", "zone", "state", "missing", "accepted", "damaged")
 _STRETCHES = ("source", "start", "end")
 _BESIDE = ("README.txt", "verify.html", "verify.py")
 _MOST_DAYS = 3660
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The pack that a part belongs to, which of its parts it is, and how many there are."""
+
+    pack: str
+    number: int
+    of: int
 
 
 @dataclass(slots=True)
@@ -54,6 +64,8 @@ class Pack:
     absent: int = 0
     size_bytes: int = 0
     fingerprint: str = ""
+    group: Group | None = None
+    left_out: list[PartId] = field(default_factory=list)
     _proved: set[str] = field(default_factory=set)  # interactions
     _calls: Table = field(default_factory=lambda: Table(CALLS))
     _listeners: Table = field(default_factory=lambda: Table(LISTENERS))
@@ -137,6 +149,7 @@ class Pack:
         named = {"interactionId": row.interaction_id, "recordingId": row.recording_id, "part": row.part}
         told = {"state": row.state, "why": why, "certificate": row.certificate, "documents": " ".join(paths)}
         self.absent += 1
+        self.left_out.append(part_of(row))
         self._absences.row({"asked": row.interaction_id, **named, **told})
         if row.certificate:
             self._proved.add(row.interaction_id)
@@ -161,6 +174,7 @@ class Pack:
         return {
             "formatVersion": 1,
             "pack": self.id,
+            **({"partOf": self.group.pack, "part": self.group.number, "parts": self.group.of} if self.group else {}),
             "archiveId": self.archive.id,
             "madeAt": self.archive.clock().isoformat(),
             "madeBy": self.actor,
@@ -176,7 +190,14 @@ class Pack:
             "Bag-Software-Agent": f"recording-archive {version('recording-archive')}",
             "Calls-Included": self.included,
             "Calls-Not-Included": self.absent,
+            **self._grouped(),
         }
+
+    def _grouped(self) -> dict[str, object]:
+        """Say to which bags this one belongs, as RFC 8493 does."""
+        if self.group is None:
+            return {}
+        return {"Bag-Group-Identifier": self.group.pack, "Bag-Count": f"{self.group.number} of {self.group.of}"}
 
     def _note(self, detail: dict[str, Any]) -> None:
         with self.archive.catalog.write() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -17,6 +17,7 @@ from recording_archive.catalog.search import export
 from recording_archive.catalog.search_ids import unknown_ids
 from recording_archive.catalog.tables import recordings, runs, work
 from recording_archive.errors import ConfigurationError
+from recording_archive.evidence.gathered import Found, Gathered
 from recording_archive.evidence.request import Asked
 from recording_archive.model import Outcome, PartId
 from recording_archive.spelling.ids import clean_id
@@ -25,7 +26,11 @@ MOST_CALLS = 10_000
 """Recordings of one pack: what a ZIP's directory remembers of each stays in memory until it ends."""
 
 _AT_ONCE = 50
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_STREAMED = {"yield_per": 1000}
+_COLUMNS = (
+    *part_key(recordings),
+    *(recordings.c[name] for name in ("interaction_date", "size_bytes", "stored_bytes")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,52 +52,76 @@ class Selection:
 
 def choose(archive: Archive, asked: Asked) -> Selection:
     """Find what a request names; raise ConfigurationError for too much, and for a hold or run that is not known."""
+    gathered, unknown, days = _gather(archive, asked, MOST_CALLS)
+    return Selection(tuple(each.part for each in gathered), unknown, days)
+
+
+def shares(archive: Archive, asked: Asked, *, most_calls: int, most_bytes: int) -> Iterator[Selection]:
+    """Find what a request names, however much, and yield it in shares; the first has the ids that name nothing.
+
+    A share has at most so many recordings, and no more bytes than that but for a single recording that is larger.
+    """
+    gathered, unknown, days = _gather(archive, asked, None)
+    share, size = list[PartId](), 0
+    for each in gathered:
+        if share and (len(share) == most_calls or size + each.size_bytes > most_bytes):
+            yield Selection(tuple(share), unknown, days)
+            share, size, unknown = [], 0, {}
+        share.append(each.part)
+        size += each.size_bytes
+    yield Selection(tuple(share), unknown, days)
+
+
+def _gather(
+    archive: Archive, asked: Asked, most: int | None
+) -> tuple[Gathered, dict[str, str], tuple[date, date] | None]:
     span: tuple[datetime | None, datetime | None] = (None, None)
     unknown: dict[str, str] = {}
+    gathered = Gathered()
     with archive.catalog.read() as connection:
         if asked.hold:
             hold = holds.read(archive, asked.hold)
             span = (hold.criteria.start, hold.criteria.end)
-            found = _keys(connection, holds.members(connection, hold))
+            _add(gathered, _keys(connection, holds.members(connection, hold)), most)
         elif asked.run:
-            found, unknown = _keys(connection, _of_run(connection, asked.run)), _missing(connection, asked.run)
+            _add(gathered, _keys(connection, _of_run(connection, asked.run)), most)
+            unknown = _missing(connection, asked.run)
         else:
-            found = _named(connection, asked.ids)
+            _add(gathered, _named(connection, asked.ids), most)
     if asked.filters:
         span = (asked.filters.start, asked.filters.end)
-        found = _bounded(
-            (row["interaction_date"], _part(row)) for page in export(archive.catalog, asked.filters) for row in page
-        )
+        pages = export(archive.catalog, asked.filters)
+        _add(gathered, (_found(row["interaction_date"], _part(row), row) for page in pages for row in page), most)
     for name in unknown_ids(archive.catalog, [clean_id(each) for each in asked.ids]):
         unknown[name] = _why_unknown(archive, name)
-    return Selection(tuple(part for _, part in _ordered(found)), unknown, _days(archive, span, found))
+    return gathered, unknown, _days(archive, span, gathered.span())
 
 
-_Found = dict[PartId, datetime | None]
+def _add(gathered: Gathered, found: Iterable[Found], most: int | None) -> None:
+    for page in chunked(found):
+        gathered.add(page)
+        if most is not None and len(gathered) > most:
+            raise ConfigurationError(
+                f"More than {most:,} recordings: ask for fewer days at a time, or let the DAG export_evidence make it"
+            )
 
 
-def _bounded(pairs: Iterable[tuple[datetime | None, PartId]]) -> _Found:
-    found: _Found = {}
-    for moment, part in pairs:
-        found[part] = moment
-        if len(found) > MOST_CALLS:
-            raise ConfigurationError(f"More than {MOST_CALLS:,} recordings: ask for fewer days at a time")
-    return found
-
-
-def _keys(connection: Connection, parts: Select[Any]) -> _Found:
+def _keys(connection: Connection, parts: Select[Any]) -> Iterator[Found]:
     wanted = parts.subquery()
-    query = select(recordings.c.interaction_date, *part_key(recordings)).join(wanted, same_part(wanted, recordings))
-    return _bounded((row[0], PartId(*row[1:])) for row in connection.execute(query))
+    query = select(*_COLUMNS).join(wanted, same_part(wanted, recordings))
+    for row in connection.execute(query, execution_options=_STREAMED):
+        yield _found(row.interaction_date, PartId(*row[:3]), row._mapping)
 
 
-def _named(connection: Connection, ids: Iterable[str]) -> _Found:
+def _named(connection: Connection, ids: Iterable[str]) -> Iterator[Found]:
     columns = (recordings.c.interaction_id, recordings.c.recording_id)
-    queries = (
-        select(recordings.c.interaction_date, *part_key(recordings)).where(has_id(column, chunk))
-        for chunk, column in product(chunked(ids), columns)
-    )
-    return _bounded((row[0], PartId(*row[1:])) for query in queries for row in connection.execute(query))
+    for chunk, column in product(chunked(ids), columns):
+        for row in connection.execute(select(*_COLUMNS).where(has_id(column, chunk))):
+            yield _found(row.interaction_date, PartId(*row[:3]), row._mapping)
+
+
+def _found(at: datetime | None, part: PartId, row: Any) -> Found:
+    return Found(at, part, (row["size_bytes"] or 0) + (row["stored_bytes"] or 0))
 
 
 def _of_run(connection: Connection, run_id: str) -> Select[Any]:
@@ -122,14 +151,10 @@ def _part(row: Any) -> PartId:
     return PartId(row["interaction_id"], row["recording_id"], row["part"])
 
 
-def _ordered(found: _Found) -> list[tuple[datetime, PartId]]:
-    return sorted((moment or _NEVER, part) for part, moment in found.items())
-
-
-def _days(archive: Archive, span: tuple[datetime | None, datetime | None], found: _Found) -> tuple[date, date] | None:
+def _days(
+    archive: Archive, span: tuple[datetime | None, datetime | None], found: tuple[datetime | None, datetime | None]
+) -> tuple[date, date] | None:
     """Return the first and last day asked for; where none was, of the calls."""
-    known = [moment for moment in found.values() if moment]
-    first, last = span[0] or min(known, default=None), span[1] and span[1] - timedelta(microseconds=1)
-    last = last or max(known, default=None)
+    first, last = span[0] or found[0], (span[1] - timedelta(microseconds=1) if span[1] else found[1])
     zone = archive.settings.zone
     return (first.astimezone(zone).date(), last.astimezone(zone).date()) if first and last else None

@@ -7,8 +7,8 @@ for a group at once:
     objects published → sync → sidecars published → sync → catalog
 
 A crash at any moment leaves at most a temporary name, for `sweep`. `Store.remove` alone deletes: dispositions call it
-for recordings, and waveforms for a picture that was drawn too late. `Draft.replace` alone changes what a key names:
-repairs call it.
+for recordings, waveforms for a picture that was drawn too late, and evidence packs for copies whose days are over.
+`Draft.replace` alone changes what a key names: repairs call it.
 """
 
 from __future__ import annotations

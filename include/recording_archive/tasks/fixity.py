@@ -9,6 +9,7 @@ from typing import Any
 
 from recording_archive.archive import Archive
 from recording_archive.errors import PermanentError
+from recording_archive.evidence.ready import remove_expired
 from recording_archive.fixity import reading, readings_table, strays_and_ledger
 from recording_archive.fixity.refetch import Origin
 from recording_archive.fixity.repair import repair
@@ -91,6 +92,8 @@ def sweep_left_overs(run_id: str) -> dict[str, int] | None:
             return None
         swept = asdict(sweep(archive))
         readings_table.note_facts(archive, run_id, swept=swept)
+        if packs := remove_expired(archive):
+            log.info("removed %d evidence packs whose days were over", packs)
     return swept
 
 

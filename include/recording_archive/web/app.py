@@ -12,6 +12,7 @@ from recording_archive.web.headers import SecurityHeaders
 from recording_archive.web.media import retrieve
 from recording_archive.web.pages import (
     coverage_page,
+    evidence_page,
     failures_page,
     fixity_pages,
     hold_pages,
@@ -47,6 +48,7 @@ def create_app() -> FastAPI:
         failures_page,
         overview_page,
         coverage_page,
+        evidence_page,
         hold_pages,
         retention_pages,
         fixity_pages,

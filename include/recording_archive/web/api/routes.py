@@ -16,6 +16,7 @@ from recording_archive.web.api import (
     fixity,
     holds,
     metrics,
+    ready_packs,
     recordings,
     retention,
     runs,
@@ -23,7 +24,19 @@ from recording_archive.web.api import (
 from recording_archive.web.openapi import describe, problems
 
 router = APIRouter(prefix="/api", responses=problems())
-for _part in (runs, failures, figures, holds, retention, disposition, fixity, evidence, metrics, recordings):
+for _part in (
+    runs,
+    failures,
+    figures,
+    holds,
+    retention,
+    disposition,
+    fixity,
+    evidence,
+    ready_packs,
+    metrics,
+    recordings,
+):
     router.include_router(_part.router)
 
 

@@ -73,12 +73,13 @@ def checked(archive: Archive, row: Row[Any], pieces: Pieces, *, sha256: str, siz
 
     def read(span: ByteSpan) -> Iterator[bytes]:
         with reading(archive, row), closing(pieces(span)) as source:  # type: ignore[type-var]  # they are generators
-            yield from source if span.length < size else _compared(source, row.key, sha256)
+            yield from source if span.length < size else compared(source, row.key, sha256)
 
     return read
 
 
-def _compared(source: Iterator[bytes], name: str, expected: str) -> Iterator[bytes]:
+def compared(source: Iterator[bytes], name: str, expected: str) -> Iterator[bytes]:
+    """Yield pieces and hash them on the way; raise FixityError before the last one when the hash is another."""
     tally, held = hashlib.sha256(), b""
     for piece in source:
         if held:
