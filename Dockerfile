@@ -1,24 +1,15 @@
-# Airflow with the archive in it, as an unprivileged user. `docker build -t recording-archive .`
-FROM python:3.12.12-slim-bookworm AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-WORKDIR /src
-COPY requirements-cluster.lock .
-RUN python -m venv /opt/airflow/venv \
- && /opt/airflow/venv/bin/pip install --require-hashes --no-deps -r requirements-cluster.lock
-COPY pyproject.toml setup.py requirements.txt README.md LICENSE ./
-COPY include include
-COPY dags dags
-COPY plugins plugins
-RUN /opt/airflow/venv/bin/pip install --no-deps . && /opt/airflow/venv/bin/python -m compileall -q /opt/airflow/venv
-
-FROM python:3.12.12-slim-bookworm
-RUN useradd --uid 50000 --gid 0 --home-dir /opt/airflow --no-create-home airflow \
- && install -d -o 50000 -g 0 -m 0775 /opt/airflow /opt/airflow/logs /opt/airflow/staging
-COPY --from=build --chown=50000:0 /opt/airflow/venv /opt/airflow/venv
-COPY --chown=50000:0 dags /opt/airflow/dags
-COPY --chown=50000:0 plugins /opt/airflow/plugins
-ENV PATH=/opt/airflow/venv/bin:$PATH AIRFLOW_HOME=/opt/airflow PYTHONUNBUFFERED=1
-USER 50000:0
-WORKDIR /opt/airflow
-ENTRYPOINT ["airflow"]
-CMD ["version"]
+# Apache Airflow's own image with the archive in it. `docker build -t recording-archive:0.1.0 .`
+# Its entry point stays as it is, so that what the official Helm chart and compose files run works here, too.
+ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.12
+FROM ${AIRFLOW_IMAGE}
+COPY --chown=50000:0 requirements-cluster.lock pyproject.toml setup.py requirements.txt README.md LICENSE /tmp/archive/
+COPY --chown=50000:0 include /tmp/archive/include
+COPY --chown=50000:0 dags /tmp/archive/dags
+COPY --chown=50000:0 plugins /tmp/archive/plugins
+# the versions are those that the tests run with
+RUN pip install --no-cache-dir --require-hashes --no-deps -r /tmp/archive/requirements-cluster.lock \
+ && pip install --no-cache-dir --no-deps /tmp/archive \
+ && python -m compileall -q -j 0 "$(python -c 'import recording_archive as r; print(r.__path__[0])')" \
+ && rm -rf /tmp/archive
+# DAGs and plugin are in the package: the plugin is found by itself, the DAGs by this line
+ENV AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST='[{"name": "recordings", "classpath": "recording_archive.tasks.dag_bundle.DagBundle", "kwargs": {}}]'

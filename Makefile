@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-cluster secrets demo test test-cluster test-versions test-fast test-long chaos bench lint fix lock clean
+.PHONY: help setup setup-dev setup-cluster secrets demo test test-cluster test-compose test-versions test-fast test-long chaos bench lint fix lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,16 +16,19 @@ demo: setup  ## archive a sandbox's recordings through a real Airflow (FULL=1 EX
 	  $(if $(MEDIA_DIR),--media-dir '$(MEDIA_DIR)'); code=$$?; [ $$code = 130 ] || exit $$code
 
 test: setup-dev  ## all tests but the long ones
-	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions and not compose"
 
 test-fast: setup-dev  ## tests that need no Airflow, without tests/resilience
-	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions and not airflow and not browser" --ignore tests/resilience
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not cluster and not versions and not compose and not airflow and not browser" --ignore tests/resilience
 
 test-long: setup-dev  ## every test in its long form
-	$(BIN)/pytest -m "not cluster and not versions"
+	$(BIN)/pytest -m "not cluster and not versions and not compose"
 
 test-cluster: setup-cluster  ## the tests on real PostgreSQL, Redis, S3 and two Celery workers
 	$(BIN)/pytest -m cluster tests/cluster
+
+test-compose: setup-cluster  ## docker-compose.yaml and the image on an engine of its own (root; about ten minutes)
+	$(BIN)/pytest -v -m compose tests/compose
 
 test-versions: setup-dev  ## the wheel on older and newer versions of Airflow (VERSIONS="3.1.8 3.3.2")
 	VERSIONS="$(VERSIONS)" $(BIN)/pytest -v -m versions tests/versions
@@ -59,14 +62,21 @@ setup: $(VENV)/runtime  ## make .venv from the lock
 setup-dev: $(VENV)/dev  ## the same with test and lint tools
 setup-cluster: $(VENV)/cluster  ## the same with what several machines need, and services to test it on
 
-secrets: .env  ## write .env with new secrets for docker-compose.yaml, unless it is there
+secrets: .env archive.env  ## write .env with new secrets and archive.env with settings for docker-compose.yaml, unless they are there
 .env:
-	@$(PYTHON) -c 'import base64, secrets as s; \
-	print(open(".env.example").read()); \
-	print("FERNET_KEY=" + base64.urlsafe_b64encode(s.token_bytes(32)).decode()); \
-	[print(f"{name}={s.token_hex(size)}") for name, size in (("API_SECRET_KEY", 32), ("JWT_SECRET", 64), \
-	("POSTGRES_PASSWORD", 24), ("REDIS_PASSWORD", 24), ("S3_ACCESS_KEY", 10), ("S3_SECRET_KEY", 24), ("ADMIN_PASSWORD", 12))]' > $@.new
+	@$(PYTHON) -c 'import base64, secrets as s; made = lambda size: s.token_hex(size); \
+	postgres, redis, key, secret = made(24), made(24), made(10), made(24); \
+	url = lambda scheme, user, name: f"{scheme}://{user}:{postgres}@postgres/{name}"; \
+	values = dict(FERNET_KEY=base64.urlsafe_b64encode(s.token_bytes(32)).decode(), API_SECRET_KEY=made(32), JWT_SECRET=made(64), \
+	ADMIN_PASSWORD=made(12), POSTGRES_PASSWORD=postgres, REDIS_PASSWORD=redis, S3_ACCESS_KEY=key, S3_SECRET_KEY=secret, \
+	DATABASE_URL=url("postgresql+psycopg2", "airflow", "airflow"), RESULT_BACKEND=url("db+postgresql+psycopg2", "airflow", "airflow"), \
+	CATALOG_URL=url("postgresql+psycopg2", "archive", "archive"), BROKER_URL=f"redis://:{redis}@redis:6379/0"); \
+	print("# Secrets of docker-compose.yaml. Nobody else may read this file."); \
+	[print(f"{name}={value}") for name, value in values.items()]; \
+	print(f"AWS_CREDENTIALS=\"[default]\\naws_access_key_id={key}\\naws_secret_access_key={secret}\""); print("SECRETS=made")' > $@.new
 	@chmod 600 $@.new && mv $@.new $@ && echo "Made .env; the first login of the Airflow UI is admin with ADMIN_PASSWORD from it"
+archive.env:
+	@cp .env.example $@.new && chmod 600 $@.new && mv $@.new $@ && echo "Made archive.env: settings of the archive go there"
 
 # uv installs the whole tree in seconds; without it (or where it cannot be had) pip does the same, slowly.
 $(VENV)/uv:

@@ -86,15 +86,16 @@ def test_every_service_is_bounded_and_watched(services: dict[str, Any]) -> None:
 
 
 def test_two_workers_by_default_and_only_one_open_port(services: dict[str, Any]) -> None:
-    """The services are reached through the API server alone."""
+    """The services are reached through the API server alone, and that from this machine alone."""
     assert services["worker"]["deploy"]["replicas"] == 2
     assert [name for name, service in services.items() if service.get("ports")] == ["api-server"]
+    assert [port["host_ip"] for port in services["api-server"]["ports"]] == ["127.0.0.1"]
 
 
 def test_what_hangs_is_ended(services: dict[str, Any]) -> None:
     """Every component but the workers runs under `watch`, whose findings are the container's health."""
     for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
-        assert services[name]["entrypoint"][:3] == ["python", "-m", "recording_archive.watch"], name
+        assert services[name]["command"][:3] == ["python", "-m", "recording_archive.watch"], name
         assert f"find /tmp/{ALIVE.name} " in services[name]["healthcheck"]["test"][1], name
         assert services[name]["restart"] == "unless-stopped", name
     assert services["worker"]["restart"] == "unless-stopped"
@@ -117,11 +118,20 @@ def copy(folder: Path, *names: str) -> None:
             shutil.copy(REPOSITORY / name, folder)
 
 
+def test_no_secret_is_in_an_environment(project: Path, services: dict[str, Any]) -> None:
+    """Each comes as a file: `docker inspect` shows environments to everybody who may ask the engine."""
+    lines = [line.partition("=") for line in (project / ".env").read_text().splitlines() if "=" in line]
+    values = [value for name, _, value in lines if name not in {"SECRETS", "AWS_CREDENTIALS"}]
+    told = json.dumps(services)
+    assert len(values) == 12
+    assert [value for value in values if value in told] == []
+
+
 def test_the_image_installs_in_a_clean_folder(tmp_path: Path) -> None:
     """The steps of the Dockerfile, in their order: lock, then the project alone; both programs start."""
     copied = ("requirements-cluster.lock", "pyproject.toml", "setup.py", "requirements.txt", "README.md", "LICENSE")
     told = (REPOSITORY / "Dockerfile").read_text()
-    for name in (*copied, "COPY dags dags", "COPY plugins plugins"):
+    for name in (*copied, "dags /tmp/archive/dags", "plugins /tmp/archive/plugins"):
         assert name in told
     copy(tmp_path, *copied, "include", "dags", "plugins")
     venv, uv = tmp_path / "venv", [str(BIN / "uv"), "pip", "install", "--quiet", "--no-deps"]

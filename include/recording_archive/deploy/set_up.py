@@ -64,7 +64,8 @@ def make_catalog_database(admin_url: str, settings: Settings) -> None:
             log.info("made the user %s", wanted.username)
         has_database = text("SELECT 1 FROM pg_database WHERE datname = :name")
         if connection.execute(has_database, {"name": wanted.database}).first() is None:
-            connection.execute(text(f"CREATE DATABASE {database} OWNER {user}"))
+            # names are in any script, whatever the server's own encoding is
+            connection.execute(text(f"CREATE DATABASE {database} OWNER {user} ENCODING 'UTF8' TEMPLATE template0"))
             log.info("made the database %s", wanted.database)
     engine.dispose()
 

@@ -1,0 +1,3 @@
+FROM archive-stand-in:base
+COPY postgres-entrypoint /
+ENTRYPOINT ["/postgres-entrypoint"]

@@ -1,0 +1,2 @@
+FROM archive-stand-in:base
+WORKDIR /data
