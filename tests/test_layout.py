@@ -30,6 +30,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "catalog/search_terms": "tests/catalog/test_search.py",
     "catalog/tables": "tests/catalog/test_schema.py",
     "catalog/timeline": "tests/cli/test_records.py",
+    "catalog/visible": "tests/access/test_condition.py",
     "cli/basics": "tests/cli/test_app.py",
     "cli/findings": "two types without logic",
     "cli/printing": "tests/cli/test_records.py",

@@ -31,7 +31,7 @@ def test_what_cannot_be_taken_up_is_named(command: Command, archive: Archive) ->
     """Exit code 2, one line, and no event."""
     ended = command("take-up", "reports/x.json", "--reason", "r")
     assert ended.code == 2
-    assert "reports/x.json is no hold, release or policy" in ended.err
+    assert "reports/x.json is no hold, release, policy or access document" in ended.err
     assert command("take-up", "holds/H-20261124-00000f.json", "--reason", "r").code == 2
     assert command("take-up", "holds/H-20261124-00000f.json").code == 2
     assert events_of(archive, "held") == []

@@ -84,7 +84,7 @@ class _Query:
     def of(self, connection: Connection) -> Select[Any]:
         found_groups = list(groups(connection, self.filters))
         driver = choose_driver(connection, found_groups)
-        checked = [group.check for group in found_groups if group is not driver]
+        checked = [group.check for group in found_groups if group is not driver or group.always is not None]
         sure = [self._hidden(condition) for condition in (*checked, *others(self.filters))]
         picks = [pick for term in (driver.terms if driver else [None]) for pick in self._picks(term, sure)]
         # UNION also drops what two terms found, such as an id that is interaction and recording

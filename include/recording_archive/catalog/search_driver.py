@@ -37,14 +37,20 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Terms of which one must hold; ``few`` says that no more rows than one page or so can pass."""
+    """Terms of which one must hold; ``few`` says that no more rows than one page or so can pass.
+
+    ``always`` is a narrower condition, checked of every row, also of those that the terms found.
+    """
 
     terms: tuple[Term, ...]
     few: bool = False
+    always: ColumnElement[bool] | None = None
 
     @property
     def check(self) -> ColumnElement[bool]:
         """All of it, for rows that another index found."""
+        if self.always is not None:
+            return self.always
         return or_(*(term.condition if term.check is None else term.check for term in self.terms))
 
     @property

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, literal, select
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.rows import chunked, has_id
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import EVERYTHING, Visible, only
 from recording_archive.model import is_safe_id
 from recording_archive.spelling.ids import clean_id, is_guid, prefix_forms, split_ids
 
@@ -30,8 +31,10 @@ class Account:
     impossible: tuple[str, ...] = ()
 
 
-def account(catalog: Catalog, ids: Sequence[str], text: str | None, *, found: bool) -> Account:
-    """Account for the ``ids`` and the ``text`` of a search.
+def account(
+    catalog: Catalog, ids: Sequence[str], text: str | None, *, found: bool, visible: Visible = EVERYTHING
+) -> Account:
+    """Account for the ``ids`` and the ``text`` of a search; what is not ``visible`` is unknown.
 
     A text that ``found`` nothing and has a word like an id is taken for ids, so that their absence can be explained.
     """
@@ -39,31 +42,36 @@ def account(catalog: Catalog, ids: Sequence[str], text: str | None, *, found: bo
     if text:
         with catalog.read() as connection:
             words = split_ids(text)
-            asked += ids_in(connection, text) or (words if not found and any(map(_looks_like_id, words)) else [])
-    unknown = unknown_ids(catalog, asked) if asked else []
+            asked += ids_in(connection, text, visible) or (
+                words if not found and any(map(_looks_like_id, words)) else []
+            )
+    unknown = unknown_ids(catalog, asked, visible) if asked else []
     impossible = tuple(each for each in unknown if not is_safe_id(each))
     return Account(tuple(dict.fromkeys(asked)), tuple(unknown), impossible)
 
 
-def ids_in(connection: Connection, text: str) -> list[str]:
+def ids_in(connection: Connection, text: str, visible: Visible = EVERYTHING) -> list[str]:
     """Read the ids that a pasted text means, clean; none for a number or a name.
 
-    Several lines are ids, always. One line is, when it has a GUID or an id of the catalog, or all its words look so.
+    Several lines are ids, always. One line is, when it has a GUID or an id of the catalog that is ``visible``, or all
+    its words look so.
     """
     words = split_ids(text)
     lines = [line for line in text.splitlines() if clean_id(line)]
     many = len(words) > 1
     if len(lines) > 1 or any(map(is_guid, words)) or (many and all(map(_looks_like_id, words))):
         return words
-    return words if words and _is_any_known(connection, words) else []
+    return words if words and _is_any_known(connection, words, visible) else []
 
 
-def unknown_ids(catalog: Catalog, ids: Sequence[str]) -> list[str]:
-    """Return those of ``ids`` that are neither an interaction nor a recording of the catalog, in their order."""
+def unknown_ids(catalog: Catalog, ids: Sequence[str], visible: Visible = EVERYTHING) -> list[str]:
+    """Return those of ``ids`` that no ``visible`` interaction or recording of the catalog has, in their order."""
     known: set[str] = set()
     with catalog.read() as connection:
+        seen = only(connection, visible)
         for chunk, column in product(chunked(ids), _COLUMNS):
-            known.update(map(clean_id, connection.execute(select(column).where(has_id(column, chunk))).scalars()))
+            query = select(column).where(has_id(column, chunk), *seen)
+            known.update(map(clean_id, connection.execute(query).scalars()))
     return [each for each in dict.fromkeys(ids) if clean_id(each) not in known]
 
 
@@ -85,12 +93,13 @@ def _begins(column: ColumnElement[str], start: str, is_sqlite: bool) -> ColumnEl
     return and_(column.bool_op("~>=~")(start), column.bool_op("~<~")(after))
 
 
-def _is_any_known(connection: Connection, ids: Sequence[str]) -> bool:
-    return any(_exists(connection, has_id(column, ids)) for column in _COLUMNS)
+def _is_any_known(connection: Connection, ids: Sequence[str], visible: Visible) -> bool:
+    seen = only(connection, visible)
+    return any(_exists(connection, has_id(column, ids), *seen) for column in _COLUMNS)
 
 
-def _exists(connection: Connection, condition: ColumnElement[bool]) -> bool:
-    return connection.execute(select(literal(1)).select_from(recordings).where(condition).limit(1)).first() is not None
+def _exists(connection: Connection, *wanted: ColumnElement[bool]) -> bool:
+    return connection.execute(select(literal(1)).select_from(recordings).where(*wanted).limit(1)).first() is not None
 
 
 def _looks_like_id(word: str) -> bool:

@@ -7,7 +7,7 @@ are in columns of `recordings`, the others and all numbers in `party_values`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection
@@ -18,6 +18,7 @@ from recording_archive.catalog.search_driver import MOST_TERMS, Group, Term
 from recording_archive.catalog.search_ids import ids_in, starts
 from recording_archive.catalog.search_names import names_like, other_names_like
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import EVERYTHING, Visible
 from recording_archive.model import State
 from recording_archive.parties.values import NUMBER, spelling_of
 from recording_archive.phone_numbers import asked_keys, number_form
@@ -37,7 +38,7 @@ class Filters:
     ``text`` is one of: ids, the start of an id, a number, a part of an agent's or queue's name. ``ids`` are
     interactions or recordings.
     ``start`` and ``end`` are half-open. ``verified`` is ``ok``, ``failed`` or ``never``. ``region`` is the country of
-    numbers that are asked for without one (`phone_numbers`).
+    numbers that are asked for without one (`phone_numbers`). ``visible`` is what whoever asks may see.
     """
 
     text: str | None = None
@@ -55,14 +56,17 @@ class Filters:
     state: State | None = None
     verified: str | None = None
     region: str = ""
+    visible: Visible = field(default=EVERYTHING, compare=False)
 
 
 def groups(connection: Connection, filters: Filters) -> Iterator[Group]:
-    """The filters that have an index."""
+    """The filters that have an index, and what is visible."""
+    if visible := filters.visible.group(connection):
+        yield visible
     if filters.ids:
         yield Group(tuple(_id_terms(filters.ids)), few=True)
     if filters.text:
-        yield _text_group(connection, filters.text, filters.region)
+        yield _text_group(connection, filters)
     if filters.agent:
         yield Group(tuple(_named(connection, filters.agent, "agent")))
     if filters.queue:
@@ -89,9 +93,10 @@ def others(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield _c.media_type == filters.media_type
 
 
-def _text_group(connection: Connection, text: str, region: str) -> Group:
+def _text_group(connection: Connection, filters: Filters) -> Group:
     """Read the text of the search box: ids, else the start of an id, a number, or a part of a name."""
-    if ids := ids_in(connection, text):
+    text, region = filters.text or "", filters.region
+    if ids := ids_in(connection, text, filters.visible):
         return Group(tuple(_id_terms(ids)), few=True)
     starting = [Term(condition, walks=False) for condition in starts(connection, text)]
     numbers = (*starting, _number_term(text, region))

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from recording_archive.cli import (
+    access,
     approvals,
     dispositions,
     documents,
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(holds.app, cls=Group, name="hold")
 app.add_typer(keys.app, cls=Group, name="keys")
+app.add_typer(access.app, cls=Group, name="access")
 app.add_typer(retention.app, cls=Group, name="retention")
 app.command()(ledger.verify_ledger)
 app.command()(dispositions.restore)

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import column, make_url, select, table
 from sqlalchemy.exc import ArgumentError
 
+from recording_archive.access.in_force import in_order
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.migrations import VERSION_TABLE
@@ -194,7 +195,7 @@ class _Trial:
         return "none yet: the first run of archive_recordings founds the archive"
 
     def _documents(self) -> str:
-        return self._told_by(documents_in_order)
+        return self._told_by(lambda archive: f"{documents_in_order(archive)}; {in_order(archive)}")
 
     def _signing(self) -> str:
         return self._told_by(tell_signing)

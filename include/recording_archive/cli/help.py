@@ -10,7 +10,17 @@ from typer.core import TyperGroup
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("check", "demo", "sandbox"),
     "Look": ("search", "list", "get", "report", "show", "verify", "verify-ledger", "evidence", "reconcile"),
-    "Decide": ("hold", "retention", "restore", "erase", "approve", "reject", "acknowledge", "acknowledge-range"),
+    "Decide": (
+        "hold",
+        "retention",
+        "access",
+        "restore",
+        "erase",
+        "approve",
+        "reject",
+        "acknowledge",
+        "acknowledge-range",
+    ),
     "Mend": ("reindex", "take-up", "keys"),
 }
 """Names of the commands in the order of a person's first weeks; what is missing here is listed as *More*."""

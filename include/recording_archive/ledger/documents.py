@@ -17,7 +17,17 @@ from recording_archive.errors import ArchiveError, RunError
 from recording_archive.ledger.chain import Head
 from recording_archive.store.base import Store
 
-_FOLDERS = ("certificates/", "holds/", "keys/", "manifests/", "policies/", "recordings/", "reports/", "tombstones/")
+_FOLDERS = (
+    "access/",
+    "certificates/",
+    "holds/",
+    "keys/",
+    "manifests/",
+    "policies/",
+    "recordings/",
+    "reports/",
+    "tombstones/",
+)
 _KEPT = tuple(sorted((*_FOLDERS, "rejected/")))
 _NAMED = re.compile(rb'"ledgerHead": ?"(\d{1,12}):([0-9a-f]{64})"')
 _GENERATED = re.compile(rb'"generatedAt": ?"([^"]+)"')

@@ -21,7 +21,7 @@ from recording_archive.recovery.from_certificates import reindex_certificates
 from recording_archive.recovery.from_deletions import reindex_deletions
 from recording_archive.recovery.from_events import restore_events
 from recording_archive.recovery.from_holds import reindex_holds
-from recording_archive.recovery.from_policies import reindex_policies
+from recording_archive.recovery.from_policies import reindex_access, reindex_policies
 from recording_archive.recovery.from_reports import index_reports
 from recording_archive.recovery.from_sidecars import index_recordings
 from recording_archive.recovery.from_tombstones import reindex_tombstones
@@ -54,6 +54,7 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
     yield from (Indexed("acknowledged", str(part), IndexResult.ADDED) for part in restore_acknowledgements(catalog))
     yield from reindex_holds(store, catalog)
     yield from reindex_policies(store, catalog)
+    yield from reindex_access(store, catalog)
     catalog.bind(archive_id, _created(store))
     catalog.close()
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from recording_archive.access import in_force
+from recording_archive.access.document import read_document
 from recording_archive.archive import Archive
 from recording_archive.disposition.documents import accept_loss, lost_erasures
 from recording_archive.errors import ConfigurationError, StoreError
@@ -33,7 +35,7 @@ class TakenUp:
 
 
 def take_up(archive: Archive, key: str, *, reason: str, actor: str) -> TakenUp:
-    """Let ``actor`` answer for a hold, a release or a policy, or for the loss of an erasure's certificate.
+    """Let ``actor`` answer for a hold, a release, a policy or an access document, or for the loss of a certificate.
 
     The event is sealed on return. Raises PermanentError for a document that is damaged or not as its event has it, and
     ConfigurationError for any other file.
@@ -45,13 +47,15 @@ def take_up(archive: Archive, key: str, *, reason: str, actor: str) -> TakenUp:
         taken = _take_up_hold(archive, key, reason=why, actor=actor)
     elif key.startswith(policy_in_force.FOLDER):
         taken = _take_up_policy(archive, key, reason=why, actor=actor)
+    elif key.startswith(in_force.FOLDER):
+        taken = _take_up_access(archive, key, reason=why, actor=actor)
     elif key in lost_erasures(archive):
         accept_loss(archive, key, reason=why, actor=actor)
         taken = TakenUp(key, new=True, effect="its erasures stand by the ledger's word")
     else:
         raise ConfigurationError(
-            f"{key} is no hold, release or policy, nor the lost certificate of an erasure: `recording-archive check` "
-            "names what can be taken up"
+            f"{key} is no hold, release, policy or access document, nor the lost certificate of an erasure: "
+            "`recording-archive check` names what can be taken up"
         )
     seal(archive)
     return taken
@@ -80,3 +84,17 @@ def _take_up_policy(archive: Archive, key: str, *, reason: str, actor: str) -> T
     if new := key not in adopted:
         policy_in_force.tell(archive, key, policy.version, actor=actor, reason=reason)
     return TakenUp(key, new, f"policy {policy.name} is adopted, version {policy.version}")
+
+
+def _take_up_access(archive: Archive, key: str, *, reason: str, actor: str) -> TakenUp:
+    adopted = in_force.adoptions(archive.catalog)
+    if key not in adopted and key not in in_force.foreign(archive):
+        raise ConfigurationError(
+            f"{key} is no access document of the archive: `recording-archive access adopt` makes it one"
+        )
+    document = read_document(archive.store.read(key), key)
+    if (told := adopted.get(key)) not in (None, document.version):
+        raise changed(key, document.version, str(told))
+    if new := key not in adopted:
+        in_force.tell(archive, key, document.version, actor=actor, reason=reason)
+    return TakenUp(key, new, f"access document {document.name} is adopted, version {document.version}")

@@ -2,6 +2,7 @@
 
     app, deferred               the app, and how the plugin registers it: built at the first request
     access, grant               who may do what; the one module here that knows Airflow, and a command that grants it
+    viewer                      which recordings the signed-in person may see, hear, fetch and decide about
     deps                        what routes need: the archive, and the access log
     api/                        JSON
     pages/                      HTML, by `render` with the words of `wording` and the links of `address`

@@ -4,8 +4,8 @@
     decide   edit on the DAG enforce_retention, and PUT on the custom view Recordings
 
 Both halves are needed: Airflow's simple auth manager ignores views, and under FAB every engineer may read every DAG.
-`guard` is a dependency of the whole app, so that no new route can be forgotten. Whatever fails while permissions are
-checked refuses: with an Airflow whose modules have moved, everything is answered with 503.
+`guard` and `narrow` are dependencies of the whole app, so that no new route can be forgotten. Whatever fails while
+permissions are checked refuses: with an Airflow whose modules have moved, everything is answered with 503.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends, HTTPException, Request
 
 from recording_archive.errors import ConfigurationError
-from recording_archive.web.deps import note_refusal
+from recording_archive.web.deps import ArchiveDep, note_refusal
 from recording_archive.web.problem import Problem
+from recording_archive.web.viewer import Viewer, asks_for_viewer, viewer
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,10 @@ VERIFY_DAG = "verify_archive"
 VIEW = "Recordings"
 CSRF_HEADER = "X-Recording-Archive"
 _SAFE = frozenset({"GET", "HEAD"})
+_SOME_ALONE = (
+    "The access document of the archive lets you use some of them, and this is about all. "
+    "Search shows those that you may see."
+)
 
 
 def _unknown_version() -> Problem:
@@ -61,11 +66,21 @@ def guard(request: Request, user: Annotated[Any, Depends(_signed_in)]) -> None:
         _refuse_forgery(request)
 
 
-def decide(request: Request) -> None:
+def narrow(request: Request, archive: ArchiveDep) -> None:
+    """Keep who may see some recordings alone from every route that is not made for them: it tells of all."""
+    route = request.scope["route"]
+    if not asks_for_viewer(route.dependant) and not viewer(request, archive).sees.everything:
+        raise Problem(403, "This is for those who may see all recordings", _SOME_ALONE)
+
+
+def decide(request: Request, archive: ArchiveDep) -> None:
     """Dependency of the routes that change something."""
-    if not may_decide(request):
+    if not _permits(request, "PUT", DECIDE_DAG):
         note_refusal(request, user_name(request), "no permission to decide about recordings")
         raise Problem(403, "You may not decide about recordings", _ask_for("PUT", "edit", DECIDE_DAG))
+    allowed = viewer(request, archive).decides
+    if not allowed.everything and not asks_for_viewer(request.scope["route"].dependant):
+        raise Problem(403, "This is for those who may decide about all recordings", _SOME_ALONE)
 
 
 def may_see(request: Request) -> bool:
@@ -73,9 +88,17 @@ def may_see(request: Request) -> bool:
     return _permits(request, "GET", READ_DAG)
 
 
-def may_decide(request: Request) -> bool:
-    """Tell if the signed-in user may hold, release, restore and acknowledge."""
-    return _permits(request, "PUT", DECIDE_DAG)
+def fetch_all(request: Request, archive: ArchiveDep) -> Viewer:
+    """Dependency of the routes that hand out recordings of any kind at once."""
+    seen = viewer(request, archive)
+    if not (seen.sees.everything and seen.fetches.everything):
+        raise Problem(403, "This is for those who may see and download all recordings", _SOME_ALONE)
+    return seen
+
+
+def may_decide(request: Request, archive: ArchiveDep) -> bool:
+    """Tell if the signed-in user may hold, release, restore and acknowledge whatever recording it is."""
+    return viewer(request, archive).decides.everything and _permits(request, "PUT", DECIDE_DAG)
 
 
 MayDecide = Annotated[bool, Depends(may_decide)]

@@ -36,7 +36,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # a redirect would tell strangers which paths there are
-        dependencies=[Depends(access.guard)],
+        dependencies=[Depends(access.guard), Depends(access.narrow)],
     )
     error_responses.install(app)
     app.add_middleware(SecurityHeaders)

@@ -20,6 +20,7 @@ from recording_archive.archive import Archive
 from recording_archive.model import State, is_safe_id
 from recording_archive.retention.forecast_figures import total
 from recording_archive.web.read.failures import Failing, count_failures
+from recording_archive.web.viewer import viewer
 from recording_archive.web.wording import days, formats, terms
 
 HERE = Path(__file__).parent
@@ -28,8 +29,10 @@ STATIC = HERE / "static"
 
 def page(request: Request, archive: Archive, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """Render a template as an HTML answer, with what every page shows; each value in it is text, whatever it holds."""
-    undecided = count_failures(archive, Failing.DECISION)
-    return _answer(request, template, status, now=archive.clock(), undecided=undecided, **context)
+    seen = viewer(request, archive).sees
+    undecided = count_failures(archive, Failing.DECISION, seen)
+    some = not seen.everything  # then pages that tell of all are not offered
+    return _answer(request, template, status, now=archive.clock(), undecided=undecided, some=some, **context)
 
 
 def error_page(request: Request, *, status: int, title: str, detail: str = "") -> HTMLResponse:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ConfigDict, Field
 
 from recording_archive.archive import Archive
@@ -20,8 +21,9 @@ from recording_archive.web.media.streams import send_made
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.filters import Said, Storable, VerifiedFilter, read_filters
+from recording_archive.web.read.filters import Said, Storable, VerifiedFilter, read_asked
 from recording_archive.web.read.filters import Text as SearchText
+from recording_archive.web.viewer import Viewer
 
 router = APIRouter(prefix="/evidence")
 
@@ -62,11 +64,17 @@ class NewEvidence(ApiDocument):
     query: EvidenceQuery | None = None
 
 
-@router.post("", responses=problems(415) | {200: {"description": "The pack", "content": _ZIP}}, response_class=Response)
-def make_evidence(request: Request, archive: ArchiveDep, wanted: NewEvidence) -> Response:
+@router.post(
+    "",
+    responses=problems(415) | {200: {"description": "The pack", "content": _ZIP}},
+    response_class=Response,
+)
+def make_evidence(
+    request: Request, archive: ArchiveDep, seen: Annotated[Viewer, Depends(access.fetch_all)], wanted: NewEvidence
+) -> Response:
     """A ZIP of recordings to hand out, with all that proves them, sent while it is made; it has no length before."""
     try:
-        pack = plan_pack(archive, _asked(archive, wanted), access.user_name(request))
+        pack = plan_pack(archive, _asked(archive, seen, wanted), access.user_name(request))
     except ConfigurationError as error:
         raise Problem(400, "There can be no such pack", str(error)) from error
     return send_made(
@@ -77,15 +85,15 @@ def make_evidence(request: Request, archive: ArchiveDep, wanted: NewEvidence) ->
     )
 
 
-def _asked(archive: Archive, wanted: NewEvidence) -> Asked:
+def _asked(archive: Archive, seen: Viewer, wanted: NewEvidence) -> Asked:
     given = wanted.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"reason"})
     ids = tuple(dict.fromkeys(each for text in wanted.interaction_ids for each in split_ids(text)))
-    filters = _filters(wanted.query) if wanted.query else None
+    filters = _filters(seen, wanted.query) if wanted.query else None
     if filters == Filters(region=archive.settings.phone_region):
         raise ConfigurationError("The query is empty: a pack of the whole archive is not made; name days at least")
     return Asked(wanted.reason, ids=ids, hold=wanted.hold_id, run=wanted.run_id, filters=filters, given=given)
 
 
-def _filters(query: EvidenceQuery) -> Filters:
+def _filters(seen: Viewer, query: EvidenceQuery) -> Filters:
     named: dict[str, Any] = dict(query)
-    return read_filters(**named | {"ids": list(query.ids)})
+    return replace(read_asked(**named | {"ids": list(query.ids)}), visible=seen.sees)

@@ -12,12 +12,14 @@ from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.details import NEVER_LISTED, NOT_VISIBLE
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.failures import Failing, list_failures
 from recording_archive.web.read.filters import After, Limit, Said, Storable, write_cursor
 from recording_archive.web.read.recording_documents import Decided, RecordingPage
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.read.run_list import read_dated
+from recording_archive.web.viewer import ViewerDep, decidable
 
 router = APIRouter()
 
@@ -41,10 +43,10 @@ class Acknowledged(ApiDocument):
 
 @router.get("/failures", response_model=RecordingPage)
 def show_failures(
-    archive: ArchiveDep, kind: Failing = Failing.DECISION, limit: Limit = 50, after: After = None
+    archive: ArchiveDep, seen: ViewerDep, kind: Failing = Failing.DECISION, limit: Limit = 50, after: After = None
 ) -> RecordingPage:
     """Recordings that could not be archived: those that need a decision, are tried again, or are acknowledged."""
-    page = list_failures(archive, kind, limit=limit, after=read_dated(after))
+    page = list_failures(archive, kind, seen.sees, limit=limit, after=read_dated(after))
     return RecordingPage(items=to_rows(archive, page.rows), next=write_cursor(page.next))
 
 
@@ -54,18 +56,17 @@ def show_failures(
     responses=problems(404, 409, 415),
     dependencies=[Depends(access.decide)],
 )
-def acknowledge(request: Request, archive: ArchiveDep, decision: Acknowledgement) -> Acknowledged:
+def acknowledge(request: Request, archive: ArchiveDep, seen: ViewerDep, decision: Acknowledgement) -> Acknowledged:
     """Accept the failures of an interaction: no run takes them up again unless the source lists them anew."""
-    made = decisions.acknowledge(
-        archive,
-        decision.interaction_id,
-        reason=decision.reason,
-        actor=access.user_name(request),
-        recording=decision.recording_id or None,
-        part=decision.part,
-    )
+    why, user = decision.reason, access.user_name(request)
+    named = (decision.interaction_id, decision.recording_id or None, decision.part)
+    made = [
+        each
+        for interaction, recording, part in decidable(archive, seen, *named)
+        for each in decisions.acknowledge(archive, interaction, reason=why, actor=user, recording=recording, part=part)
+    ]
     if not made:
-        raise Problem(404, "Not in the catalog", "No recording of this name was ever listed by the source.")
+        raise Problem(404, "Not in the catalog", NEVER_LISTED if seen.sees.everything else NOT_VISIBLE)
     parts = [Decided(**each.part._asdict(), refused=each.refused) for each in made]
     if all(each.refused for each in made):
         why = "; ".join(f"{each.part}: {each.refused}" for each in made)

@@ -13,8 +13,10 @@ from sqlalchemy import Row, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.rows import is_named
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import Visible, only
 from recording_archive.fixity.verdict import absence, is_stored
 from recording_archive.fixity.verify import verify_one
+from recording_archive.model import PartId
 from recording_archive.web import access
 from recording_archive.web.api.disposition import (
     RunId,
@@ -23,10 +25,12 @@ from recording_archive.web.api.report_files import REPORT_RESPONSES, ReportForma
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.details import NEVER_LISTED, NOT_VISIBLE
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import After, Limit, Storable, write_cursor
 from recording_archive.web.read.fixity_runs import FixityPage, FixityRun, list_fixity_runs, read_fixity_run
 from recording_archive.web.read.run_list import read_dated
+from recording_archive.web.viewer import ViewerDep
 
 router = APIRouter()
 
@@ -79,10 +83,16 @@ def fetch_fixity_report(
     responses=problems(404, 409, 415, 503),
 )
 def verify_recording(
-    request: Request, archive: ArchiveDep, interaction_id: _Id, recording_id: _Id, wanted: Verifying
+    request: Request,
+    archive: ArchiveDep,
+    seen: ViewerDep,
+    interaction_id: _Id,
+    recording_id: _Id,
+    *,
+    wanted: Verifying,
 ) -> Verdict:
     """Read one part to its last byte now; the verdict is an event that names who asked."""
-    row = _stored(archive, interaction_id, recording_id, wanted.part)
+    row = _stored(archive, seen.sees, PartId(interaction_id, recording_id, wanted.part))
     if not _AT_ONCE.acquire(blocking=False):
         raise Problem(503, "Another recording is being read", "Ask again in a moment.", headers={"Retry-After": "5"})
     try:
@@ -94,14 +104,13 @@ def verify_recording(
     return Verdict(verified_at=archive.clock(), problem=verified.problem)
 
 
-def _stored(archive: Archive, interaction_id: str, recording_id: str, part: int) -> Row[Any]:
+def _stored(archive: Archive, visible: Visible, part: PartId) -> Row[Any]:
     """The row of a part that can be read now; raise Problem for any other."""
     with archive.catalog.read() as connection:
-        row = connection.execute(
-            select(recordings).where(is_named(recordings, interaction_id, recording_id, part))
-        ).first()
+        wanted = (is_named(recordings, *part), *only(connection, visible))
+        row = connection.execute(select(recordings).where(*wanted)).first()
     if row is None:
-        raise Problem(404, "Not in the catalog", "No recording of this name was ever listed by the source.")
+        raise Problem(404, "Not in the catalog", NEVER_LISTED if visible.everything else NOT_VISIBLE)
     if not is_stored(row):
         raise Problem(409, "There is nothing to read", f"{absence([row])}.")
     if row.stored_bytes > MOST_BYTES:

@@ -9,10 +9,11 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import is_named
+from recording_archive.catalog.rows import is_named, part_of
 from recording_archive.catalog.search import Filters, export, search
 from recording_archive.catalog.search_ids import Account, account
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import only
 from recording_archive.model import PartId
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
@@ -36,6 +37,7 @@ from recording_archive.web.read.filters import (
 from recording_archive.web.read.list_files import LIST_TYPES, ListFormat, begun, send_list
 from recording_archive.web.read.recording_documents import RecordingDetails, RecordingPage, RecordingRow
 from recording_archive.web.read.recording_rows import to_rows
+from recording_archive.web.viewer import Viewer, ViewerDep, require
 
 router = APIRouter()
 
@@ -50,6 +52,7 @@ def list_recordings(
     request: Request,
     archive: ArchiveDep,
     filters: FilterDep,
+    seen: ViewerDep,
     *,
     sort: SortBy = Sort.NEWEST,
     limit: Limit = 50,
@@ -61,7 +64,10 @@ def list_recordings(
     if format is not ListFormat.PAGE:
         return _send_list(archive, filters, format, access.user_name(request), oldest=oldest)
     page = search(archive.catalog, filters, limit=limit, after=read_cursor(after), oldest=oldest)
-    asked = account(archive.catalog, filters.ids, filters.text, found=bool(page.rows)) if after is None else Account()
+    found = bool(page.rows)
+    asked = Account()
+    if after is None:
+        asked = account(archive.catalog, filters.ids, filters.text, found=found, visible=seen.sees)
     return RecordingPage(
         items=to_rows(archive, page.rows),
         next=write_cursor(page.next),
@@ -72,10 +78,10 @@ def list_recordings(
 
 @router.get("/recordings/{interaction_id}/{recording_id}", response_model=RecordingDetails, responses=problems(404))
 def show_recording(
-    archive: ArchiveDep, interaction_id: InteractionId, recording_id: InteractionId, part: Part = 0
+    archive: ArchiveDep, seen: ViewerDep, interaction_id: InteractionId, recording_id: InteractionId, part: Part = 0
 ) -> RecordingDetails:
     """Everything known of one part: metadata, hashes, sidecar and time line."""
-    found = read_details(archive, PartId(interaction_id, recording_id, part))
+    found = read_details(archive, PartId(interaction_id, recording_id, part), seen.sees)
     if isinstance(found, Absence):
         raise _not_found(found)
     return found
@@ -99,6 +105,7 @@ _MEDIA_RESPONSES = problems(404, 409, 410, 412, 416, 503) | {
 def hear_recording(
     request: Request,
     archive: ArchiveDep,
+    seen: ViewerDep,
     interaction_id: InteractionId,
     recording_id: InteractionId,
     *,
@@ -108,7 +115,7 @@ def hear_recording(
     ] = False,
 ) -> Response:
     """The media as it was before it was compressed, whole or one byte range (RFC 9110)."""
-    row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
+    row = _stored_row(archive, request, seen, PartId(interaction_id, recording_id, part))
     if decoded:
         with reading(archive, row):
             return send_decoded(archive, request, row, access.user_name(request))
@@ -122,20 +129,28 @@ def hear_recording(
     response_class=Response,
 )
 def show_peaks(
-    request: Request, archive: ArchiveDep, interaction_id: InteractionId, recording_id: InteractionId, part: Part = 0
+    request: Request,
+    archive: ArchiveDep,
+    seen: ViewerDep,
+    interaction_id: InteractionId,
+    recording_id: InteractionId,
+    *,
+    part: Part = 0,
 ) -> Response:
     """The waveform: for each channel up to 1,000 levels from 0 to ``loudest``."""
-    row = _stored_row(archive, request, PartId(interaction_id, recording_id, part))
+    row = _stored_row(archive, request, seen, PartId(interaction_id, recording_id, part))
     with reading(archive, row):
         return Response(read_peaks(archive, row._asdict()), media_type="application/json")
 
 
-def _stored_row(archive: Archive, request: Request, part: PartId) -> Row[Any]:
-    """The row of a part whose bytes may be read now; raise Problem that says why not."""
+def _stored_row(archive: Archive, request: Request, seen: Viewer, part: PartId) -> Row[Any]:
+    """The row of a part that may be heard now; raise Problem that says why not."""
     with archive.catalog.read() as connection:
-        row = connection.execute(select(recordings).where(is_named(recordings, *part))).first()
+        wanted = (is_named(recordings, *part), *only(connection, seen.sees))
+        row = connection.execute(select(recordings).where(*wanted)).first()
     if row is None:
-        raise _not_found(why_absent(archive, part.interaction_id))
+        raise _not_found(why_absent(archive, part.interaction_id, seen.sees))
+    require(archive, seen.hears, part_of(row), "listen to")
     require_stored(archive, request, row)
     return row
 

@@ -18,9 +18,11 @@ from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.details import NEVER_LISTED, NOT_VISIBLE
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import Said, Storable
 from recording_archive.web.read.recording_documents import Decided
+from recording_archive.web.viewer import ViewerDep, decidable
 
 router = APIRouter()
 
@@ -80,19 +82,23 @@ def show_policy(archive: ArchiveDep) -> dict[str, Any]:
     dependencies=[Depends(access.decide)],
 )
 def restore_recording(
-    request: Request, archive: ArchiveDep, interaction_id: _Id, recording_id: _Id, decision: Restoring
+    request: Request,
+    archive: ArchiveDep,
+    seen: ViewerDep,
+    interaction_id: _Id,
+    recording_id: _Id,
+    *,
+    decision: Restoring,
 ) -> Restored:
     """Take a recording out of quarantine, before it is deleted."""
-    made = quarantine.restore(
-        archive,
-        interaction_id,
-        reason=decision.reason,
-        actor=access.user_name(request),
-        recording=recording_id,
-        part=decision.part,
-    )
+    why, user = decision.reason, access.user_name(request)
+    made = [
+        each
+        for interaction, recording, part in decidable(archive, seen, interaction_id, recording_id, decision.part)
+        for each in quarantine.restore(archive, interaction, reason=why, actor=user, recording=recording, part=part)
+    ]
     if not made:
-        raise Problem(404, "Not in the catalog", "No recording of this name was ever listed by the source.")
+        raise Problem(404, "Not in the catalog", NEVER_LISTED if seen.sees.everything else NOT_VISIBLE)
     if all(each.refused for each in made):
         raise Problem(409, "Nothing to restore", "; ".join(f"{each.part}: {each.refused}" for each in made))
     return Restored(parts=[Decided(**each.part._asdict(), refused=each.refused) for each in made])

@@ -5,7 +5,7 @@ Every error is a problem document. Every list has pages without a cap: ``next`` 
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from recording_archive.web.api import (
@@ -22,6 +22,7 @@ from recording_archive.web.api import (
     runs,
 )
 from recording_archive.web.openapi import describe, problems
+from recording_archive.web.viewer import viewer
 
 router = APIRouter(prefix="/api", responses=problems())
 for _part in (
@@ -40,7 +41,7 @@ for _part in (
     router.include_router(_part.router)
 
 
-@router.get("/openapi.json", include_in_schema=False)
+@router.get("/openapi.json", include_in_schema=False, dependencies=[Depends(viewer)])  # it tells of no recording
 def show_description(request: Request) -> JSONResponse:
     """The API's own description, for programs that read such."""
     return JSONResponse(describe(request))

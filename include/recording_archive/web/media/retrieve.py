@@ -16,6 +16,7 @@ from sqlalchemy import Row, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.rows import is_named, part_key, part_of
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import Visible, only
 from recording_archive.model import is_safe_id
 from recording_archive.spelling.ids import clean_id
 from recording_archive.web import access
@@ -27,6 +28,8 @@ from recording_archive.web.media.ranges import select as select_bytes
 from recording_archive.web.media.stored_object import file_name, require_stored
 from recording_archive.web.media.streams import Pieces, file_pieces, respond
 from recording_archive.web.problem import Problem
+from recording_archive.web.read.details import NEVER_LISTED, NOT_VISIBLE
+from recording_archive.web.viewer import ViewerDep, require
 
 router = APIRouter()
 _IDS = ("interactionId", "recordingId")
@@ -34,14 +37,15 @@ _NAMES = frozenset({*_IDS, "part", "decompress"})
 
 
 @router.api_route("/retrieve", methods=["GET", "HEAD"], include_in_schema=False)
-def retrieve(request: Request, archive: ArchiveDep) -> Response:
+def retrieve(request: Request, archive: ArchiveDep, seen: ViewerDep) -> Response:
     """The ``.gz``, or the media, of the one recording that the parameters name; 300 with links to several."""
     asked, plain = _read_parameters(request)
-    rows = _matching(archive, asked)
+    rows = _matching(archive, asked, seen.sees)
     if not rows:
-        raise Problem(404, "Not in the archive", "No recording of this name was ever listed by the source.")
+        raise Problem(404, "Not in the archive", NEVER_LISTED if seen.sees.everything else NOT_VISIBLE)
     if len(rows) > 1:
         return JSONResponse([_link(row, plain=plain) for row in rows], 300)
+    require(archive, seen.fetches, part_of(rows[0]), "download")
     require_stored(archive, request, rows[0])
     return _send(archive, request, rows[0], plain=plain)
 
@@ -83,10 +87,11 @@ def _malformed(detail: str) -> Problem:
     return Problem(400, "The request is malformed", detail)
 
 
-def _matching(archive: Archive, asked: dict[str, Any]) -> Sequence[Row[Any]]:
+def _matching(archive: Archive, asked: dict[str, Any], visible: Visible) -> Sequence[Row[Any]]:
     wanted, order = is_named(recordings, **asked), part_key(recordings)
     with archive.catalog.read() as connection:
-        return connection.execute(select(recordings).where(wanted).order_by(*order)).all()
+        query = select(recordings).where(wanted, *only(connection, visible)).order_by(*order)
+        return connection.execute(query).all()
 
 
 def _link(row: Row[Any], *, plain: bool) -> dict[str, Any]:

@@ -10,14 +10,17 @@ from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.read.failures import Failing, list_failures
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.render import page
+from recording_archive.web.viewer import ViewerDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/failures")
-def failures_page(request: Request, archive: ArchiveDep, may_decide: MayDecide) -> HTMLResponse:
+def failures_page(request: Request, archive: ArchiveDep, may_decide: MayDecide, seen: ViewerDep) -> HTMLResponse:
     """Show the failures: first those that need a decision, then those that runs try again."""
-    undecided, retried = (list_failures(archive, kind, limit=200) for kind in (Failing.DECISION, Failing.RETRYING))
+    undecided, retried = (
+        list_failures(archive, kind, seen.sees, limit=200) for kind in (Failing.DECISION, Failing.RETRYING)
+    )
     return page(
         request,
         archive,

@@ -14,20 +14,20 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.timeline import read_timeline
 from recording_archive.fixity.outlook import why_not_repaired
 from recording_archive.model import PartId, State, is_safe_id
 from recording_archive.parties.words import without_scheme
 from recording_archive.web import access
 from recording_archive.web.access import MayDecide
 from recording_archive.web.deps import ArchiveDep
-from recording_archive.web.read.details import Absence, read_details
+from recording_archive.web.read.details import Absence, read_details, visible_timeline
 from recording_archive.web.read.filters import Storable
 from recording_archive.web.read.neighbours import LONGEST, Neighbours, read_neighbours
 from recording_archive.web.read.recording_documents import RecordingDetails
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.read.verdict import read_verdict
 from recording_archive.web.render import page
+from recording_archive.web.viewer import Viewer, ViewerDep, may
 
 _SHOWN = frozenset(
     (
@@ -67,16 +67,18 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/why")
-def why_page(request: Request, archive: ArchiveDep, interaction_id: Annotated[str, Query(alias="id")]) -> Response:
+def why_page(
+    request: Request, archive: ArchiveDep, seen: ViewerDep, interaction_id: Annotated[str, Query(alias="id")]
+) -> Response:
     """Why an interaction is not here, and what to do; one that is here after all is shown."""
-    told = read_timeline(archive.catalog, interaction_id)
+    told = visible_timeline(archive, interaction_id, seen.sees)
     interaction_id = told.interaction_id
     if len(told.parts) == 1 and is_safe_id(interaction_id):
         mine = told.parts[0]
         return RedirectResponse(f"recordings/{_segment(mine['interaction_id'])}/{_segment(mine['recording_id'])}")
     if len(told.parts) > 1:
         return RedirectResponse(f"./?q={_segment(interaction_id)}")
-    return _absent(request, archive, interaction_id, status=200)
+    return _absent(request, archive, seen, interaction_id, status=200)
 
 
 @router.get("/recordings/{interaction_id}/{recording_id}")
@@ -85,16 +87,17 @@ def recording_page(
     archive: ArchiveDep,
     interaction_id: str,
     recording_id: str,
-    may_decide: MayDecide,
+    seen: ViewerDep,
     *,
+    may_decide: MayDecide,
     part: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     tab: Tab | None = None,
     searched: Annotated[str | None, Query(alias="search", max_length=LONGEST), Storable] = None,
 ) -> HTMLResponse:
     """One part: who and when, player, verdict, facts, proof and time line."""
-    told = read_details(archive, PartId(interaction_id, recording_id, part))
+    told = read_details(archive, PartId(interaction_id, recording_id, part), seen.sees)
     if isinstance(told, Absence):
-        return _absent(request, archive, interaction_id, status=404)
+        return _absent(request, archive, seen, interaction_id, status=404)
     problem, not_repaired = _fixity_problem(told), why_not_repaired(archive, told.part_id)
     return page(
         request,
@@ -112,12 +115,14 @@ def recording_page(
         tab=tab or (Tab.PROOF if told.certificate else Tab.CALL),
         tabs=_tabs(told, searched),
         searched=searched,
-        beside=_beside(archive, told, searched),
+        beside=_beside(archive, seen, told, searched),
+        may_listen=may(archive, seen.hears, told.part_id),
+        may_download=may(archive, seen.fetches, told.part_id),
     )
 
 
-def _absent(request: Request, archive: Archive, interaction_id: str, *, status: int) -> HTMLResponse:
-    told = read_timeline(archive.catalog, interaction_id)
+def _absent(request: Request, archive: Archive, seen: Viewer, interaction_id: str, *, status: int) -> HTMLResponse:
+    told = visible_timeline(archive, interaction_id, seen.sees)
     interaction_id = told.interaction_id
     conf = shlex.quote(json.dumps({"interactionId": interaction_id}))
     return page(
@@ -141,12 +146,12 @@ def _tabs(told: RecordingDetails, searched: str | None) -> list[tuple[Tab, str]]
     return [(tab, urlencode({"tab": tab.value, **kept})) for tab in Tab]
 
 
-def _beside(archive: Archive, told: RecordingDetails, searched: str | None) -> Neighbours:
+def _beside(archive: Archive, seen: Viewer, told: RecordingDetails, searched: str | None) -> Neighbours:
     """Find the previous and the next of the search that led here; none where no search did."""
     date = told.interaction_date if isinstance(told.interaction_date, datetime) else None
     if searched is None or told.state is State.ERASED:
         return Neighbours()
-    return read_neighbours(archive, searched, told.part_id, date)
+    return read_neighbours(archive, searched, told.part_id, date, seen.sees)
 
 
 def _all_parties(told: RecordingDetails) -> tuple[list[str], list[tuple[list[str], bool]]]:

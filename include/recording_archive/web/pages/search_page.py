@@ -20,6 +20,7 @@ from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.read.filters import After, Sort, SortBy, read_cursor, read_filters, write_cursor
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.render import page
+from recording_archive.web.viewer import ViewerDep
 
 PAGE = 50
 _STATES = [
@@ -38,6 +39,7 @@ def search_page(
     archive: ArchiveDep,
     filters: Annotated[Filters, Depends(read_filters)],
     may_decide: MayDecide,
+    seen: ViewerDep,
     *,
     sort: SortBy = Sort.NEWEST,
     after: After = None,
@@ -46,7 +48,7 @@ def search_page(
     address = Address.of(request.query_params.multi_items())
     found = search(archive.catalog, filters, limit=PAGE, after=read_cursor(after), oldest=sort is Sort.OLDEST)
     later = after is not None
-    asked = account(archive.catalog, filters.ids, filters.text, found=later or bool(found.rows))
+    asked = account(archive.catalog, filters.ids, filters.text, found=later or bool(found.rows), visible=seen.sees)
     fields = address.fields()
     return page(
         request,
@@ -65,7 +67,7 @@ def search_page(
         absent=[] if later else [each for each in asked.unknown if each not in asked.impossible],
         impossible=() if later else asked.impossible,
         as_hold=address.as_hold(asked.ids) if may_decide else None,
-        as_evidence=address.as_evidence(asked.ids),
+        as_evidence=address.as_evidence(asked.ids) if seen.sees.everything else None,
         export_csv=address.but(after=None, format="csv"),
         export_json=address.but(after=None, format="json"),
         states=_STATES,

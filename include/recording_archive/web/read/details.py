@@ -10,6 +10,7 @@ from typing import Any
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.timeline import Covered, Timeline, read_timeline
+from recording_archive.catalog.visible import Visible, covers
 from recording_archive.errors import ArchiveError
 from recording_archive.holds import Holding
 from recording_archive.model import STORED, Outcome, PartId
@@ -22,6 +23,8 @@ from recording_archive.web.read.recording_documents import Happening, RecordingD
 from recording_archive.web.read.recording_rows import holdings, to_fields, to_rows
 from recording_archive.web.read.stored_json import read_json
 
+NEVER_LISTED = "No recording of this name was ever listed by the source."
+NOT_VISIBLE = "There is no recording of this name, or none that you may see."
 HOW_TO_ASK = "Trigger the DAG archive_recordings with this interactionId: the source is asked for it at once."
 
 
@@ -30,17 +33,21 @@ class Absence:
     """Why there is no such part. ``known`` are the parts that its interaction has.
 
     ``missing`` are the runs that asked for the interaction by name, and the source had none. ``covered`` are the
-    stretches of time whose recordings are all in the books: a call from one of them would be here.
+    stretches of time whose recordings are all in the books: a call from one of them would be here. Who may see ``some``
+    recordings alone is told none of these: what is hidden must look like what never was.
     """
 
     interaction_id: str
     known: tuple[PartId, ...]
     missing: tuple[str, ...]
     covered: tuple[Covered, ...]
+    some: bool = False
 
     @property
     def reason(self) -> str:
         """One sentence."""
+        if self.some and not self.known:
+            return NOT_VISIBLE
         if self.known:
             return f"This interaction has no such recording; it has {', '.join(map(str, self.known))}."
         if self.missing:
@@ -61,12 +68,12 @@ class Absence:
         return {**told, "coverage": spans, "whatToDo": HOW_TO_ASK}
 
 
-def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
+def read_details(archive: Archive, part: PartId, visible: Visible) -> RecordingDetails | Absence:
     """All that is known of ``part``, its time line in the order of events."""
-    told = read_timeline(archive.catalog, part.interaction_id)
+    told = visible_timeline(archive, part.interaction_id, visible)
     mine = next((row for row in told.parts if _clean(_part_id(row)) == _clean(part)), None)
     if mine is None:
-        return _absence(told)
+        return _absence(told, visible)
     part = _part_id(mine)
     document, problem = _read_sidecar(archive, mine)
     held = holdings(archive, [mine]).get(part)
@@ -87,9 +94,22 @@ def read_details(archive: Archive, part: PartId) -> RecordingDetails | Absence:
     )
 
 
-def why_absent(archive: Archive, interaction_id: str) -> Absence:
+def why_absent(archive: Archive, interaction_id: str, visible: Visible) -> Absence:
     """Describe an interaction that a search did not find."""
-    return _absence(read_timeline(archive.catalog, interaction_id))
+    return _absence(visible_timeline(archive, interaction_id, visible), visible)
+
+
+def visible_timeline(archive: Archive, interaction_id: str, visible: Visible) -> Timeline:
+    """Read what is known of the parts that are visible; of an interaction without any, nothing but its id."""
+    told = read_timeline(archive.catalog, interaction_id)
+    if visible.everything:
+        return told
+    with archive.catalog.read() as connection:
+        seen = {_part_id(row) for row in told.parts if covers(connection, visible, _part_id(row))}
+    parts, events, work = (
+        tuple(row for row in rows if _part_id(row) in seen) for rows in (told.parts, told.events, told.work)
+    )
+    return Timeline(told.interaction_id, parts, events, work, ())
 
 
 def _clean(part: PartId) -> PartId:
@@ -97,9 +117,9 @@ def _clean(part: PartId) -> PartId:
     return PartId(clean_id(part.interaction_id), clean_id(part.recording_id), part.part)
 
 
-def _absence(told: Timeline) -> Absence:
+def _absence(told: Timeline, visible: Visible) -> Absence:
     missing = tuple(row["run_id"] for row in told.work if row["outcome"] == Outcome.MISSING)
-    return Absence(told.interaction_id, tuple(map(_part_id, told.parts)), missing, told.covered)
+    return Absence(told.interaction_id, tuple(map(_part_id, told.parts)), missing, told.covered, not visible.everything)
 
 
 def _read_sidecar(archive: Archive, row: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | None]:

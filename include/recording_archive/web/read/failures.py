@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Page, Position
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import Visible, only
 from recording_archive.model import PartId, State
 
 
@@ -38,14 +39,17 @@ class Failing(StrEnum):
     ACKNOWLEDGED = "acknowledged"
 
 
-def list_failures(archive: Archive, kind: Failing, *, limit: int = 50, after: Position | None = None) -> Page:
-    """The next failures of a kind after ``after``, the longest failing first."""
+def list_failures(
+    archive: Archive, kind: Failing, visible: Visible, *, limit: int = 50, after: Position | None = None
+) -> Page:
+    """The next failures of a kind after ``after``, the longest failing first, of those that are ``visible``."""
     conditions = _conditions(archive, kind)
     if after is not None:
         values = zip(_KEY, (after.date, *after.part), strict=True)
         conditions.append(tuple_(*_KEY) > tuple_(*(literal(value, column.type) for column, value in values)))
     query = select(recordings).where(*conditions).order_by(*_KEY).limit(limit + 1)
     with archive.catalog.read() as connection:
+        query = query.where(*only(connection, visible))
         rows = tuple(dict(row) for row in connection.execute(query).mappings())
     if len(rows) <= limit:
         return Page(rows, None)
@@ -54,11 +58,11 @@ def list_failures(archive: Archive, kind: Failing, *, limit: int = 50, after: Po
     return Page(rows[:limit], Position(last["failed_since"], part))
 
 
-def count_failures(archive: Archive, kind: Failing) -> int:
-    """Count the failures in a state."""
+def count_failures(archive: Archive, kind: Failing, visible: Visible) -> int:
+    """Count the failures in a state that are ``visible``."""
     query = select(func.count()).select_from(recordings).where(*_conditions(archive, kind))
     with archive.catalog.read() as connection:
-        return connection.execute(query).scalar_one()
+        return connection.execute(query.where(*only(connection, visible))).scalar_one()
 
 
 def _conditions(archive: Archive, kind: Failing) -> list[ColumnElement[bool]]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import EVERYTHING
 from recording_archive.ledger.vouched import read_vouched
 from recording_archive.model import STORED, State
 from recording_archive.web.read.calendar_days import day_window, days_between
@@ -95,8 +96,8 @@ def read_statistics(archive: Archive, first: date | None = None, last: date | No
             undated=undated,
             days=[_day(connection, archive, day) for day in days],
             failures=_reasons(connection),
-            needs_decision=count_failures(archive, Failing.DECISION),
-            retrying=count_failures(archive, Failing.RETRYING),
+            needs_decision=count_failures(archive, Failing.DECISION, EVERYTHING),
+            retrying=count_failures(archive, Failing.RETRYING, EVERYTHING),
             verification=list(count_by_age(connection, now)),
             verified_failed=count_failed(connection),
             vouched=[VouchedFigures(**asdict(each)) for each in read_vouched(connection, archive.settings)],

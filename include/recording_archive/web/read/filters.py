@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from recording_archive.catalog.search import MOST_IDS, Filters, Position
@@ -22,6 +23,7 @@ from recording_archive.params import read_moment
 from recording_archive.settings import read_settings
 from recording_archive.spelling.ids import split_ids
 from recording_archive.web.problem import Problem
+from recording_archive.web.viewer import ViewerDep
 
 
 class VerifiedFilter(StrEnum):
@@ -77,7 +79,7 @@ After = Annotated[_Paste | None, _Blank, Query(description="`next` of the page b
 SortBy = Annotated[Sort, Query(description="By interaction date; undated recordings come last.")]
 
 
-def read_filters(
+def read_asked(
     *,
     q: Annotated[
         _Paste | None, _Blank, Query(description="Ids, the start of one, a number, or a part of a name.")
@@ -99,7 +101,7 @@ def read_filters(
     status: Annotated[State | None, _Blank] = None,
     verified: Annotated[VerifiedFilter | None, _Blank] = None,
 ) -> Filters:
-    """A dependency: what the address asks for; raises Problem (400) for what cannot be understood."""
+    """Read what an address asks for, whoever asks; raises Problem (400) for what cannot be understood."""
     _few("q", split_ids(q or ""))
     return Filters(
         text=q,
@@ -118,6 +120,11 @@ def read_filters(
         verified=verified,
         region=read_settings().phone_region,
     )
+
+
+def read_filters(seen: ViewerDep, asked: Annotated[Filters, Depends(read_asked)]) -> Filters:
+    """A dependency: what the address asks for, among what the signed-in person may see."""
+    return replace(asked, visible=seen.sees)
 
 
 def write_cursor(position: Position | None) -> str | None:

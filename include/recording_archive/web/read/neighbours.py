@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,14 +12,15 @@ from pydantic import ValidationError, validate_call
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Filters, Position, search
+from recording_archive.catalog.visible import Visible
 from recording_archive.model import PartId
 from recording_archive.web.problem import Problem
-from recording_archive.web.read.filters import Sort, read_filters
+from recording_archive.web.read.filters import Sort, read_asked
 
 LONGEST = 2000
 """Characters of a search that links carry along; a pasted column of ids is longer, and would be in every row."""
 
-_read = validate_call(read_filters)
+_read = validate_call(read_asked)
 _LEFT_OUT = frozenset({"after", "sort", "format", "columns", "zone"})
 
 
@@ -31,11 +32,11 @@ class Neighbours:
     after: PartId | None = None
 
 
-def read_neighbours(archive: Archive, asked: str, part: PartId, date: datetime | None) -> Neighbours:
-    """Look beside ``part`` in the search whose query is ``asked``; a query that cannot be read has no neighbours."""
+def read_neighbours(archive: Archive, asked: str, part: PartId, date: datetime | None, visible: Visible) -> Neighbours:
+    """Look beside ``part`` in a search of what is ``visible``; one that cannot be read has no neighbours."""
     given = parse_qsl(asked)
     try:
-        filters = _filters(given)
+        filters = replace(_filters(given), visible=visible)
     except (ValidationError, Problem):
         return Neighbours()
     oldest = dict(given).get("sort") == Sort.OLDEST

@@ -42,6 +42,7 @@ _EVENTS = {
     "acknowledged": "Failure accepted",
     "reported": "Report written",
     "adopted": "Policy put to use",
+    "access_adopted": "Access document put to use",
     "planned": "Planned",
     "approved": "Approved",
     "rejected": "Rejected",

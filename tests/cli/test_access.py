@@ -1,0 +1,59 @@
+"""`recording-archive access`: show, adopt and test."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recording_archive.archive import Archive
+from support.catalog_rows import archived_row, fill
+from support.commands import Command
+from support.contents import events_of
+
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+DOCUMENT = """name: Bank
+grants:
+  - {name: sales leads, roles: [Leads], what: [listen], queues: [Sales]}
+denials:
+  - {name: not the board, everyone: true, what: [metadata], agents: [Zoë]}
+"""
+
+
+def test_a_document_is_tried_adopted_and_shown(archive: Archive, command: Command, tmp_path: Path) -> None:
+    """First asked what it would mean, then put to use, then asked again; each names the rules."""
+    facts = {"agent_id": "a1", "agent_name": "Ann", "queue_id": "q1", "queue_name": "Sales"}
+    rows = (
+        archived_row(1, DAY, **facts),
+        archived_row(2, DAY, **facts | {"agent_name": "Zoë"}),
+        archived_row(3, DAY, **facts | {"queue_name": "Support"}),
+    )
+    fill(archive, *rows)
+    file = tmp_path / "access.yaml"
+    file.write_text(DOCUMENT, encoding="utf-8")
+    assert "No access document" in command("access", "show").out
+    tried = command("access", "test", "jane", "--role", "Leads", "--document", str(file), "--json")
+    may = {"metadata": 1, "listen": 1, "download": 0, "decide": 0}
+    assert json.loads(tried.out) == {"user": "jane", "may": may, "recordings": 3}
+    assert "No access document" in command("access", "show").out
+    assert command("access", "adopt", str(file)).out.startswith("adopted: Bank, version ")
+    assert command("access", "adopt", str(file)).out.startswith("in force already: Bank")
+    assert len(events_of(archive, "access_adopted")) == 1
+    shown = command("access", "show").out
+    assert "access/000001.yaml" in shown
+    assert "not the board" in shown
+    told = json.loads(command("access", "test", "jane", "call-2", "--role", "Leads", "--json").out)
+    (one,) = told["recordings"]
+    assert (one["may"], one["grantedBy"], one["deniedBy"]) == ([], ["sales leads"], ["not the board"])
+    assert "sales leads" in command("access", "test", "jane", "call-1", "--role", "Leads").out
+    assert command("access", "test", "jane", "call-9").code == 2
+
+
+def test_what_is_wrong_is_told_with_its_line(archive: Archive, command: Command, tmp_path: Path) -> None:
+    """The archive stays as it is."""
+    file = tmp_path / "access.yaml"
+    file.write_text("name: x\ngrants:\n- {name: a, what: [listen]}\n")
+    told = command("access", "adopt", str(file))
+    assert told.code == 2
+    assert "line 3: 'a' is about nobody" in told.err
+    assert list(archive.store.list("access/")) == []
