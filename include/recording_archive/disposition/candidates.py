@@ -40,25 +40,23 @@ class Candidates:
         self._catalog, self._cutoff = catalog, _cutoff(policy, as_of)
         names = {*_NAMES, *policy.columns}
         self._query = select(*(column for column in recordings.c if column.name in names))
-        quarantined = (recordings.c.deleting_at.is_(None), _DATE.is_not(None))
-        self._where: dict[str, tuple[Any, ...]] = {State.QUARANTINED: quarantined}
-        if self._cutoff is not None:
-            self._where = {State.ARCHIVED: (self._cutoff >= _DATE,), **self._where}
+        self._states = [State.QUARANTINED] if self._cutoff is None else [State.ARCHIVED, State.QUARANTINED]
 
     def pages(self, size: int) -> Iterator[Page]:
         """Cut the candidates into pages, in the order of their dates within each state."""
-        for state in self._where:
+        for state in self._states:
             for stretch in stretches(self._catalog, self._matching(state), *_KEY, size=size):
                 yield Page(state, stretch)
 
     def read(self, page: Page) -> Sequence[Row[Any]]:
         """Read the candidates that lie in a page now."""
-        query = self._query.where(*self._matching(page.state))
+        whole = page.stretch.to is None
+        query = self._query.where(*self._matching(page.state, whole=whole))
         return rows_of(self._catalog, query, page.stretch, *_KEY)
 
     def count(self) -> int:
         """Count the candidates."""
-        return sum(self._count(*self._matching(state)) for state in self._where)
+        return sum(self._count(*self._matching(state)) for state in self._states)
 
     def count_the_rest(self) -> Counter[str]:
         """Count what is no candidate, by reason, so that the reasons add up to the archive."""
@@ -67,8 +65,15 @@ class Candidates:
         too_young = self._count(recordings.c.state == State.ARCHIVED, young)
         return Counter({str(Kept.TOO_YOUNG): too_young, str(Kept.UNDATED): self._count(*undated)})
 
-    def _matching(self, state: str) -> tuple[Any, ...]:
-        return recordings.c.state == state, *self._where[state]
+    def _matching(self, state: str, *, whole: bool = True) -> list[Any]:
+        """Match the candidates in a state; not ``whole``: in a stretch that ends before the cutoff.
+
+        Of two upper limits SQLite looks up the index by either, and by the wrong one reads all up to the cutoff.
+        """
+        matching = [recordings.c.state == state]
+        if state == State.QUARANTINED:
+            return [*matching, recordings.c.deleting_at.is_(None), _DATE.is_not(None)]
+        return [*matching, self._cutoff >= _DATE] if whole and self._cutoff is not None else matching
 
     def _count(self, *where: Any) -> int:
         with self._catalog.read() as connection:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
@@ -28,16 +28,17 @@ _HELD = (Kept.HELD, Kept.POSSIBLY_HELD)
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
+class Portion(NamedTuple):
     """Recordings together: how many, their stored bytes, and the date of the youngest of them."""
 
     recordings: int = 0
     stored_bytes: int = 0
     newest: datetime | None = None
 
-    def __add__(self, other: Portion) -> Portion:
-        newest = max((each.newest for each in (self, other) if each.newest), default=None)
+    def __add__(self, other: Portion) -> Portion:  # type: ignore[override]  # portions are added, not joined
+        newest = self.newest
+        if newest is None or (other.newest is not None and other.newest > newest):
+            newest = other.newest
         return Portion(self.recordings + other.recordings, self.stored_bytes + other.stored_bytes, newest)
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +124,7 @@ class Foretelling:
     as_of: datetime
     goes: defaultdict[str, Portion] = field(default_factory=lambda: defaultdict(Portion))
     """Recordings that the plan itself lets go, by action."""
-    held: Portion = Portion()
+    held: Portion = field(default_factory=Portion)
     _days: defaultdict[str, defaultdict[int, Portion]] = field(default_factory=lambda: defaultdict(_no_days))
 
     def add(self, row: Row[Any], due: Due, *, settled: bool = False) -> None:

@@ -87,12 +87,13 @@ class _Draft:
     def add_all(self, page_size: int) -> None:
         """Judge all candidates, and write down what is to be done with them."""
         tallies = self._tallies(self._candidates.pages(page_size))
-        gc.freeze()  # the holds stay until the end: the garbage collector need not walk over them for each page
+        gc.disable()  # the holds stay until the end: the garbage collector need not walk over them again and again
         try:
             for tally in tallies:
                 self._add(tally)
+                gc.collect(processes.YOUNG)
         finally:
-            gc.unfreeze()
+            gc.enable()
 
     def _add(self, tally: Tally) -> None:
         self._digest.update("".join(tally.lines).encode())

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from recording_archive.errors import ArchiveError, TransientError
 
 MOST = 4  # processes: each has its own copy of what it works with
+YOUNG = 1  # generations of garbage: what was made since the last collection, and not all that 100,000 holds need
 _AHEAD = 2  # items that each process is given before its results are read
 
 T = TypeVar("T")
@@ -98,6 +99,7 @@ class _Worker:
 def _serve(connection: Connection) -> None:
     """Make results of items until the other side goes away, or something fails."""
     work: Callable[[Any], Any] | None = None
+    gc.disable()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             given = connection.recv_bytes()
@@ -105,9 +107,9 @@ def _serve(connection: Connection) -> None:
                 item = pickle.loads(given)  # noqa: S301 - from the process that started this one
                 if work is None:
                     work = item()
-                    gc.freeze()  # it stays until the end: the garbage collector need not walk over it for each item
                 else:
                     connection.send((True, work(item)))
+                    gc.collect(YOUNG)
             except Exception as error:  # raised on the other side
                 connection.send((False, _portable(error)))
                 return

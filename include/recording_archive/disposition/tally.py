@@ -72,7 +72,7 @@ def tallier(catalog: Catalog, asked: Question) -> Callable[[Page], Tally]:
         settled_before = _settled(catalog, asked, rows)
         found = Tally(Foretelling(asked.policy, asked.quarantine_days, asked.as_of))
         for row, due in zip(rows, judge.decide(rows), strict=True):
-            found.add(row, due, settled=part_of(row) in settled_before)
+            found.add(row, due, settled=bool(settled_before) and part_of(row) in settled_before)
         return found
 
     return tally

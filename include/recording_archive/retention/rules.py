@@ -115,6 +115,9 @@ class Policy:
         }
 
 
+_STORED = frozenset({State.ARCHIVED, State.QUARANTINED})
+
+
 class Action(StrEnum):
     """Action on a recording. Rules never ask for an erasure: a person does."""
 
@@ -189,7 +192,7 @@ def judge(row: Any, policy: Policy, *, as_of: datetime, quarantine_days: int, ho
     """
     governing = decide(row, policy)
     expires_at = None if row.interaction_date is None else later(row.interaction_date, governing.last_days)
-    kept = _why_kept(row, governing, as_of)
+    kept = _why_kept(row, governing, expires_at, as_of)
     action = Action.PURGE if row.state == State.QUARANTINED else Action.QUARANTINE
     if kept is None and action is Action.PURGE and not _has_waited(row, as_of, quarantine_days):
         kept = Kept.WAITING
@@ -232,16 +235,15 @@ def later(moment: datetime, days: int) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def _why_kept(row: Any, governing: Governing, as_of: datetime) -> Kept | None:
-    """Say why a recording stays, holds and quarantine aside."""
-    if row.state not in (State.ARCHIVED, State.QUARANTINED):
+def _why_kept(row: Any, governing: Governing, expires_at: datetime | None, as_of: datetime) -> Kept | None:
+    """Say why a recording stays, holds and quarantine aside; ``expires_at`` is when the last of its days ends."""
+    if row.state not in _STORED:
         return Kept.NOT_STORED
-    if row.interaction_date is None:
+    if expires_at is None:
         return Kept.UNDATED
-    if later(row.interaction_date, governing.days) > as_of:
-        return Kept.TOO_YOUNG
-    if later(row.interaction_date, governing.last_days) > as_of:
-        return Kept.POSSIBLY_LONGER
+    if expires_at > as_of:
+        young = later(row.interaction_date, governing.days) > as_of
+        return Kept.TOO_YOUNG if young else Kept.POSSIBLY_LONGER
     return None if row.verified_ok is True else Kept.UNVERIFIED
 
 
