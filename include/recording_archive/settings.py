@@ -20,6 +20,7 @@ PREFIX = "RECORDING_ARCHIVE_"
 _SHARE = re.compile(r"\d{1,3}(\.\d{1,6})? ?%", re.ASCII)
 _SECRET_BYTES = 64 * 2**10
 _ERASED_ALONE = 1000  # where no limit is set
+_MANY_PARTS, _LARGE_BATCH = 5000, 1000
 _HOME = Path("~/recording-archive").expanduser()
 
 
@@ -54,7 +55,9 @@ class Settings(BaseSettings):
     timezone: str = Field("UTC", description="IANA zone in which a run's day begins and dates without zone are read.")
     phone_region: str = Field("", description="ISO country that telephone numbers without one belong to.")
     max_active_runs: int = Field(2, ge=1, description="Runs of archive_recordings at once.")
-    batch_parts: int = Field(250, ge=1, le=5000, description="Most parts that one mapped task handles.")
+    batch_parts: int = Field(
+        250, ge=1, le=5000, description="Most parts that one mapped task handles; 1,000 where 5,000 are to be done."
+    )
     batch_bytes: int = Field(4 * 2**30, ge=2**20, description="Most expected media bytes of one batch.")
     transfers: int = Field(16, ge=1, le=128, description="Transfers at once in one download task.")
     compressors: int = Field(2, ge=1, le=64, description="Files compressed at once in one gzip task.")
@@ -212,6 +215,14 @@ class Settings(BaseSettings):
         if name and not is_region(name.upper()):
             raise ValueError(f"{name!r} is not an ISO 3166 country such as GB")
         return name.upper()
+
+    def batch_parts_of(self, parts: int) -> int:
+        """The most parts of one batch of so many: starting a task costs as much as a thousand short recordings.
+
+        What somebody has set stays.
+        """
+        is_set = "batch_parts" in self.model_fields_set
+        return self.batch_parts if is_set or parts < _MANY_PARTS else max(self.batch_parts, _LARGE_BATCH)
 
     @property
     def zone(self) -> ZoneInfo:

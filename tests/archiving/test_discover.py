@@ -8,9 +8,12 @@ from sqlalchemy import select
 
 from recording_archive.archive import Archive
 from recording_archive.archiving import entering
+from recording_archive.archiving.discover import discover
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import work
 from recording_archive.model import Listing, Outcome, PartId
+from support.crasher import SCHEDULED, Lines
+from support.retention_run import at
 from support.spellings import GUID
 from support.whole_run import (
     Tasks,
@@ -39,3 +42,14 @@ def test_a_guid_that_the_source_lists_in_capitals_is_not_missing(archive: Archiv
         missing = select(work.c.interaction_id).where(work.c.outcome == Outcome.MISSING)
         assert connection.execute(missing).scalars().all() == ["nobody"]
         assert connection.execute(select(work.c.interaction_id)).scalars().all() == [GUID.upper(), "nobody"]
+
+
+def test_many_recordings_make_larger_batches(archive: Archive) -> None:
+    """Below 5,000 a task has 250, from there on 1,000, as a task takes long to start; or as set."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    few = discover(archive, Lines(600), SCHEDULED, "scheduled__1")
+    assert [batch.parts for batch in few] == [250, 250, 100]
+    many = discover(archive, Lines(5_000), SCHEDULED, "scheduled__2")
+    assert [batch.parts for batch in many] == [1000] * 5
+    as_set = discover(at(archive, now, batch_parts=500), Lines(5_000), SCHEDULED, "scheduled__3")
+    assert [batch.parts for batch in as_set] == [500] * 10

@@ -65,7 +65,7 @@ def discover(archive: Archive, source: Source, request: Request, run_id: str) ->
         batches = cut_batches(
             connection,
             run_id,
-            most_parts=_whole_chunks(settings.batch_parts, source.chunk),
+            most_parts=lambda parts: _whole_chunks(settings.batch_parts_of(parts), source.chunk),
             most_bytes=settings.batch_bytes,
         )
         counts = tally(connection, run_id)

@@ -5,7 +5,7 @@ Every function runs inside a transaction of the caller's, so that rows, recordin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -48,15 +48,20 @@ def open_rows(connection: Connection, run_id: str) -> Iterator[Row[Any]]:
         yield from page
 
 
-def cut_batches(connection: Connection, run_id: str, *, most_parts: int, most_bytes: int) -> list[Batch]:
-    """Number the open rows into batches by count and expected bytes; make them larger rather than too many."""
+def cut_batches(
+    connection: Connection, run_id: str, *, most_parts: Callable[[int], int], most_bytes: int
+) -> list[Batch]:
+    """Number the open rows into batches by count and expected bytes; make them larger rather than too many.
+
+    ``most_parts`` says how many a batch may have of so many rows.
+    """
     size = func.coalesce(func.sum(work.c.expected_bytes), 0)
     count, size_bytes = connection.execute(select(func.count(), size).where(*_to_do(run_id))).one()
     return cut(
         ((row.id, row.expected_bytes) for row in open_rows(connection, run_id)),
         partial(update_many, connection, work),
         total=(count, int(size_bytes)),
-        most_parts=most_parts,
+        most_parts=most_parts(count),
         most_bytes=most_bytes,
     )
 
