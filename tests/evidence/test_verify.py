@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from recording_archive.archive import open_archive
 from recording_archive.evidence.verify import Checker, Folder, root_of
+from recording_archive.store import bgzf
 from support.contents import flip, ids
 from support.packs import check, make_pack, pack_again, unpack
 from support.runner import settings_below
@@ -288,6 +289,37 @@ def test_the_page_names_every_changed_byte(
         verdict, problems = look(pack_again(bag, tmp_path / f"{number}.zip"))
         assert verdict.startswith("Not what was handed out"), kind
         assert any(each.startswith(f"{name}: ") for each in problems), kind
+
+
+def with_another_sound_inside(bag: Path) -> str:
+    """Let an object hold another sound than is played, and make everything around it anew; return its name."""
+    names = {kind: of_kind(bag, kind) for kind in ("object", "record", "calls")}
+    before = {kind: sha256((bag / names[kind]).read_bytes()).hexdigest() for kind in ("object", "record")}
+    with (bag / names["object"]).open("wb") as file:
+        bgzf.compress(io.BytesIO(b"RIFF another call" * 9000), file)  # in several members
+    changed = {before["object"]: sha256((bag / names["object"]).read_bytes()).hexdigest()}
+    record = (bag / names["record"]).read_text().replace(*next(iter(changed.items())))
+    (bag / names["record"]).write_text(record)
+    changed[before["record"]] = sha256(record.encode()).hexdigest()
+    table = (bag / names["calls"]).read_bytes()
+    for old, new in changed.items():
+        table = table.replace(old.encode(), new.encode())
+    (bag / names["calls"]).write_bytes(table)
+    bagit.Bag(str(bag)).save(manifests=True)
+    return names["object"]
+
+
+@pytest.mark.browser
+def test_the_page_plays_and_checks_the_same_sound(
+    sound: Path, bag: Path, tmp_path: Path, look: Callable[..., tuple[str, list[str]]]
+) -> None:
+    """It reads every member of the object, as the program does: a sound that differs inside is named by both."""
+    name = with_another_sound_inside(bag)
+    assert f"BAD  {name}: the sound inside it is another" in check(bag, bag=sound)[1]
+    for file in (bag, pack_again(bag, tmp_path / "inside.zip")):
+        assert any(f"{name}: the sound inside it is another" in each for each in look(file)[1])
+    (bag / name).write_bytes((bag / name).read_bytes()[:-5])
+    assert any(each.startswith(f"{name}: ") and "cannot be read" in each for each in look(bag)[1])
 
 
 @pytest.mark.browser
