@@ -35,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=int, default=50_000)
     parser.add_argument("--bytes", type=int, default=4_000, help="media bytes of each")
-    parser.add_argument("--batch-parts", type=int, default=250)
+    parser.add_argument("--batch-parts", type=int, help="RECORDING_ARCHIVE_BATCH_PARTS; without it, the default")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
@@ -51,7 +51,7 @@ def main() -> int:
             environment = {
                 "AIRFLOW_CONN_GENESYS_CLOUD_DEFAULT": json.dumps(sandbox.connection()),
                 "RECORDING_ARCHIVE_URL": str(home / "archive"),
-                "RECORDING_ARCHIVE_BATCH_PARTS": str(chosen.batch_parts),
+                "RECORDING_ARCHIVE_BATCH_PARTS": str(chosen.batch_parts or ""),
                 "RECORDING_ARCHIVE_MAX_ACTIVE_RUNS": "1",  # the schedule's own run waits, and is not measured
             }
             dags = Path(__file__).parents[1] / "dags"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -15,16 +16,23 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, insert, inspect, select, text
 
+from recording_archive.archive import Archive
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.events import record
 from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
 from recording_archive.catalog.search import Filters, search
 from recording_archive.catalog.search_ids import starts
-from recording_archive.catalog.tables import events, recordings, tables
+from recording_archive.catalog.tables import dispositions, events, recordings, tables
+from recording_archive.disposition import plan, processes
+from recording_archive.disposition.plan import make_plan
+from recording_archive.settings import Settings
+from recording_archive.store.local import LocalStore
+from recording_archive.store.locate import staging_at
 from support.services import Postgres
 from support.spellings import GUID
 
 pytestmark = pytest.mark.cluster
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -105,3 +113,39 @@ def test_a_restart_of_the_server_is_survived(catalog: Catalog, postgres: Postgre
     postgres.restart()
     with catalog.read() as connection:
         assert connection.execute(select(events)).all() == []
+
+
+def test_several_processes_make_the_plan_of_one(
+    catalog: Catalog, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut into pages by date and id, which sort as they are compared, it has the same rows and hash."""
+    when, archived = datetime(2026, 1, 1, tzinfo=UTC), {"state": "archived", "verified_ok": True}
+    facts = {"recording_id": "r", "part": 0, "stored_bytes": 1, "sha256": "0", "parties": [], **archived}
+    rows = [
+        {
+            **facts,
+            "interaction_id": f"{'aB_-'[n % 4]}{n}",
+            "stored_sha256": f"{n}",
+            "interaction_date": when + n // 5 * DAY,
+        }
+        for n in range(40)
+    ]
+    with catalog.write() as connection:
+        connection.execute(insert(recordings), rows)
+    settings = Settings(url=str(tmp_path / "root"), catalog_url=url, retention_days=90)
+    archive = Archive("a", LocalStore(settings.root), catalog, settings, staging_at(settings))
+    settings.root.mkdir()
+    given = {"dry_run": True, "as_of": when + 94 * DAY, "page_size": 3}
+    alone = make_plan(archive, "alone", **given)
+    monkeypatch.setattr(plan, "MANY", 1)
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+    together = make_plan(archive, "together", **given)
+    assert (together.sha256, together.counts, together.kept) == (alone.sha256, alone.counts, alone.kept)
+    assert alone.counts["quarantine"] == 25
+    order = select(dispositions.c.interaction_id).order_by(dispositions.c.id)
+    with catalog.read() as connection:
+        first, second = (
+            connection.execute(order.where(dispositions.c.run_id == run)).scalars().all()
+            for run in ("alone", "together")
+        )
+    assert first == second
