@@ -234,6 +234,10 @@ def test_writing_needs_all_where_it_is_about_all(filled: Archive, seats: tuple[S
     assert client.get("/api/statistics").status_code == 200
     assert client.get("/api/recordings/audio-1/audio-1/media").status_code == 403
     assert client.get("/api/recordings/audio-1/audio-1/peaks").status_code == 403
+    packs = [address for address, _ in addresses(client) if "evidence" in address]
+    assert len(packs) >= 3, "packs hand out sound: whoever may see all and download nothing must not have them"
+    for address in packs:
+        assert client.get(address.replace("{pack}", "E-1").replace("{number}", "1")).status_code == 403, address
     pack = {"interactionIds": ["audio-1"], "reason": "r"}
     assert client.post("/api/evidence", json=pack, headers=WRITE).status_code == 403
     hold = {"matter": "M", "reason": "r", "interactionIds": ["audio-1"]}

@@ -6,7 +6,7 @@ import base64
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import ConfigDict
 
 from recording_archive.archive import Archive
@@ -23,7 +23,7 @@ from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import Storable
 
-router = APIRouter(prefix="/evidence")
+router = APIRouter(prefix="/evidence", dependencies=[Depends(access.fetch_all)])
 
 _Pack = Annotated[str, Path(min_length=1, max_length=50), Storable]
 _Number = Annotated[int, Path(ge=1, lt=10_000)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
+from recording_archive.web import access
 from recording_archive.web.api.ready_packs import list_ready
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.render import page
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = APIRouter(
+    include_in_schema=False, default_response_class=HTMLResponse, dependencies=[Depends(access.fetch_all)]
+)
 
 
 @router.get("/evidence")
