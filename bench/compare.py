@@ -69,7 +69,7 @@ def main() -> int:
             tell(f"making {name}, or finding it in {files}")
             SETS[name].make_below(files)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=folder)))
-        commands = _commands(scratch, arguments.rival)
+        commands = programs(scratch, arguments.rival)
         where = "a new ext4 for each run" if fresh else f"one file system, that of {folder}"
         print(f"{described()}. {where[0].upper()}{where[1:]}.", flush=True)
         good = True
@@ -180,7 +180,7 @@ def _rival(text: str) -> tuple[str, str]:
     return name, command
 
 
-def _commands(scratch: Path, rivals: Iterable[tuple[str, str]]) -> dict[str, str]:
+def programs(scratch: Path, rivals: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Programs to compare, by name: ours, scripts where curl is, the one in Go where Go is, and what was asked for."""
     commands = {OURS: '"$PYTHON" -m bench.stages {manifest} {out}'}
     if shutil.which("curl"):

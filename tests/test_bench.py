@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -88,6 +89,19 @@ def test_a_comparison_notices_bad_rivals(tmp_path: Path) -> None:
         "**is wrong**: wrong bytes: tiny-001",
         "**is no gzip**: wrong bytes: tiny-001",
     ]
+
+
+def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
+    """For each command a row of figures by the number of recordings, and a line in each of two drawings."""
+    picture = tmp_path / "growth.svg"
+    ended = bench("growth", str(picture), "--counts", "2", "4", "--rounds", "1", "--keep", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    head, _, *rows = [line for line in ended.stdout.splitlines() if line.startswith("|")]
+    assert "| recording-archive, s | MB |" in head
+    assert [row.split(" | ")[0] for row in rows] == ["| 2", "| 4"]
+    lines = ElementTree.parse(picture).findall("{http://www.w3.org/2000/svg}polyline")  # noqa: S314 - of our own making
+    assert len(lines) == 2 * head.count(", s |")
+    assert all(len(line.attrib["points"].split()) == 2 for line in lines)
 
 
 def test_the_plain_media_host_serves_whole_files(tmp_path: Path) -> None:
