@@ -88,7 +88,7 @@ def table(series: Series) -> Iterator[str]:
 
 def draw(series: Series) -> Iterator[str]:
     """The picture: seconds on the left, MB on the right; the number of recordings and the seconds are logarithmic."""
-    width, height = 2 * (_LEFT + _WIDTH) + _GAP, _TOP + _HEIGHT + 60 + 18 * len(series)
+    width, height = 2 * (_LEFT + _WIDTH + _GAP), _TOP + _HEIGHT + 60 + 18 * len(series)
     box = f'viewBox="0 0 {width} {height}"'
     yield f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="12">'
     yield f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
