@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-cluster secrets demo test test-cluster test-compose test-versions test-fast test-long chaos bench lint fix lock clean
+.PHONY: help setup setup-dev setup-cluster secrets docs sbom demo test test-cluster test-compose test-versions test-fast test-long chaos bench lint fix lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,13 +39,19 @@ chaos: setup-dev  ## print pass or fail for every fault
 bench: setup-dev  ## compare speed and size with curl, sha256sum and gzip over 1 GB of audio (SETS= ROUNDS=5)
 	$(BIN)/python -m bench.compare --keep build/bench --check --rounds $(or $(ROUNDS),5) $(if $(SETS),--set $(SETS))
 
-lint: setup-dev  ## ruff, mypy --strict and the contracts of .importlinter
+docs: setup-dev  ## the documents as a site in build/site; fails at a link that leads nowhere
+	$(BIN)/python docs/build_site.py
+
+sbom: setup-dev  ## build/sbom.json: every package that the archive installs, with hashes (CycloneDX)
+	@mkdir -p build && $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml -o build/sbom.json requirements.lock
+
+lint: setup-dev docs  ## ruff, mypy --strict, the contracts of .importlinter, and the links of the documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-fix: setup-dev  ## mend what ruff can mend, and write the table of rooms in docs/architecture.md
+fix: setup-dev  ## mend what ruff can mend, and write the documents that are made of the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	PYTHONPATH=tests $(BIN)/python -m support.house

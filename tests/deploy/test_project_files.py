@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +47,15 @@ def test_hooks_before_a_commit_are_those_of_lint() -> None:
     hooks = [hook["entry"] for repo in read(ROOT / ".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]]
     lint = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
     assert {entry.split()[0].rpartition("/")[2] for entry in hooks} == set(re.findall(r"\$\(BIN\)/(\S+)", lint))
+
+
+def test_the_bill_of_materials_has_every_package(tmp_path: Path) -> None:
+    """`make sbom` lists what the lock installs, each with a hash."""
+    made = tmp_path / "sbom.json"
+    program = str(Path(sys.executable).with_name("cyclonedx-py"))
+    command = [program, "requirements", "--pyproject", "pyproject.toml", "-o", str(made), "requirements.lock"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    components = json.loads(made.read_text())["components"]
+    locked = re.findall(r"^([a-z0-9][^=\s]*)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert {each["name"] for each in components} == set(locked)
+    assert all(reference["hashes"] for each in components for reference in each["externalReferences"][:1])
