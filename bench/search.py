@@ -12,7 +12,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,11 +21,14 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, text
 
+from recording_archive.access.condition import permitted
+from recording_archive.access.rules import Document, Right, Rule, Viewer, Who
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.party_index import index as index_parties
 from recording_archive.catalog.rows import chunked, pages, part_key
 from recording_archive.catalog.search import Filters, Position, search
 from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.visible import Visible
 from recording_archive.model import PartId, Party, State
 from recording_archive.parties.documents import columns
 
@@ -156,6 +159,15 @@ def caller(number: int) -> str:
     return f"tel:+4930{number:08}"
 
 
+def visible(*, agents: Sequence[str] = (), queues: Sequence[str] = (), denied: Sequence[str] = ()) -> Visible:
+    """The recordings of somebody who is granted some, or all but those of some agents."""
+    who, what = Who(everyone=True), (Right.METADATA,)
+    grant = Rule("granted", who, what, agents=tuple(agents), queues=tuple(queues))
+    denials = (Rule("denied", who, what, agents=tuple(denied)),) if denied else ()
+    document = Document("", "bench", (grant,), denials)
+    return permitted(document, Viewer("jane"), Right.METADATA, now=FIRST + timedelta(days=DAYS))
+
+
 def questions(rows: int, dice: random.Random) -> dict[str, Callable[[], Filters]]:
     """Queries to measure, with other values each time."""
 
@@ -195,6 +207,12 @@ def questions(rows: int, dice: random.Random) -> dict[str, Callable[[], Filters]
         "archived": lambda: Filters(state=State.ARCHIVED),
         "failed, one month": lambda: within(30, Filters(state=State.DISCOVERED)),
         "verified: failed": lambda: Filters(verified="failed"),
+        "one queue alone is visible": lambda: Filters(visible=visible(queues=[f"Queue {dice.randrange(QUEUES)}"])),
+        "own calls alone": lambda: Filters(visible=visible(agents=[agent_name(dice.randrange(AGENTS))])),
+        "an agent, where one queue is visible": lambda: Filters(
+            agent=agent(), visible=visible(queues=[f"queue-{dice.randrange(QUEUES)}"])
+        ),
+        "all but two agents": lambda: Filters(visible=visible(denied=[agent(), agent_name(dice.randrange(AGENTS))])),
         "nothing matches": lambda: Filters(agent=agent(), queue="no such queue", direction="outbound"),
     }
 
