@@ -28,6 +28,7 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "catalog/search_driver": "tests/catalog/test_search.py and bench/search.py",
     "catalog/search_names": "tests/catalog/test_search.py",
     "catalog/search_terms": "tests/catalog/test_search.py",
+    "catalog/survey": "tests/web/test_search_page.py and bench/search.py",
     "catalog/tables": "tests/catalog/test_schema.py",
     "catalog/timeline": "tests/cli/test_records.py",
     "catalog/visible": "tests/access/test_condition.py",

@@ -355,6 +355,7 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
     assert document["servers"] == [{"url": ".."}]
     assert {path: sorted(operations) for path, operations in document["paths"].items()} == {
         "/api/recordings": ["get"],
+        "/api/names": ["get"],
         "/api/recordings/{interaction_id}/{recording_id}": ["get"],
         "/api/recordings/{interaction_id}/{recording_id}/media": ["get", "head"],
         "/api/recordings/{interaction_id}/{recording_id}/peaks": ["get"],

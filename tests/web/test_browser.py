@@ -22,6 +22,7 @@ from recording_archive.model import State
 from recording_archive.reports.reading import keys_of
 from support import sounds
 from support.browser import CONTRAST, Visit, chromium, new_context, shoot, sign_in
+from support.contents import change
 from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
 from support.packs import check, unpack
 from support.pdf_text import text_of
@@ -488,6 +489,60 @@ def test_a_tab_needs_no_script_and_stops_no_sound(browser: Browser, visit: Visit
     context.close()
 
 
+def test_a_call_of_an_agent_and_number_is_heard_at_a_place(visit: Visit, world: World) -> None:
+    """Both typed into the one box, and the place into the clock: three clicks."""
+    names = {"agent_name": "Zoë Quick", "ani": "tel:+442079460958", "direction": "inbound"}
+    sounds.add(world.archive, "sound-opus", sounds.encoded(*sounds.MADE["opus"][:4]), "audio/ogg")
+    change(world.archive, "sound-opus", **names)
+    page, clicks = visit.go(""), 0
+    page.locator("#q").click()
+    page.keyboard.type("+44 20 7946 0958 zoë")
+    page.keyboard.press("Enter")
+    expect(page.locator(".results tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="Play").first.click()
+    page.get_by_label("Position; type a time to go there").click()
+    clicks += 3
+    page.keyboard.type("0:02")
+    page.keyboard.press("Enter")
+    at(page, 2)
+    page.wait_for_function("() => !document.getElementById('player-audio').paused")
+    assert clicks <= 4
+
+
+def test_pasted_ids_are_chosen_and_held(visit: Visit, world: World) -> None:
+    """What is found of a pasted column is chosen by one box, and held: five clicks with the hold's own form."""
+    frame = visit.go_framed()
+    frame.locator("#q").fill(f"{world.calm}\n{world.nasty}\nno-such-id-1")
+    frame.get_by_role("button", name="Search").click()
+    inner = visit.page.frame_locator("iframe")
+    expect(inner.get_by_text("2 of 3 ids")).to_be_visible()
+    inner.get_by_label("Choose all of this page").check()
+    expect(inner.get_by_role("region", name="Chosen recordings")).to_contain_text("2 chosen")
+    inner.get_by_role("region", name="Chosen recordings").get_by_role("link", name="Hold…").click()
+    expect(inner.locator(".card", has_text="held now").locator("strong")).to_have_text("2")
+    inner.get_by_label("Matter").fill("Pasted v. Held")
+    inner.get_by_label("Reason").fill("letter")
+    inner.get_by_role("button", name="Put on hold").click()
+    expect(inner.get_by_text("The hold is in force.")).to_be_visible()
+
+
+def test_names_complete_and_days_are_of_the_zone_that_is_named(browser: Browser, world: World, session: Any) -> None:
+    """A reader in Tokyo picks a day: it begins there, times are shown there, and the address says so."""
+    context = new_context(browser, session, zone="Asia/Tokyo")
+    page = Visit(context.new_page(), world.site.url).go("")
+    expect(page.get_by_text("Days and times in Asia/Tokyo")).to_be_visible()
+    page.get_by_text("More filters").click()
+    page.get_by_label("Queue, name or id").focus()
+    queue = world.row(world.calm).queue_name
+    page.wait_for_function(
+        "(name) => [...document.querySelectorAll('#queues option')].some((o) => o.value === name)", arg=queue
+    )
+    page.get_by_role("link", name="Last 7 days").click()
+    page.wait_for_url("**zone=Asia%2FTokyo**")
+    expect(page.get_by_text("Days and times in Asia/Tokyo")).to_be_visible()
+    context.close()
+
+
 def at(page: Page | Frame, seconds: float) -> None:
     """Wait until the player stands at this time, or just behind it."""
     page.wait_for_function(
@@ -589,12 +644,13 @@ def test_signed_out_there_is_a_way_in(browser: Browser, world: World) -> None:
     """Without a session the page says so, in our style, and leads through Airflow's login back to itself."""
     context = new_context(browser, None)
     page = context.new_page()
-    page.goto(f"{world.site.url}/archive/runs")
+    page.goto(f"{world.site.url}/archive/?agent=A%26B&from=2026-11-01")
     expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
     shoot(page, "signed-out-light")
     page.get_by_role("link", name="Sign in").click()
     page.fill("input[name=username]", "viewer")
     page.fill("input[name=password]", "viewer")
     page.click("button[type=submit]")
-    expect(page.get_by_role("heading", name="Runs and their compliance reports")).to_be_visible()
+    expect(page.get_by_label("Agent, name or id")).to_have_value("A&B")
+    expect(page.locator("#from")).to_have_value("2026-11-01")
     context.close()

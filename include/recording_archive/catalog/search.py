@@ -24,7 +24,7 @@ from recording_archive.catalog.search_terms import MOST_IDS, Filters, groups, ot
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 
-__all__ = ["MOST_IDS", "Filters", "Page", "Position", "export", "search"]
+__all__ = ["MOST_IDS", "Filters", "Page", "Position", "export", "listed", "search"]
 
 _EXPORT_PAGE = 1000
 _c = recordings.c
@@ -57,6 +57,12 @@ def search(
     return Page(rows[:limit], _position(rows[limit - 1]) if len(rows) > limit else None)
 
 
+def listed(connection: Connection, filters: Filters, limit: int, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The query for some columns of the newest ``limit`` recordings that a search finds."""
+    query = _Query(connection.dialect.name == "sqlite", filters, None, oldest=False, limit=limit)
+    return query.of(connection, *columns)
+
+
 def export(catalog: Catalog, filters: Filters, *, oldest: bool = False) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Every recording, in pages, with no connection held between two of them."""
     after: Position | None = None
@@ -81,7 +87,7 @@ class _Query:
     oldest: bool
     limit: int
 
-    def of(self, connection: Connection) -> Select[Any]:
+    def of(self, connection: Connection, *columns: ColumnElement[Any]) -> Select[Any]:
         found_groups = list(groups(connection, self.filters))
         driver = choose_driver(connection, found_groups)
         checked = [group.check for group in found_groups if group is not driver or group.always is not None]
@@ -91,7 +97,13 @@ class _Query:
         found = union(*(select(pick.subquery()) for pick in picks)).subquery()
         same = and_(*(found.c[name] == _c[name] for name in PartId._fields))
         order = (_c.interaction_date.is_(None), *self._order(_KEY))
-        return select(recordings).join(found, same).order_by(*order).limit(self.limit)
+        return (
+            select(*(columns or recordings.c))
+            .select_from(recordings)
+            .join(found, same)
+            .order_by(*order)
+            .limit(self.limit)
+        )
 
     def _picks(self, term: Term | None, sure: Sequence[ColumnElement[bool]]) -> Iterator[Select[Any]]:
         conditions = [*([term.condition] if term else []), *sure]

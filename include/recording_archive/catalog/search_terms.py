@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, and_, literal, select
 
 from recording_archive.catalog.party_index import among_parties, is_party, names_one_of, party_rows
 from recording_archive.catalog.rows import has_id
@@ -18,8 +18,8 @@ from recording_archive.catalog.search_driver import MOST_TERMS, Group, Term
 from recording_archive.catalog.search_ids import ids_in, starts
 from recording_archive.catalog.search_names import names_like, other_names_like
 from recording_archive.catalog.tables import recordings
-from recording_archive.catalog.visible import EVERYTHING, Visible
-from recording_archive.model import State
+from recording_archive.catalog.visible import EVERYTHING, Visible, only
+from recording_archive.model import STORED, State
 from recording_archive.parties.values import NUMBER, spelling_of
 from recording_archive.phone_numbers import asked_keys, number_form
 from recording_archive.spelling.ids import id_forms
@@ -35,8 +35,9 @@ _c = recordings.c
 class Filters:
     """The conditions on a recording; all that are given must hold.
 
-    ``text`` is one of: ids, the start of an id, a number, a part of an agent's or queue's name. ``ids`` are
-    interactions or recordings.
+    ``text`` is one of: ids, the start of an id, a number, a part of an agent's or queue's name; or words, of which each
+    is one of these. ``ids`` are interactions or recordings. ``unverified_since``: stored, and not read since then.
+    ``failing``: never archived, because it failed.
     ``start`` and ``end`` are half-open. ``verified`` is ``ok``, ``failed`` or ``never``. ``region`` is the country of
     numbers that are asked for without one (`phone_numbers`). ``visible`` is what whoever asks may see.
     """
@@ -55,6 +56,8 @@ class Filters:
     max_seconds: float | None = None
     state: State | None = None
     verified: str | None = None
+    unverified_since: datetime | None = None
+    failing: bool = False
     region: str = ""
     visible: Visible = field(default=EVERYTHING, compare=False)
 
@@ -66,7 +69,7 @@ def groups(connection: Connection, filters: Filters) -> Iterator[Group]:
     if filters.ids:
         yield Group(tuple(_id_terms(filters.ids)), few=True)
     if filters.text:
-        yield _text_group(connection, filters)
+        yield from _text_groups(connection, filters)
     if filters.agent:
         yield Group(tuple(_named(connection, filters.agent, "agent")))
     if filters.queue:
@@ -79,6 +82,15 @@ def groups(connection: Connection, filters: Filters) -> Iterator[Group]:
         yield Group((Term(_c.state == filters.state),))
     if filters.verified:
         yield Group((Term(_c.verified_ok.is_({"ok": True, "failed": False, "never": None}[filters.verified])),))
+    if filters.unverified_since:
+        long_ago = (_c.verified_at < filters.unverified_since, and_(_c.verified_at.is_(None), _c.state.in_(STORED)))
+        yield Group(tuple(Term(each, walks=False) for each in long_ago))
+    if filters.failing:
+        yield Group((Term(_c.failed_since.is_not(None), walks=False),))
+    yield from _of_length(filters)
+
+
+def _of_length(filters: Filters) -> Iterator[Group]:
     if filters.min_seconds is not None:
         yield Group((Term(_c.duration_ms >= filters.min_seconds * 1000, walks=False),))
     if filters.max_seconds is not None:
@@ -91,6 +103,41 @@ def others(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield _c.direction == filters.direction
     if filters.media_type:
         yield _c.media_type == filters.media_type
+    if filters.unverified_since:
+        yield _c.state.in_(STORED)
+    if filters.failing:
+        yield _c.state == State.DISCOVERED
+
+
+def _text_groups(connection: Connection, filters: Filters) -> Iterator[Group]:
+    """Take the text as a whole where it finds something; else each of its words must find the recording."""
+    whole, words = _text_group(connection, filters), words_of(filters.text or "")
+    if whole.few or len(words) < 2 or any(_finds(connection, term, filters.visible) for term in whole.terms):
+        yield whole
+    else:
+        yield from (_text_group(connection, replace(filters, text=word)) for word in words)
+
+
+def words_of(text: str) -> list[str]:
+    """Split a text at blanks, but not within a number: ``Ann 020 7946 0958`` is two words."""
+    words: list[str] = []
+    for word in text.split():
+        joins = words and _is_piece(word) and _is_piece(words[-1].rpartition(" ")[2]) and not word.startswith("+")
+        words[-1:] = [f"{words[-1]} {word}"] if joins else [*words[-1:], word]
+    return words
+
+
+def _is_piece(word: str) -> bool:
+    """Tell if a word can be a piece of a number that is written with blanks."""
+    return 0 < sum(map(str.isdigit, word)) < _NUMBER_DIGITS and not set(word) - set("+0123456789()-./")
+
+
+def _finds(connection: Connection, term: Term, visible: Visible) -> bool:
+    seen = only(connection, visible)
+    found = term.counted
+    if found is None or seen:
+        found = select(literal(1)).select_from(recordings).where(term.condition, *seen)
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def _text_group(connection: Connection, filters: Filters) -> Group:

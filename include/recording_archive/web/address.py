@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from recording_archive.model import is_safe_id
 from recording_archive.spelling.ids import split_ids
+from recording_archive.web.read.filters import absolute
 from recording_archive.web.read.neighbours import LONGEST
 
 _WORDS = {
@@ -24,8 +26,11 @@ _WORDS = {
     "maxSeconds": "at most {} s",
     "status": "state: {}",
     "verified": "integrity: {}",
+    "notVerifiedSince": "not verified since {}",
+    "failure": "failed",
 }
-FIELDS = ("q", *_WORDS, "sort")
+_LAST = {"7d": "the last 7 days", "30d": "the last 30 days"}
+FIELDS = ("q", *_WORDS, "sort", "zone")
 NARROW = tuple(name for name in _WORDS if name not in {"from", "to"})
 """Fields that stand folded below the search box."""
 
@@ -60,6 +65,11 @@ class Address:
         """All that narrows the search, of which ``ids`` are asked for by name."""
         return [Chip(text, self.but(**{name: None, "after": None})) for name, text in self._told(ids)]
 
+    def on_days(self, zone: ZoneInfo) -> Address:
+        """Put days for words such as ``today``: a hold or a pack of this search must mean the same tomorrow."""
+        moments = {"from", "to", "notVerifiedSince"}
+        return Address(tuple((name, absolute(value, zone) if name in moments else value) for name, value in self.pairs))
+
     def but(self, **changes: str | None) -> str:
         """Return the address of this search with other values; None leaves a field out."""
         kept = [(name, value) for name, value in self.pairs if name not in changes]
@@ -76,7 +86,7 @@ class Address:
 
         ``ids`` are those asked for by name; of these, a hold asks for what can be an id.
         """
-        given = {name: value for name, value in self.pairs if name not in {"id", "after", "sort", "format"}}
+        given = {name: value for name, value in self.pairs if name not in {"id", "after", "sort", "format", "zone"}}
         ids = [each for each in ids if is_safe_id(each)]
         if given.pop("q", None) is not None and not ids:
             return None
@@ -90,12 +100,12 @@ class Address:
 
         ``ids`` are those asked for by name: where nothing else is asked, the pack accounts for each of them.
         """
-        given: dict[str, Any] = {name: value for name, value in self.pairs if name in (*_WORDS, "q")}
+        given: dict[str, Any] = {name: value for name, value in self.pairs if name in (*_WORDS, "q", "zone")}
         if named := [value for name, value in self.pairs if name == "id"]:
             given["id"] = named
-        if ids and set(given) <= {"q", "id"}:
+        if ids and set(given) <= {"q", "id", "zone"}:
             return {"interactionIds": list(ids)}
-        return {"query": given} if given else None
+        return {"query": given} if set(given) - {"zone"} else None
 
     def _told(self, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
         given = dict(self.pairs)
@@ -103,7 +113,11 @@ class Address:
             if name in given:
                 words = {word for key, value in self.pairs if key == name for word in split_ids(value)}
                 yield name, f"{len(words)} ids" if len(words) > 1 and words <= set(ids) else _cut(given[name])
-        yield from ((name, words.format(_cut(given[name]))) for name, words in _WORDS.items() if name in given)
+        yield from (
+            (name, _LAST.get(given[name]) or words.format(_cut(given[name])))
+            for name, words in _WORDS.items()
+            if name in given
+        )
 
 
 def _cut(text: str) -> str:

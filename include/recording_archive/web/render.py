@@ -37,8 +37,13 @@ def page(request: Request, archive: Archive, template: str, *, status: int = 200
 
 def error_page(request: Request, *, status: int, title: str, detail: str = "") -> HTMLResponse:
     """The page that a person sees in place of another: signed out, no permission, not found, not now."""
-    login = f"{root(request)}../api/v2/auth/login?next={quote(request.url.path)}"  # whichever auth manager there is
+    login = f"{root(request)}../api/v2/auth/login?next={quote(_whole(request))}"  # whichever auth manager there is
     return _answer(request, "error.html", status, code=status, title=title, detail=detail, login=login)
+
+
+def _whole(request: Request) -> str:
+    """The path and query of a request: who signs in comes back to the very search."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def root(request: Request) -> str:

@@ -21,7 +21,7 @@ from recording_archive.web.media.streams import send_made
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.filters import Said, Storable, VerifiedFilter, read_asked
+from recording_archive.web.read.filters import Failure, Said, Storable, VerifiedFilter, read_asked
 from recording_archive.web.read.filters import Text as SearchText
 from recording_archive.web.viewer import Viewer
 
@@ -50,6 +50,9 @@ class EvidenceQuery(ApiDocument):
     max_seconds: Annotated[float | None, Field(ge=0, le=10**9)] = None
     status: State | None = None
     verified: VerifiedFilter | None = None
+    unverified_since: Annotated[SearchText, Field(alias="notVerifiedSince")] = None
+    failure: Failure | None = None
+    zone: SearchText = None
 
 
 class NewEvidence(ApiDocument):

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.distinct import distinct
 from recording_archive.catalog.rows import is_named, part_of
 from recording_archive.catalog.search import Filters, export, search
 from recording_archive.catalog.search_ids import Account, account
@@ -24,6 +25,7 @@ from recording_archive.web.media.stored_object import file_name, require_stored
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.details import Absence, read_details, why_absent
+from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import (
     After,
     Limit,
@@ -44,6 +46,7 @@ router = APIRouter()
 InteractionId = Annotated[str, Path(min_length=1, max_length=200), Storable]
 Part = Annotated[int, Query(ge=0, lt=2**31, description="The media file of the recording; they count from 0.")]
 FilterDep = Annotated[Filters, Depends(read_filters)]
+_MOST_NAMES = 5000
 _AUDIO = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -74,6 +77,25 @@ def list_recordings(
         unknown=list(asked.unknown),
         not_ids=list(asked.impossible),
     )
+
+
+class Names(ApiDocument):
+    """The names of agents and queues to choose from, in order; of each at most 5,000."""
+
+    agents: list[str]
+    queues: list[str]
+
+
+@router.get("/names", response_model=Names)
+def list_names(archive: ArchiveDep, seen: ViewerDep) -> Names:
+    """Names that a search for an agent or a queue finds; none for who may not see all recordings."""
+    if not seen.sees.everything:
+        return Names(agents=[], queues=[])
+    with archive.catalog.read() as connection:
+        agents, queues = (
+            distinct(connection, column)[:_MOST_NAMES] for column in (recordings.c.agent_name, recordings.c.queue_name)
+        )
+    return Names(agents=agents, queues=queues)
 
 
 @router.get("/recordings/{interaction_id}/{recording_id}", response_model=RecordingDetails, responses=problems(404))

@@ -6,6 +6,7 @@ what changes something goes through the API.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -13,11 +14,22 @@ from fastapi.responses import HTMLResponse
 
 from recording_archive.catalog.search import Filters, search
 from recording_archive.catalog.search_ids import account
+from recording_archive.catalog.survey import Survey, survey
 from recording_archive.model import State
 from recording_archive.web.access import MayDecide
 from recording_archive.web.address import NARROW, Address
 from recording_archive.web.deps import ArchiveDep
-from recording_archive.web.read.filters import After, Sort, SortBy, read_cursor, read_filters, write_cursor
+from recording_archive.web.pages.facets import facets
+from recording_archive.web.read.filters import (
+    After,
+    Sort,
+    SortBy,
+    absolute,
+    read_cursor,
+    read_filters,
+    read_zone,
+    write_cursor,
+)
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.render import page
 from recording_archive.web.viewer import ViewerDep
@@ -30,6 +42,12 @@ _STATES = [
     (State.PURGED.value, "Purged"),
     (State.ERASED.value, "Erased"),
 ]
+_PRESETS = (
+    ("Today", "today", None),
+    ("Yesterday", "yesterday", "yesterday"),
+    ("Last 7 days", "7d", None),
+    ("Last 30 days", "30d", None),
+)
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
@@ -46,6 +64,9 @@ def search_page(
 ) -> HTMLResponse:
     """Search; the empty search shows what came last."""
     address = Address.of(request.query_params.multi_items())
+    zone = read_zone(address.fields()["zone"] or None)
+    fixed = address.on_days(zone)
+    counted = survey(archive.catalog, filters)
     found = search(archive.catalog, filters, limit=PAGE, after=read_cursor(after), oldest=sort is Sort.OLDEST)
     later = after is not None
     asked = account(archive.catalog, filters.ids, filters.text, found=later or bool(found.rows), visible=seen.sees)
@@ -54,29 +75,45 @@ def search_page(
         request,
         archive,
         "search.html",
-        asked=fields,
+        asked=fields | {name: absolute(fields[name], zone) for name in ("from", "to", "notVerifiedSince")},
         narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
         carried=address.carried(),
         chips=address.chips(asked.ids),
         rows=to_rows(archive, found.rows),
-        heading=_heading(len(found.rows), more=found.next is not None, later=later, sort=sort),
+        heading=_heading(len(found.rows), counted, more=found.next is not None, later=later, sort=sort),
+        facets=list(facets(counted, address)),
+        facets_of=counted.counted if counted and counted.more else None,
+        presets=list(_presets(address)),
+        ids_found=len(asked.ids) - len(asked.unknown),
         next=address.but(after=write_cursor(found.next)) if found.next else None,
         first=address.but(after=None),
         later=later,
         asked_ids=len(asked.ids),
         absent=[] if later else [each for each in asked.unknown if each not in asked.impossible],
         impossible=() if later else asked.impossible,
-        as_hold=address.as_hold(asked.ids) if may_decide else None,
-        as_evidence=address.as_evidence(asked.ids) if seen.sees.everything else None,
+        as_hold=fixed.as_hold(asked.ids) if may_decide else None,
+        as_evidence=fixed.as_evidence(asked.ids) if seen.sees.everything else None,
         export_csv=address.but(after=None, format="csv"),
         export_json=address.but(after=None, format="json"),
         states=_STATES,
-        zone=archive.settings.timezone,
+        may_decide=may_decide,
+        may_export=seen.sees.everything,
+        zone=zone.key,
+        zone_of_page=zone.key if fields["zone"] or fields["from"] or fields["to"] else "",
     )
 
 
-def _heading(shown: int, *, more: bool, later: bool, sort: Sort) -> str:
+def _heading(shown: int, counted: Survey | None, *, more: bool, later: bool, sort: Sort) -> str:
     order = f"{sort.value} first"
     if not more and not later:
         return f"{shown} {'recording' if shown == 1 else 'recordings'}, {order}"
-    return f"{'the next' if later else 'the first'} {shown}, {order}"
+    total = f" of {'more than ' if counted.more else ''}{counted.counted:,}" if counted else ""
+    return f"{'the next' if later else 'the first'} {shown}{total}, {order}"
+
+
+def _presets(address: Address) -> Iterator[tuple[str, str, bool]]:
+    """Days that people ask for: the words, the address, and whether it is what the search asks for."""
+    asked = dict(address.pairs)
+    for text, start, end in _PRESETS:
+        same = (asked.get("from"), asked.get("to")) == (start, end)
+        yield text, address.but(**{"from": start, "to": end, "after": None}), same

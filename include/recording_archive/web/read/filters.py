@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -34,6 +36,12 @@ class VerifiedFilter(StrEnum):
     NEVER = "never"
 
 
+class Failure(StrEnum):
+    """Recordings that could not be archived; a value alone, as an address has it."""
+
+    YES = "yes"
+
+
 class Sort(StrEnum):
     """Order by interaction date; recordings without one come last either way."""
 
@@ -47,6 +55,7 @@ def _given(value: Any) -> Any:
 
 
 _Blank = BeforeValidator(_given)
+_DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 def _storable(text: str) -> str:
@@ -88,7 +97,13 @@ def read_asked(
         list[_Paste] | None,
         Query(alias="id", description="Interactions or recordings; may be repeated, and hold many by comma or line."),
     ] = None,
-    start: Annotated[Moment, Query(alias="from", description="From this day on, or this moment (ISO 8601).")] = None,
+    start: Annotated[
+        Moment,
+        Query(
+            alias="from",
+            description="From this day on, or this moment (ISO 8601); or today, yesterday, or 7d: the last 7 days.",
+        ),
+    ] = None,
     end: Annotated[Moment, Query(alias="to", description="To the end of this day, or before this moment.")] = None,
     agent: Annotated[Text, Query(description="The id of any agent who took part, or a part of the name.")] = None,
     queue: Annotated[Text, Query(description="The id of any queue, or a part of its name.")] = None,
@@ -100,14 +115,20 @@ def read_asked(
     max_seconds: Annotated[Seconds, Query(alias="maxSeconds")] = None,
     status: Annotated[State | None, _Blank] = None,
     verified: Annotated[VerifiedFilter | None, _Blank] = None,
+    unverified_since: Annotated[
+        Moment, Query(alias="notVerifiedSince", description="In the archive, and not read since this day or moment.")
+    ] = None,
+    failure: Annotated[Failure | None, _Blank, Query(description="Those that could not be archived.")] = None,
+    zone: Annotated[Text, Query(description="The time zone in which days begin; by default the archive's.")] = None,
 ) -> Filters:
     """Read what an address asks for, whoever asks; raises Problem (400) for what cannot be understood."""
     _few("q", split_ids(q or ""))
+    days_of = read_zone(zone)
     return Filters(
         text=q,
         ids=_split(ids or []),
-        start=_moment("from", start, end=False),
-        end=_moment("to", end, end=True),
+        start=_moment("from", start, days_of, end=False),
+        end=_moment("to", end, days_of, end=True),
         agent=agent,
         queue=queue,
         number=number,
@@ -118,6 +139,8 @@ def read_asked(
         max_seconds=max_seconds,
         state=status,
         verified=verified,
+        unverified_since=_moment("notVerifiedSince", unverified_since, days_of, end=False),
+        failing=failure is not None,
         region=read_settings().phone_region,
     )
 
@@ -125,6 +148,28 @@ def read_asked(
 def read_filters(seen: ViewerDep, asked: Annotated[Filters, Depends(read_asked)]) -> Filters:
     """A dependency: what the address asks for, among what the signed-in person may see."""
     return replace(asked, visible=seen.sees)
+
+
+def read_zone(name: str | None) -> ZoneInfo:
+    """The zone of this name, the archive's without one; raises Problem (400) for a name that is none."""
+    if name is None:
+        return read_settings().zone
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Problem(
+            400, "The request is malformed", f"zone: {name!r} is no time zone, such as Europe/Berlin"
+        ) from error
+
+
+def absolute(text: str, zone: ZoneInfo) -> str:
+    """A day for a word that means one: ``today``, ``yesterday``, ``7d`` (the first of the last 7 days)."""
+    today = datetime.now(UTC).astimezone(zone).date()
+    if text in _DAYS_AGO:
+        return (today - timedelta(days=_DAYS_AGO[text])).isoformat()
+    if found := re.fullmatch(r"([1-9]\d{0,3})d", text):
+        return (today - timedelta(days=int(found[1]) - 1)).isoformat()
+    return text
 
 
 def write_cursor(position: Position | None) -> str | None:
@@ -161,10 +206,10 @@ def _few(name: str, ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _moment(name: str, text: str | None, *, end: bool) -> datetime | None:
+def _moment(name: str, text: str | None, zone: ZoneInfo, *, end: bool) -> datetime | None:
     if text is None:
         return None
     try:
-        return read_moment(name, text.replace(" ", "+"), read_settings().zone, end=end)  # "+" in a query is a space
+        return read_moment(name, absolute(text, zone).replace(" ", "+"), zone, end=end)  # "+" in a query is a space
     except ConfigurationError as error:
         raise Problem(400, "The request is malformed", str(error)) from error

@@ -21,7 +21,7 @@ LONGEST = 2000
 """Characters of a search that links carry along; a pasted column of ids is longer, and would be in every row."""
 
 _read = validate_call(read_asked)
-_LEFT_OUT = frozenset({"after", "sort", "format", "columns", "zone"})
+_LEFT_OUT = frozenset({"after", "sort", "format", "columns"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ const root = document.body.dataset.root;
 
 // --- Times -----------------------------------------------------------------------------------------------------------
 
-// The zone that the reader chose in Airflow, which keeps it in this origin's storage; else the browser's own.
+// The zone of the page, in which its days begin; else the one that the reader chose in Airflow, which keeps it in this
+// origin's storage; else the browser's own.
 function zone() {
+  if (document.body.dataset.zoneOfPage) return document.body.dataset.zoneOfPage;
   try {
     const chosen = JSON.parse(localStorage.getItem("timezone") ?? "null");
     if (chosen) {
@@ -49,7 +51,20 @@ function showTimes() {
   }
 }
 
+// Days that are asked for here begin in the zone whose times are shown.
+function nameZone() {
+  const name = zone();
+  for (const label of document.querySelectorAll("[data-zone-name]")) label.textContent = name;
+  for (const field of document.querySelectorAll("[data-zone-field]")) field.value = name;
+  for (const link of document.querySelectorAll("a[data-preset]")) {
+    const address = new URL(link.href);
+    address.searchParams.set("zone", name);
+    link.href = address.href;
+  }
+}
+
 showTimes();
+nameZone();
 window.addEventListener("storage", (event) => event.key === "timezone" && showTimes());
 
 // --- Copying ---------------------------------------------------------------------------------------------------------
@@ -191,6 +206,7 @@ for (const form of document.querySelectorAll("form[data-clean]")) {
       const text = value.trim().replace(/[\r\n]+/g, " ");
       if (text) fields.append(name, text);
     }
+    if (!["from", "to", "notVerifiedSince"].some((name) => fields.has(name))) fields.delete("zone"); // no day, no zone
     if (fields.toString().length > LONGEST_ADDRESS) {
       toast("These are too many ids for one search: try some 1,500 at a time");
       return;
@@ -274,6 +290,66 @@ for (const button of document.querySelectorAll("dialog [data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 
+// --- Choosing rows ---------------------------------------------------------------------------------------------------
+
+const boxes = [...document.querySelectorAll("[data-pick]")];
+const bar = document.querySelector("[data-picked]");
+
+// The interactions of the chosen rows.
+function chosen() {
+  return [...new Set(boxes.filter((box) => box.checked).map((box) => box.dataset.interaction))];
+}
+
+function showChosen() {
+  const count = boxes.filter((box) => box.checked).length;
+  const all = document.querySelector("[data-pick-all]");
+  all.checked = count > 0 && count === boxes.length;
+  all.indeterminate = count > 0 && count < boxes.length;
+  bar.hidden = count === 0;
+  bar.querySelector("[data-count]").textContent = `${count} chosen`;
+  const hold = bar.querySelector("[data-hold]");
+  if (hold) hold.href = hold.dataset.hold + encodeURIComponent(chosen().join(" "));
+}
+
+if (bar) {
+  let last = null;
+  const set = (checked) => {
+    for (const box of boxes) box.checked = checked;
+    showChosen();
+  };
+  document.querySelector("[data-pick-all]").addEventListener("change", (event) => set(event.target.checked));
+  bar.querySelector("[data-unpick]").addEventListener("click", () => set(false));
+  for (const box of boxes) {
+    box.addEventListener("click", (event) => {
+      if (event.shiftKey && last) {
+        const [from, to] = [boxes.indexOf(last), boxes.indexOf(box)].sort((a, b) => a - b);
+        for (const other of boxes.slice(from, to + 1)) other.checked = box.checked;
+      }
+      last = box;
+      showChosen();
+    });
+  }
+  showChosen(); // a browser that comes back keeps the boxes as they were
+}
+
+// Names of agents and queues to choose from; asked for when somebody begins to type one.
+for (const list of document.querySelectorAll("datalist[data-names]")) {
+  const field = document.querySelector(`input[list="${list.id}"]`);
+  field.addEventListener("focus", async () => {
+    try {
+      const reply = await fetch(`${root}api/names`);
+      if (!reply.ok) return;
+      for (const name of (await reply.json())[list.dataset.names]) {
+        const option = document.createElement("option");
+        option.value = name;
+        list.append(option);
+      }
+    } catch {
+      // Without them the name is typed.
+    }
+  }, { once: true });
+}
+
 // --- Reading and fetching again --------------------------------------------------------------------------------------
 
 // Runs something behind a button, which waits; what goes wrong is told.
@@ -313,8 +389,8 @@ async function trigger(dag, conf) {
 
 for (const button of document.querySelectorAll("[data-trigger]")) {
   button.addEventListener("click", () => during(button, async () => {
-    const { trigger: dag, conf } = button.dataset;
-    const { run, paused } = await trigger(dag, JSON.parse(conf));
+    const { trigger: dag, conf, picks } = button.dataset;
+    const { run, paused } = await trigger(dag, picks ? { [picks]: chosen() } : JSON.parse(conf));
     const link = document.createElement("a");
     link.href = `${root}../dags/${dag}/runs/${encodeURIComponent(run)}`;
     link.dataset.outer = "";

@@ -1,0 +1,80 @@
+"""Survey of all that a search finds: how many, and how they divide by agent, queue, state; bounded in rows and time.
+
+It looks at the newest `MOST` recordings that the search finds. Where there are more, it says so: counting millions for
+a number beside a list would cost more than the list. A search whose rows are hard to find is given up in time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import DBAPIError
+
+from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.search import Filters, listed
+from recording_archive.catalog.tables import recordings
+
+MOST = 1000
+WITHIN_S = 0.04
+TOP = 8
+_STEPS = 2000  # of SQLite's virtual machine, between two looks at the clock
+_c = recordings.c
+_COLUMNS = (_c.agent_name, _c.queue_name, _c.direction, _c.media_type, _c.state, _c.verified_ok)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """``counted`` recordings; ``more`` when there are others. ``facets``: values and their numbers, by column."""
+
+    counted: int
+    more: bool
+    facets: Mapping[str, list[tuple[Any, int]]] = field(default_factory=dict)
+
+
+def survey(catalog: Catalog, filters: Filters) -> Survey | None:
+    """Count what a search finds; None where that takes too long."""
+    with catalog.read() as connection:
+        rows = _within_time(connection, filters)
+    if rows is None:
+        return None
+    counts = {column.name: Counter(row[place] for row in rows[:MOST]) for place, column in enumerate(_COLUMNS)}
+    facets = {
+        name: [pair for pair in count.most_common(TOP + 1) if pair[0] is not None] for name, count in counts.items()
+    }
+    return Survey(min(len(rows), MOST), len(rows) > MOST, {name: told[:TOP] for name, told in facets.items()})
+
+
+def _within_time(connection: Connection, filters: Filters) -> Sequence[Row[Any]] | None:
+    try:
+        with _bounded(connection):
+            return connection.execute(listed(connection, filters, MOST + 1, *_COLUMNS)).all()
+    except DBAPIError as error:
+        if not _gave_up(error):
+            raise
+        return None
+
+
+@contextmanager
+def _bounded(connection: Connection) -> Iterator[None]:
+    """Stop what runs longer than `WITHIN_S`."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text(f"SET LOCAL statement_timeout = {int(WITHIN_S * 1000)}"))
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    work, clock = time.thread_time() + WITHIN_S, time.monotonic() + 10 * WITHIN_S  # a busy machine is slow, not stuck
+    driver.set_progress_handler(lambda: int(time.thread_time() > work or time.monotonic() > clock), _STEPS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
+
+
+def _gave_up(error: DBAPIError) -> bool:
+    return "interrupted" in str(error.orig) or "statement timeout" in str(error.orig)

@@ -1,0 +1,150 @@
+"""The page of a search: words in one box, days in one zone, totals and facets, and what is bounded in time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import insert, select
+
+from recording_archive.archive import Archive
+from recording_archive.catalog import survey
+from recording_archive.catalog.search_terms import words_of
+from recording_archive.catalog.tables import recordings
+from support.contents import change, ids, rows
+from support.web_pages import HTML, parse
+
+
+def found(client: TestClient, **asked: str) -> list[str]:
+    """The interactions that a search finds, over REST."""
+    return [
+        item["interactionId"] for item in client.get("api/recordings", params={**asked, "limit": 500}).json()["items"]
+    ]
+
+
+@pytest.fixture
+def two(archived: Archive) -> tuple[str, str]:
+    """Two calls of one agent with different numbers and queues."""
+    one, other = ids(archived)[:2]
+    change(archived, one, agent_name="Ann Lee", queue_name="Billing", ani="tel:+442079460958")
+    change(archived, other, agent_name="Ann Lee", queue_name="Complaints", ani="tel:+442079460000")
+    return one, other
+
+
+def test_words_must_all_find_the_call(app_client: TestClient, two: tuple[str, str]) -> None:
+    """Agent, queue, number and the start of an id in any order; a name of two words is found as it is."""
+    one, other = two
+    assert sorted(found(app_client, q="ann lee")) == sorted(two)
+    assert found(app_client, q="lee billing") == [one]
+    assert found(app_client, q="+44 20 7946 0000 ann") == [other]
+    assert found(app_client, q=f"ann {one[:8]}") == [one]
+    assert found(app_client, q="ann nobody") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Ann 020 7946 0958", ["Ann", "020 7946 0958"]),
+        ("+44 20 7946 0958 Ann", ["+44 20 7946 0958", "Ann"]),
+        ("442079460958 442079460000", ["442079460958", "442079460000"]),
+        ("one", ["one"]),
+    ],
+)
+def test_a_number_with_blanks_is_one_word(text: str, words: list[str]) -> None:
+    """Short pieces of digits belong together."""
+    assert words_of(text) == words
+
+
+def test_words_for_days_are_days_of_the_zone(app_client: TestClient, archived: Archive) -> None:
+    """Midnight is that of the zone that the address names; the page names it, and a hold gets the day itself."""
+    zone = ZoneInfo("Pacific/Kiritimati")
+    today = datetime.now(UTC).astimezone(zone).date()
+    begin = datetime.combine(today, datetime.min.time(), zone)
+    early, late = ids(archived)[:2]
+    change(archived, early, interaction_date=begin - timedelta(seconds=1))
+    change(archived, late, interaction_date=begin)
+    assert found(app_client, **{"from": "today", "zone": zone.key}) == [late]
+    page = app_client.get("/", params={"from": "today", "zone": zone.key}, headers=HTML).text
+    assert f'data-zone-of-page="{zone.key}"' in page
+    assert f"holds/new?from={today}" in page
+    assert early in found(app_client, **{"from": "2d", "zone": zone.key})
+    wrong = app_client.get("api/recordings", params={"zone": "Mars/Base"})
+    assert (wrong.status_code, "Mars/Base" in wrong.json()["detail"]) == (400, True)
+
+
+@pytest.mark.usefixtures("two")
+def test_facets_count_what_their_links_find(app_client: TestClient, archived: Archive) -> None:
+    """Each value of a queue stands with its number; the link finds as many."""
+    page = app_client.get("/", headers=HTML).text
+    facets = page[page.index('class="facets"') : page.index("data-picked")]
+    told = re.findall(r'href="(\./\?queue=[^"]+)"><span class="cut">([^<]+)</span> <span class="muted">(\d+)<', facets)
+    counted = {name: int(count) for _, name, count in told}
+    have = [row.queue_name for row in rows(archived).values()]
+    assert counted == {name: have.count(name) for name in have}
+    for link, name, count in told:
+        reply = app_client.get(link.removeprefix(".").replace("&amp;", "&"), headers=HTML).text
+        assert len({each for each in parse(reply).links if "/recordings/" in each and "api" not in each}) == int(
+            count
+        ), name
+
+
+def fill(archive: Archive, count: int) -> None:
+    """Enter more recordings."""
+    with archive.catalog.write() as connection:
+        model = connection.execute(select(recordings).limit(1)).mappings().one()
+        sides = ("inbound", "outbound")
+        facts = [
+            {
+                "interaction_id": f"more-{n:03}",
+                "recording_id": f"more-{n:03}",
+                "key": f"x/{n}",
+                "direction": sides[n % 2],
+            }
+            for n in range(count)
+        ]
+        connection.execute(insert(recordings), [{**model, **each} for each in facts])
+
+
+def test_totals_are_said_as_far_as_they_are_known(
+    app_client: TestClient, archived: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them; "more than" where counting stops; none where it takes too long, and the page comes all the same."""
+    fill(archived, 60)
+    total = len(rows(archived))
+    assert f"the first 50 of {total}, newest first" in app_client.get("/", headers=HTML).text
+    with monkeypatch.context() as patch:
+        patch.setattr(survey, "MOST", 55)
+        page = app_client.get("/", headers=HTML).text
+        assert "the first 50 of more than 55, newest first" in page
+        assert "Numbers are of the newest 55" in page
+    monkeypatch.setattr(survey, "WITHIN_S", -1)
+    monkeypatch.setattr(survey, "_STEPS", 1)
+    page = app_client.get("/", headers=HTML)
+    assert page.status_code == 200
+    assert "the first 50, newest first" in page.text
+    assert 'class="facets"' not in page.text
+
+
+def test_failures_and_the_long_unread_are_found(app_client: TestClient, archived: Archive) -> None:
+    """Not verified since a day: read before it, or never, and in the archive. Failed: it never came."""
+    one, two, three = ids(archived)[:3]
+    change(archived, one, verified_at=datetime(2026, 1, 1, tzinfo=UTC))
+    change(archived, two, verified_at=None, verified_ok=None)
+    change(archived, three, state="discovered", failed_since=archived.clock(), failures=1, verified_at=None)
+    assert sorted(found(app_client, notVerifiedSince="2026-06-01")) == [one, two]
+    assert found(app_client, failure="yes") == [three]
+    page = app_client.get("/?failure=yes", headers=HTML).text
+    assert "Found" in page
+    assert "failed<a" in page
+
+
+@pytest.mark.usefixtures("two")
+def test_names_are_told_to_choose_from(app_client: TestClient) -> None:
+    """Each once, in order."""
+    told = app_client.get("api/names").json()
+    assert "Ann Lee" in told["agents"]
+    assert {"Billing", "Complaints"} <= set(told["queues"])
+    assert told["agents"] == sorted(set(told["agents"]))
