@@ -19,6 +19,7 @@ from recording_archive.cli import (
     documents,
     evidence,
     find,
+    get,
     holds,
     integrity,
     keys,
@@ -126,7 +127,7 @@ app.command("list")(find.list_recordings)
 for _command in (
     trial.demo,
     find.search,
-    find.get,
+    get.get,
     integrity.verify,
     integrity.reindex,
     documents.take_up,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from recording_archive.model import State
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -38,10 +40,9 @@ class Query(NamedTuple):
         names = ("from", "to", *self._fields[2:])
         return {name: value for name, value in zip(names, self, strict=True) if value is not None}
 
-    def filters(self, archive: Archive, *, words: str | None = None, status: str | None = None) -> Filters:
+    def filters(self, archive: Archive, *, words: str | None = None, status: State | None = None) -> Filters:
         """The search that is meant; raises ConfigurationError for a date that cannot be read."""
         from recording_archive.catalog.search import Filters
-        from recording_archive.model import State
         from recording_archive.params import read_moment
 
         def moment(option: str, text: str | None) -> datetime | None:
@@ -55,6 +56,6 @@ class Query(NamedTuple):
             queue=self.queue,
             number=self.number,
             contact=self.contact,
-            state=State(status) if status else None,
+            state=status,
             region=archive.settings.phone_region,
         )
