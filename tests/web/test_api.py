@@ -105,7 +105,7 @@ def test_empty_fields_of_a_form_do_not_count(app_client: TestClient) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        *("from=yesterday", "to=2026-13-01", "minSeconds=-1", "minSeconds=nan", "maxSeconds=x", "status=lost"),
+        *("from=someday", "to=2026-13-01", "minSeconds=-1", "minSeconds=nan", "maxSeconds=x", "status=lost"),
         *("verified=perhaps", "sort=random", "limit=0", "limit=501", "after=abc", "after=WyIiXQ", "q=%00", "id=%00"),
         *("format=xml", "id=" + ",".join(map(str, range(2001))), f"agent={'a' * 201}"),
     ],
@@ -369,7 +369,8 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/metrics": ["get"],
         "/api/holds": ["get", "post"],
         "/api/holds/{hold_id}": ["get"],
-        "/api/evidence": ["post"],
+        "/api/evidence": ["get", "post"],
+        "/api/evidence/{pack}/parts/{number}": ["get"],
         "/api/holds/{hold_id}/release": ["post"],
         "/api/recordings/{interaction_id}/{recording_id}/restore": ["post"],
         "/api/recordings/{interaction_id}/{recording_id}/verify": ["post"],
