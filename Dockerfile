@@ -1,4 +1,4 @@
-# Apache Airflow's own image with the archive in it. `docker build -t recording-archive:0.1.0 .`
+# Apache Airflow's own image with the archive in it. `docker build -t recording-archive:0.2.0 .`
 # Its entry point stays as it is, so that what the official Helm chart and compose files run works here, too.
 ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.12
 FROM ${AIRFLOW_IMAGE}

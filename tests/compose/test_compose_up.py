@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ DAG = "archive_recordings"
 
 
 @pytest.fixture(scope="module")
-def archived(deployment: Deployment) -> dict[str, object]:
+def archived(deployment: Deployment) -> dict[str, Any]:
     """The report of a run over the sandbox's days, during which the process of a worker was killed."""
     deployment.unpause(DAG)
     yesterday = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400))
@@ -29,21 +31,21 @@ def archived(deployment: Deployment) -> dict[str, object]:
     _kill(deployment.engine, deployment.containers("worker")[0])
     assert deployment.wait("killed") == "success"
     report = deployment.compose("exec", "-T", "scheduler", "recording-archive", "report", "killed", "--json")
-    found: dict[str, object] = json.loads(report)
+    found: dict[str, Any] = json.loads(report)
     return found
 
 
-def test_the_books_close_although_a_worker_died(deployment: Deployment, archived: dict[str, object]) -> None:
-    """Every recording of the days is archived once, and every byte of it is what the books say."""
+def test_the_books_close_although_a_worker_died(deployment: Deployment, archived: dict[str, Any]) -> None:
+    """Every recording of the day is archived, by this run or the schedule's, and its bytes are what the books say."""
     assert archived["problems"] == []
-    assert archived["asked"] == archived["successful"]
+    assert archived["asked"] == archived["successful"] + archived["alreadyArchived"] > 0
     for command in (["verify", "--all"], ["list", "--status", "archived"]):
         told = deployment.compose("exec", "-T", "scheduler", "recording-archive", *command)
         assert told.strip()
-    assert len(told.splitlines()) == archived["asked"]
+    assert len(told.splitlines()) >= archived["asked"]
 
 
-def test_a_dead_worker_comes_back_and_its_logs_stay(deployment: Deployment, archived: dict[str, object]) -> None:
+def test_a_dead_worker_comes_back_and_its_logs_stay(deployment: Deployment, archived: dict[str, Any]) -> None:
     """The engine starts it again; the page has the logs of tasks whose container is gone."""
     assert archived
     assert len(deployment.containers("worker")) == 2
@@ -54,12 +56,13 @@ def test_a_dead_worker_comes_back_and_its_logs_stay(deployment: Deployment, arch
     assert "ledger head" in json.dumps(deployment.api("GET", path))
 
 
-def test_the_pages_and_their_plugin(deployment: Deployment, archived: dict[str, object]) -> None:
+def test_the_pages_and_their_plugin(deployment: Deployment, archived: dict[str, Any]) -> None:
     """Inside Airflow, for who signs in; the plugin and the DAGs come from the package in the image."""
     found = deployment.engine.ask("GET", f"{ADDRESS}/archive/api/recordings?limit=1", token=deployment.token)
     assert len(found["items"]) == 1
     metrics = deployment.engine.ask("GET", f"{ADDRESS}/archive/api/metrics", token=deployment.token)
-    assert f'recording_archive_recordings{{state="archived"}} {float(str(archived["asked"]))}' in metrics
+    (count,) = re.findall(r'^recording_archive_recordings\{state="archived"\} (\S+)', metrics, re.MULTILINE)
+    assert float(count) >= archived["asked"]
 
 
 def test_no_secret_is_shown_by_the_engine(deployment: Deployment) -> None:

@@ -59,3 +59,13 @@ def test_the_bill_of_materials_has_every_package(tmp_path: Path) -> None:
     locked = re.findall(r"^([a-z0-9][^=\s]*)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert {each["name"] for each in components} == set(locked)
     assert all(reference["hashes"] for each in components for reference in each["externalReferences"][:1])
+
+
+def test_the_changelog_is_kept_as_such() -> None:
+    """Versions with dates, the newest first and that of the package; changes by kind (keepachangelog.com)."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## \[(\S+)\] - (unreleased|\d{4}-\d\d-\d\d)$", text, re.MULTILINE)
+    assert [version for version, _ in headings] == ["0.2.0", "0.1.0"]
+    assert f'version = "{headings[0][0]}"' in (ROOT / "pyproject.toml").read_text()
+    assert len(re.findall(r"^## ", text, re.MULTILINE)) == len(headings)
+    assert set(re.findall(r"^### (.*)", text, re.MULTILINE)) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed"}
