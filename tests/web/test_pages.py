@@ -122,7 +122,7 @@ def test_a_lost_sidecar_is_told_and_the_rest_still_shown(app_client: TestClient,
     path.unlink()
     page = app_client.get(f"/recordings/{one.interaction_id}/{one.recording_id}", headers=HTML)
     assert page.status_code == 200
-    assert "Its sidecar cannot be read." in page.text
+    assert "Its metadata file cannot be read." in page.text
     assert one.stored_sha256 in page.text
 
 

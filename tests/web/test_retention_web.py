@@ -409,7 +409,7 @@ def test_fixity_tells_what_was_read_and_what_needs_a_person(
     page = page_of(app_client, "fixity/runs/verify__1")
     assert damaged in page
     assert "stray &lt;b&gt;.txt" in page
-    assert "Fixity report" in page_of(app_client, "runs/by-airflow?dag_id=verify_archive&run_id=verify__1")
+    assert "Integrity report" in page_of(app_client, "runs/by-airflow?dag_id=verify_archive&run_id=verify__1")
     assert app_client.get("api/fixity/runs/other").status_code == 404
 
 

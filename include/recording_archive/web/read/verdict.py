@@ -40,7 +40,7 @@ def _stored(told: RecordingDetails, problem: str, not_repaired: str | None) -> V
     if told.verified_ok is False:
         return Verdict("bad", "The stored bytes are not what was archived.", _mending(problem, not_repaired), "repair")
     if told.sidecar_problem:
-        return Verdict("bad", "Its sidecar cannot be read.", told.sidecar_problem, "repair")
+        return Verdict("bad", "Its metadata file cannot be read.", told.sidecar_problem, "repair")
     if told.state is State.QUARANTINED:
         return Verdict("warn", "In quarantine", "Its days are over, so it can be neither heard nor fetched.", "restore")
     if told.verified_at is None:
