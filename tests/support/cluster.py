@@ -125,7 +125,7 @@ class Cluster(Airflow):
 
     def _watched(self, name: str) -> Process:
         """A component as docker-compose.yaml starts it."""
-        _, *rest = [*COMPOSE[name]["entrypoint"], *COMPOSE[name]["command"]]
+        _, *rest = COMPOSE[name]["command"]
         assert rest[:2] == ["-m", "recording_archive.watch"], name
         rest = [word.replace("localhost:8080", f"127.0.0.1:{self.port}") for word in rest[2:]]
         command = [sys.executable, "-m", "recording_archive.watch", *_SOONER, *rest]
@@ -141,5 +141,5 @@ class Cluster(Airflow):
         }
         name = f"worker{number}"
         airflow = str(Path(sys.executable).parent / "airflow")
-        command = [airflow, *COMPOSE["worker"]["command"], "--celery-hostname", f"{name}@%h"]
+        command = [airflow, *COMPOSE["worker"]["command"][1:], "--celery-hostname", f"{name}@%h"]
         return Process(name, command, home=self.home, environment={**self.environment, **extra})

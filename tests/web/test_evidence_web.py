@@ -65,7 +65,7 @@ def test_a_pack_comes_and_checks_itself(address: str, archived: Archive, tmp_pat
         {"query": {}},
         {"query": {"agent": " ", "q": None}},
         {"query": {"nonsense": "x"}},
-        {"query": {"from": "yesterday"}},
+        {"query": {"from": "someday"}},
         {"interactionIds": ["a"], "runId": "b"},
         {"holdId": "H-20261122-aaaaaa"},
         {"runId": "nobody"},
