@@ -146,20 +146,34 @@ function duration() {
   return Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : length;
 }
 
+let beyond = null; // a place that lies behind the end that the browser knows of so far
+
 function seek(to) {
-  const end = duration();
   if (!audio.getAttribute("src")) return;
+  const end = duration();
   const place = Math.min(Math.max(to, 0), end || to);
+  beyond = null;
   if (audio.readyState === 0) {
-    // Nothing is known of the file yet: ask for its head, then go there.
-    audio.addEventListener("loadedmetadata", () => (audio.currentTime = place), { once: true });
-    audio.preload = "metadata";
-    audio.load();
+    // Nothing is known of the file yet: ask for its head, unless it is being played, then go there.
+    audio.addEventListener("loadedmetadata", () => seek(to), { once: true });
+    if (audio.paused) {
+      audio.preload = "metadata";
+      audio.load();
+    }
   } else {
+    if (to > audio.duration) beyond = to;
     audio.currentTime = place;
   }
   show(place);
 }
+
+// The length of an Ogg file is a guess until its last page was read: what lies behind it is gone to when it is known.
+audio.addEventListener("durationchange", () => {
+  if (beyond === null || !(audio.duration >= beyond)) return;
+  const goOn = wanted;
+  seek(beyond);
+  if (goOn && audio.paused) play();
+});
 
 function setSpeed(step) {
   const speed = element("speed");
