@@ -321,6 +321,7 @@ def test_everything_can_be_done_from_the_keyboard(visit: Visit, world: World) ->
     page.keyboard.type(world.calm)
     page.keyboard.press("Enter")
     expect(page.locator(".results tbody tr")).to_have_count(1)
+    page.wait_for_load_state()  # a key that comes before the scripts is lost
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
     page.wait_for_function("() => document.getElementById('player-audio').currentTime > 0.1")
@@ -499,6 +500,7 @@ def test_a_call_of_an_agent_and_number_is_heard_at_a_place(visit: Visit, world: 
     page.keyboard.type("+44 20 7946 0958 zoë")
     page.keyboard.press("Enter")
     expect(page.locator(".results tbody tr")).to_have_count(1)
+    page.wait_for_load_state()
     page.evaluate(
         "() => { const audio = document.getElementById('player-audio'); window.sought = [];"
         " audio.addEventListener('seeking', () => window.sought.push(audio.currentTime)) }"
