@@ -93,3 +93,11 @@ def test_what_is_not_there(command: Command, archived: Archive) -> None:
     """The message names the command that says what an absence means."""
     assert archived
     assert "recording-archive show nobody" in command("get", "nobody").err
+
+
+@pytest.mark.parametrize("there", ["x", "x.part"])
+def test_nothing_is_overwritten(command: Command, archived: Archive, tmp_path: Path, there: str) -> None:
+    """Neither a file of that name, nor what another command is writing."""
+    (tmp_path / there).write_text("mine")
+    assert command("get", first_id(archived), "-o", str(tmp_path / "x")).code == 2
+    assert (tmp_path / there).read_text() == "mine"

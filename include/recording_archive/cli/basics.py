@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -37,9 +39,30 @@ def opened_archive() -> Iterator[Archive]:
         archive.catalog.close()
 
 
+@contextmanager
+def whole_file(out: Path) -> Iterator[BinaryIO]:
+    """Open a new file under another name; it gets its own when the block ends well, and is synced by then."""
+    from recording_archive.errors import ConfigurationError
+
+    part = out.with_name(f"{out.name}.part")
+    if out.exists():
+        raise ConfigurationError(f"{out} is there already: name another file with -o")
+    try:
+        with part.open("xb") as file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                part.unlink()
+                raise
+        part.rename(out)
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written ({error}): name a file where there is room") from error
+
+
 def user() -> str:
     """The operating system's name for who runs this; not the environment's, which anyone may set."""
-    import os
     import pwd
 
     try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from recording_archive.cli import query, terminal
-from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user
-from recording_archive.errors import ConfigurationError
+from recording_archive.cli.basics import Json, exit_bad_if, opened_archive, user, whole_file
 
 if TYPE_CHECKING:
     from recording_archive.evidence.pack import Pack
@@ -57,26 +55,10 @@ def evidence(  # noqa: PLR0917 - the options of a command
             given={name: value for name, value in told.items() if value},
         )
         pack = plan_pack(archive, asked, user())
-        _write(pack, out)
+        with whole_file(out) as file:
+            _fill(pack, file)
     _tell(pack, out, json=json)
     exit_bad_if(pack.absent > 0)
-
-
-def _write(pack: Pack, out: Path) -> None:
-    """Write the pack under another name first: a ZIP with the name asked for is whole."""
-    part = out.with_name(f"{out.name}.part")
-    if out.exists():
-        raise ConfigurationError(f"{out} is there already: name another file")
-    try:
-        with part.open("xb") as file:
-            try:
-                _fill(pack, file)
-            except BaseException:
-                part.unlink()
-                raise
-        part.rename(out)
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be written ({error}): name a file where there is room") from error
 
 
 def _fill(pack: Pack, file: BinaryIO) -> None:
@@ -87,8 +69,6 @@ def _fill(pack: Pack, file: BinaryIO) -> None:
             for _ in range(pack.included + pack.absent - done):
                 advance()
             done = pack.included + pack.absent
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _tell(pack: Pack, out: Path, *, json: bool) -> None:

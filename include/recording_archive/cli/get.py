@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from recording_archive.cli import terminal
-from recording_archive.cli.basics import opened_archive, user
-from recording_archive.errors import ConfigurationError, FixityError, PermanentError
+from recording_archive.cli.basics import opened_archive, user, whole_file
+from recording_archive.errors import FixityError, PermanentError
 from recording_archive.model import State
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ def get(
             _copy(archive, row, sys.stdout.buffer, stored=stored)
             sys.stdout.flush()
             return
-        _write(archive, row, target, stored=stored)
+        with whole_file(target) as file:
+            _copy(archive, row, file, stored=stored)
     terminal.say(f"{target}: {terminal.size(row.stored_bytes if stored else row.size_bytes)}, unaltered")
 
 
@@ -102,24 +102,6 @@ def _name(row: Row[Any], *, stored: bool) -> str:
 
     name = file_name(part_of(row), row.key)
     return name if stored else name.removesuffix(".gz")
-
-
-def _write(archive: Archive, row: Row[Any], target: Path, *, stored: bool) -> None:
-    """Write under another name first: a file with the name asked for is whole."""
-    if target.exists():
-        raise ConfigurationError(f"{target} is there already: name another file with -o")
-    draft = target.with_name(f"{target.name}.part")
-    try:
-        with draft.open("wb") as file:
-            try:
-                _copy(archive, row, file, stored=stored)
-                os.fsync(file.fileno())
-            except BaseException:
-                draft.unlink()
-                raise
-        draft.rename(target)
-    except OSError as error:
-        raise ConfigurationError(f"{target} cannot be written ({error}): name a file where there is room") from error
 
 
 def _copy(archive: Archive, row: Row[Any], sink: BinaryIO, *, stored: bool) -> None:
