@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 
 import pytest
 
 from recording_archive.archive import Archive
+from recording_archive.retention import policy_in_force
 from support.commands import Command
 from support.contents import all_rows, first_id, ids
 
@@ -44,6 +46,25 @@ class TestSearch:
         assert f"  {row.agent_name} · {row.queue_name} · " in first
         assert first.endswith("  (archived)")
         assert second == f"  {row.interaction_id}"
+
+    def test_by_rule_and_by_the_end_of_days(self, command: Command, archived: Archive) -> None:
+        """What a rule governs, and what expires when; `list` and CSV as well. For an unknown rule all are named."""
+        row = all_rows(archived)[0]
+        rule = f"{{name: Own, days: 400, attributes: {{agentId: ['{row.agent_id}']}}}}"
+        policy = f"name: P\ndefaultDays: 100\nrules:\n- {rule}\n"
+        policy_in_force.adopt(archived, policy.encode(), "p.yaml", actor="rosa")
+        names = {each.interaction_id for each in all_rows(archived) if each.agent_id == row.agent_id}
+        told = json.loads(command("search", "--rule", "own", "--limit", "500", "--json").out)
+        assert {each["interactionId"] for each in told["recordings"]} == names
+        day = f"{row.interaction_date + timedelta(days=400):%Y-%m-%d}"
+        listed = command("list", "--rule", "Own", "--expires-from", day, "--expires-to", day, "--csv").out
+        same = {
+            each.interaction_id
+            for each in all_rows(archived)
+            if each.agent_id == row.agent_id and each.interaction_date.date() == row.interaction_date.date()
+        }
+        assert {each["interactionId"] for each in csv.DictReader(io.StringIO(listed))} == same
+        assert "it has Own, default" in command("search", "--rule", "mine").err
 
     def test_no_more_than_the_limit(self, command: Command, archived: Archive) -> None:
         """The title says that there are more."""

@@ -14,6 +14,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog import survey
 from recording_archive.catalog.search_terms import words_of
 from recording_archive.catalog.tables import recordings
+from recording_archive.retention import policy_in_force
 from support.contents import change, ids, rows
 from support.web_pages import HTML, parse
 
@@ -139,6 +140,35 @@ def test_failures_and_the_long_unread_are_found(app_client: TestClient, archived
     page = app_client.get("/?failure=yes", headers=HTML).text
     assert "Found" in page
     assert "failed<a" in page
+
+
+def test_rules_and_the_end_of_days_are_found(app_client: TestClient, archived: Archive, two: tuple[str, str]) -> None:
+    """Over REST, in the page and in CSV, to the day of the zone; the page names both, and links a pack of them."""
+    policy = b"name: P\ndefaultDays: 100\nrules:\n- {name: Money, days: 400, queues: [escrow]}\n"
+    policy_in_force.adopt(archived, policy, "p.yaml", actor="rosa")
+    one, other = two
+    change(archived, one, interaction_date=datetime(2026, 11, 1, 23, 30, tzinfo=UTC), queue_name="Escrow")
+    change(archived, other, interaction_date=datetime(2026, 11, 1, 12, tzinfo=UTC))
+    assert found(app_client, rule="money") == [one]
+    assert other in found(app_client, rule="default")
+    assert found(app_client, expires_from="2027-12-06", expires_to="2027-12-06") == [one]
+    assert found(app_client, expires_from="2027-12-07", expires_to="2027-12-07", zone="Europe/Berlin") == [one]
+    assert other in found(app_client, expires_to="2027-02-09", zone="UTC")
+    query = {"rule": "Money", "expires_from": "2027-12-06"}
+    page = app_client.get("/", params=query, headers=HTML).text
+    assert one in page
+    assert other not in page
+    assert "rule Money<a" in page
+    assert "expires from 2027-12-06<a" in page
+    listed = app_client.get("api/recordings", params={**query, "format": "csv"}).text
+    assert (one in listed, other in listed) == (True, False)
+    assert app_client.get("api/names").json()["rules"] == ["Money", "default"]
+    made = app_client.post(
+        "api/evidence", json={"reason": "counsel", "query": query}, headers={"X-Recording-Archive": "1"}
+    )
+    assert made.status_code == 200
+    unknown = app_client.get("api/recordings", params={"rule": "Mony"})
+    assert (unknown.status_code, "it has Money, default" in unknown.json()["detail"]) == (400, True)
 
 
 @pytest.mark.usefixtures("two")

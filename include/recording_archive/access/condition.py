@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select, true
 
 from recording_archive.access.rules import Document, Right, Rule, Viewer
-from recording_archive.catalog.distinct import distinct
-from recording_archive.catalog.party_index import among_parties, is_party, lacks, party_rows
+from recording_archive.catalog.party_index import lacks, named_terms
 from recording_archive.catalog.rows import has_id, is_part
 from recording_archive.catalog.search_driver import MOST_TERMS, Group, Term
 from recording_archive.catalog.tables import recordings
@@ -108,22 +107,10 @@ def _asked(rule: Rule, own: frozenset[str]) -> Iterable[_Asked]:
 def _any_party(connection: Connection, asked: _Asked, *, sure: bool) -> tuple[Term, ...]:
     """Terms of which one holds where some party has a value; or may have it, and nobody knows."""
     columns, wanted = asked
-    terms = [term for name in columns for term in _by_name(connection, name, wanted, sure=sure)]
+    terms = [term for name in columns for term in named_terms(connection, name, wanted, sure=sure)]
     if not sure:
         terms.append(Term(_unknown(columns, wanted), wide=True))
     return tuple(terms)
-
-
-def _by_name(connection: Connection, name: str, wanted: frozenset[str], *, sure: bool) -> Iterable[Term]:
-    values = [value for value in distinct(connection, _c[name]) if folded(value) in wanted]
-    yield from (Term(_c[name] == value, check=and_(_c[name].is_not(None), _c[name] == value)) for value in values)
-    others, certain = sorted(wanted), True if sure else None
-    yield Term(
-        among_parties(name, others, certain=certain),
-        walks=False,
-        check=is_party(name, others, certain=certain),
-        counted=party_rows(name, others),
-    )
 
 
 def _unknown(columns: Sequence[str], wanted: frozenset[str]) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +21,15 @@ from sqlalchemy import (
     tuple_,
 )
 
+from recording_archive.catalog.distinct import distinct
 from recording_archive.catalog.engines import FOLDED
 from recording_archive.catalog.rows import insert_missing, part_key, same_part
+from recording_archive.catalog.search_driver import Term
 from recording_archive.catalog.tables import party_values, recordings
 from recording_archive.model import PartId
 from recording_archive.parties.documents import NAMES
 from recording_archive.parties.values import LACKS, to_rows
+from recording_archive.spelling.names import folded
 
 Texts = Sequence[str] | Select[Any]
 _KEY = [column.name for column in party_values.primary_key]
@@ -86,6 +89,26 @@ def among_parties(field: str, values: Texts, *, certain: bool | None = None) -> 
 def party_rows(field: str, values: Texts) -> Select[Any]:
     """Select a row for each value of a recording that is one of ``values``, to count them."""
     return select(literal(1)).select_from(party_values).where(*_wanted(field, values, None))
+
+
+def named_terms(
+    connection: Connection, name: str, wanted: Collection[str], *, sure: bool, values: Iterable[str] | None = None
+) -> Iterator[Term]:
+    """Yield terms of which one holds where some party has in column ``name`` a value that is wanted, folded.
+
+    ``sure``: has it for certain. ``values`` are all of the column; without them it must be the first of an index.
+    """
+    column = recordings.c[name]
+    known = distinct(connection, column) if values is None else values
+    meant = [value for value in known if folded(value) in wanted]
+    yield from (Term(column == value, check=and_(column.is_not(None), column == value)) for value in meant)
+    others, certain = sorted(wanted), True if sure else None
+    yield Term(
+        among_parties(name, others, certain=certain),
+        walks=False,
+        check=is_party(name, others, certain=certain),
+        counted=party_rows(name, others),
+    )
 
 
 def _wanted(field: str, values: Texts, certain: bool | None) -> list[ColumnElement[bool]]:

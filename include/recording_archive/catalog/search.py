@@ -141,6 +141,8 @@ class _Query:
         return self._pick([*conditions, *map(self._hidden, beyond)], map(self._hidden, _KEY[1:]))
 
     def _dates(self) -> Iterator[ColumnElement[bool]]:
+        if self.filters.by_end:
+            yield _c.interaction_date.is_not(None)
         if self.filters.start:
             yield _c.interaction_date >= self.filters.start
         if self.filters.end:

@@ -6,9 +6,10 @@ are in columns of `recordings`, the others and all numbers in `party_values`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, Connection, and_, literal, select
 
@@ -31,13 +32,21 @@ _NUMBER_DIGITS = 6  # a text with as many is a number, and no name
 _c = recordings.c
 
 
+class Narrowing(Protocol):
+    """A set of recordings that a search is narrowed to."""
+
+    def groups(self, connection: Connection) -> Iterable[Group]:
+        """Return it as filters of the search."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """The conditions on a recording; all that are given must hold.
 
     ``text`` is one of: ids, the start of an id, a number, a part of an agent's or queue's name; or words, of which each
     is one of these. ``ids`` are interactions or recordings. ``unverified_since``: stored, and not read since then.
-    ``failing``: never archived, because it failed.
+    ``failing``: never archived, because it failed. ``rule`` and ``expires_from`` to ``expires_to``: stored, governed by
+    that rule of the policy, and its days end then; ``retained`` says which these are (`retention.condition`).
     ``start`` and ``end`` are half-open. ``verified`` is ``ok``, ``failed`` or ``never``. ``region`` is the country of
     numbers that are asked for without one (`phone_numbers`). ``visible`` is what whoever asks may see.
     """
@@ -58,8 +67,22 @@ class Filters:
     verified: str | None = None
     unverified_since: datetime | None = None
     failing: bool = False
+    rule: str | None = None
+    expires_from: datetime | None = None
+    expires_to: datetime | None = None
+    retained: Narrowing | None = field(default=None, compare=False)
     region: str = ""
     visible: Visible = field(default=EVERYTHING, compare=False)
+
+    @property
+    def by_end(self) -> bool:
+        """Tell if it asks when the days of a recording end."""
+        return self.expires_from is not None or self.expires_to is not None
+
+    @property
+    def by_retention(self) -> bool:
+        """Tell if it asks for what the policy says."""
+        return self.rule is not None or self.by_end
 
 
 def groups(connection: Connection, filters: Filters) -> Iterator[Group]:
@@ -88,6 +111,8 @@ def groups(connection: Connection, filters: Filters) -> Iterator[Group]:
     if filters.failing:
         yield Group((Term(_c.failed_since.is_not(None), walks=False),))
     yield from _of_length(filters)
+    if filters.by_retention:
+        yield from _of_policy(connection, filters)
 
 
 def _of_length(filters: Filters) -> Iterator[Group]:
@@ -97,13 +122,19 @@ def _of_length(filters: Filters) -> Iterator[Group]:
         yield Group((Term(_c.duration_ms <= filters.max_seconds * 1000, walks=False),))
 
 
+def _of_policy(connection: Connection, filters: Filters) -> Iterable[Group]:
+    if filters.retained is None:
+        raise ValueError("a search by rule or by the end of days needs a policy: retention.condition.by_policy")
+    return filters.retained.groups(connection)
+
+
 def others(filters: Filters) -> Iterator[ColumnElement[bool]]:
     """The filters that so many rows pass that no index helps."""
     if filters.direction:
         yield _c.direction == filters.direction
     if filters.media_type:
         yield _c.media_type == filters.media_type
-    if filters.unverified_since:
+    if filters.unverified_since or filters.by_retention:
         yield _c.state.in_(STORED)
     if filters.failing:
         yield _c.state == State.DISCOVERED

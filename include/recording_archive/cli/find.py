@@ -44,6 +44,9 @@ def search(  # noqa: PLR0917 - the options of a command
     queue: query.Queue = None,
     number: query.Number = None,
     contact: query.Contact = None,
+    rule: query.Rule = None,
+    expires_from: query.ExpiresFrom = None,
+    expires_to: query.ExpiresTo = None,
     status: _Status = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Most recordings that are shown.")] = 50,
     oldest: _Oldest = False,
@@ -57,7 +60,7 @@ def search(  # noqa: PLR0917 - the options of a command
     from recording_archive.catalog.search import search as find
     from recording_archive.catalog.search_ids import account
 
-    wanted = query.Query(start, end, agent, queue, number, contact)
+    wanted = query.Query(start, end, agent, queue, number, contact, rule, expires_from, expires_to)
     with opened_archive() as archive:
         filters = wanted.filters(archive, words=_joined(words), status=status)
         page = find(archive.catalog, filters, limit=limit, oldest=oldest)
@@ -83,6 +86,9 @@ def list_recordings(  # noqa: PLR0917 - the options of a command
     queue: query.Queue = None,
     number: query.Number = None,
     contact: query.Contact = None,
+    rule: query.Rule = None,
+    expires_from: query.ExpiresFrom = None,
+    expires_to: query.ExpiresTo = None,
     status: _Status = None,
     oldest: _Oldest = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV with every column.")] = False,
@@ -100,7 +106,7 @@ def list_recordings(  # noqa: PLR0917 - the options of a command
 
     if csv and json:
         raise ConfigurationError("--csv and --json: give one of them")
-    wanted = query.Query(start, end, agent, queue, number, contact)
+    wanted = query.Query(start, end, agent, queue, number, contact, rule, expires_from, expires_to)
     with opened_archive() as archive:
         pages = export(archive.catalog, wanted.filters(archive, words=_joined(words), status=status), oldest=oldest)
         if csv or json:

@@ -22,6 +22,15 @@ Agent = Annotated[str | None, typer.Option(help="Id of any agent who took part, 
 Queue = Annotated[str | None, typer.Option(help="Id of any queue, or a part of its name.")]
 Number = Annotated[str | None, typer.Option(help="Number of any party, in any spelling.")]
 Contact = Annotated[str | None, typer.Option(help="Id of an external contact.")]
+Rule = Annotated[
+    str | None, typer.Option(help="In the archive, and governed by this rule of the policy in force; or default.")
+]
+ExpiresFrom = Annotated[
+    str | None, typer.Option("--expires-from", help="In the archive, and its days end on this day or later.")
+]
+ExpiresTo = Annotated[
+    str | None, typer.Option("--expires-to", help="In the archive, and its days end on this day or before.")
+]
 
 
 class Query(NamedTuple):
@@ -33,6 +42,9 @@ class Query(NamedTuple):
     queue: str | None = None
     number: str | None = None
     contact: str | None = None
+    rule: str | None = None
+    expires_from: str | None = None
+    expires_to: str | None = None
 
     @property
     def given(self) -> dict[str, str]:
@@ -41,14 +53,15 @@ class Query(NamedTuple):
         return {name: value for name, value in zip(names, self, strict=True) if value is not None}
 
     def filters(self, archive: Archive, *, words: str | None = None, status: State | None = None) -> Filters:
-        """The search that is meant; raises ConfigurationError for a date that cannot be read."""
+        """The search that is meant; raises ConfigurationError for a date that cannot be read, or an unknown rule."""
         from recording_archive.catalog.search import Filters
         from recording_archive.params import read_moment
+        from recording_archive.retention.condition import by_policy
 
         def moment(option: str, text: str | None) -> datetime | None:
-            return read_moment(option, text, archive.settings.zone, end=option == "--to") if text else None
+            return read_moment(option, text, archive.settings.zone, end=option.endswith("to")) if text else None
 
-        return Filters(
+        asked = Filters(
             text=words,
             start=moment("--from", self.start),
             end=moment("--to", self.end),
@@ -57,5 +70,9 @@ class Query(NamedTuple):
             number=self.number,
             contact=self.contact,
             state=status,
+            rule=self.rule,
+            expires_from=moment("--expires-from", self.expires_from),
+            expires_to=moment("--expires-to", self.expires_to),
             region=archive.settings.phone_region,
         )
+        return by_policy(archive, asked)

@@ -28,8 +28,14 @@ _WORDS = {
     "verified": "integrity: {}",
     "notVerifiedSince": "not verified since {}",
     "failure": "failed",
+    "rule": "rule {}",
+    "expires_from": "expires from {}",
+    "expires_to": "expires to {}",
 }
 _LAST = {"7d": "the last 7 days", "30d": "the last 30 days"}
+MOMENTS = ("from", "to", "notVerifiedSince", "expires_from", "expires_to")
+"""Fields that are days, and begin where the zone says."""
+
 FIELDS = ("q", *_WORDS, "sort", "zone")
 NARROW = tuple(name for name in _WORDS if name not in {"from", "to"})
 """Fields that stand folded below the search box."""
@@ -67,8 +73,7 @@ class Address:
 
     def on_days(self, zone: ZoneInfo) -> Address:
         """Put days for words such as ``today``: a hold or a pack of this search must mean the same tomorrow."""
-        moments = {"from", "to", "notVerifiedSince"}
-        return Address(tuple((name, absolute(value, zone) if name in moments else value) for name, value in self.pairs))
+        return Address(tuple((name, absolute(value, zone) if name in MOMENTS else value) for name, value in self.pairs))
 
     def but(self, **changes: str | None) -> str:
         """Return the address of this search with other values; None leaves a field out."""

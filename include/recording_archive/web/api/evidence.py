@@ -21,7 +21,7 @@ from recording_archive.web.media.streams import send_made
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.filters import Failure, Said, Storable, VerifiedFilter, read_asked
+from recording_archive.web.read.filters import Failure, Said, Storable, VerifiedFilter, judged, read_asked
 from recording_archive.web.read.filters import Text as SearchText
 from recording_archive.web.viewer import Viewer
 
@@ -52,6 +52,9 @@ class EvidenceQuery(ApiDocument):
     verified: VerifiedFilter | None = None
     unverified_since: Annotated[SearchText, Field(alias="notVerifiedSince")] = None
     failure: Failure | None = None
+    rule: SearchText = None
+    expires_from: Annotated[SearchText, Field(alias="expires_from")] = None
+    expires_to: Annotated[SearchText, Field(alias="expires_to")] = None
     zone: SearchText = None
 
 
@@ -91,12 +94,12 @@ def make_evidence(
 def _asked(archive: Archive, seen: Viewer, wanted: NewEvidence) -> Asked:
     given = wanted.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"reason"})
     ids = tuple(dict.fromkeys(each for text in wanted.interaction_ids for each in split_ids(text)))
-    filters = _filters(seen, wanted.query) if wanted.query else None
+    filters = _filters(archive, seen, wanted.query) if wanted.query else None
     if filters == Filters(region=archive.settings.phone_region):
         raise ConfigurationError("The query is empty: a pack of the whole archive is not made; name days at least")
     return Asked(wanted.reason, ids=ids, hold=wanted.hold_id, run=wanted.run_id, filters=filters, given=given)
 
 
-def _filters(seen: Viewer, query: EvidenceQuery) -> Filters:
+def _filters(archive: Archive, seen: Viewer, query: EvidenceQuery) -> Filters:
     named: dict[str, Any] = dict(query)
-    return replace(read_asked(**named | {"ids": list(query.ids)}), visible=seen.sees)
+    return replace(judged(archive, read_asked(**named | {"ids": list(query.ids)})), visible=seen.sees)

@@ -15,7 +15,10 @@ from recording_archive.catalog.search import Filters, export, search
 from recording_archive.catalog.search_ids import Account, account
 from recording_archive.catalog.tables import recordings
 from recording_archive.catalog.visible import only
+from recording_archive.errors import ArchiveError
 from recording_archive.model import PartId
+from recording_archive.retention.policy_in_force import in_force
+from recording_archive.retention.rules import DEFAULT
 from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.media.damage import reading
@@ -80,22 +83,32 @@ def list_recordings(
 
 
 class Names(ApiDocument):
-    """The names of agents and queues to choose from, in order; of each at most 5,000."""
+    """The names of agents and queues to choose from, in order, of each at most 5,000; and the policy's rules."""
 
     agents: list[str]
     queues: list[str]
+    rules: list[str]
 
 
 @router.get("/names", response_model=Names)
 def list_names(archive: ArchiveDep, seen: ViewerDep) -> Names:
-    """Names that a search for an agent or a queue finds; none for who may not see all recordings."""
+    """Names that a search for an agent, a queue or a rule finds; none for who may not see all recordings."""
     if not seen.sees.everything:
-        return Names(agents=[], queues=[])
+        return Names(agents=[], queues=[], rules=[])
     with archive.catalog.read() as connection:
         agents, queues = (
             distinct(connection, column)[:_MOST_NAMES] for column in (recordings.c.agent_name, recordings.c.queue_name)
         )
-    return Names(agents=agents, queues=queues)
+    return Names(agents=agents, queues=queues, rules=_rules(archive))
+
+
+def _rules(archive: Archive) -> list[str]:
+    """List the rules of the policy in force; none where there is no telling which one that is."""
+    try:
+        policy = in_force(archive)
+    except ArchiveError:
+        return []
+    return [*(rule.name for rule in policy.rules), DEFAULT]
 
 
 @router.get("/recordings/{interaction_id}/{recording_id}", response_model=RecordingDetails, responses=problems(404))

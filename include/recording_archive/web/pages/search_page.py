@@ -17,7 +17,7 @@ from recording_archive.catalog.search_ids import account
 from recording_archive.catalog.survey import Survey, survey
 from recording_archive.model import State
 from recording_archive.web.access import MayDecide
-from recording_archive.web.address import NARROW, Address
+from recording_archive.web.address import MOMENTS, NARROW, Address
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.pages.facets import facets
 from recording_archive.web.read.filters import (
@@ -75,7 +75,7 @@ def search_page(
         request,
         archive,
         "search.html",
-        asked=fields | {name: absolute(fields[name], zone) for name in ("from", "to", "notVerifiedSince")},
+        asked=fields | {name: absolute(fields[name], zone) for name in MOMENTS},
         narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
         carried=address.carried(),
         chips=address.chips(asked.ids),
@@ -99,7 +99,7 @@ def search_page(
         may_decide=may_decide,
         may_export=seen.sees.everything,
         zone=zone.key,
-        zone_of_page=zone.key if fields["zone"] or fields["from"] or fields["to"] else "",
+        zone_of_page=zone.key if any(fields[name] for name in ("zone", *MOMENTS)) else "",
     )
 
 

@@ -18,12 +18,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from recording_archive.archive import Archive
 from recording_archive.catalog.search import MOST_IDS, Filters, Position
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import PartId, State
 from recording_archive.params import read_moment
+from recording_archive.retention.condition import by_policy
 from recording_archive.settings import read_settings
 from recording_archive.spelling.ids import split_ids
+from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.problem import Problem
 from recording_archive.web.viewer import ViewerDep
 
@@ -119,6 +122,15 @@ def read_asked(
         Moment, Query(alias="notVerifiedSince", description="In the archive, and not read since this day or moment.")
     ] = None,
     failure: Annotated[Failure | None, _Blank, Query(description="Those that could not be archived.")] = None,
+    rule: Annotated[
+        Text, Query(description="In the archive, and governed by this rule of the policy in force; or `default`.")
+    ] = None,
+    expires_from: Annotated[
+        Moment, Query(alias="expires_from", description="In the archive, and its days end on this day or later.")
+    ] = None,
+    expires_to: Annotated[
+        Moment, Query(alias="expires_to", description="In the archive, and its days end on this day or before.")
+    ] = None,
     zone: Annotated[Text, Query(description="The time zone in which days begin; by default the archive's.")] = None,
 ) -> Filters:
     """Read what an address asks for, whoever asks; raises Problem (400) for what cannot be understood."""
@@ -141,13 +153,24 @@ def read_asked(
         verified=verified,
         unverified_since=_moment("notVerifiedSince", unverified_since, days_of, end=False),
         failing=failure is not None,
+        rule=rule,
+        expires_from=_moment("expires_from", expires_from, days_of, end=False),
+        expires_to=_moment("expires_to", expires_to, days_of, end=True),
         region=read_settings().phone_region,
     )
 
 
-def read_filters(seen: ViewerDep, asked: Annotated[Filters, Depends(read_asked)]) -> Filters:
+def read_filters(archive: ArchiveDep, seen: ViewerDep, asked: Annotated[Filters, Depends(read_asked)]) -> Filters:
     """A dependency: what the address asks for, among what the signed-in person may see."""
-    return replace(asked, visible=seen.sees)
+    return replace(judged(archive, asked), visible=seen.sees)
+
+
+def judged(archive: Archive, asked: Filters) -> Filters:
+    """Let the policy in force say what a search for a rule means; raises Problem (400) for a rule that it lacks."""
+    try:
+        return by_policy(archive, asked)
+    except ConfigurationError as error:
+        raise Problem(400, "The request is malformed", str(error)) from error
 
 
 def read_zone(name: str | None) -> ZoneInfo:

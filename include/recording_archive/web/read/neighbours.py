@@ -15,7 +15,7 @@ from recording_archive.catalog.search import Filters, Position, search
 from recording_archive.catalog.visible import Visible
 from recording_archive.model import PartId
 from recording_archive.web.problem import Problem
-from recording_archive.web.read.filters import Sort, read_asked
+from recording_archive.web.read.filters import Sort, judged, read_asked
 
 LONGEST = 2000
 """Characters of a search that links carry along; a pasted column of ids is longer, and would be in every row."""
@@ -36,7 +36,7 @@ def read_neighbours(archive: Archive, asked: str, part: PartId, date: datetime |
     """Look beside ``part`` in a search of what is ``visible``; one that cannot be read has no neighbours."""
     given = parse_qsl(asked)
     try:
-        filters = replace(_filters(given), visible=visible)
+        filters = replace(judged(archive, _filters(given)), visible=visible)
     except (ValidationError, Problem):
         return Neighbours()
     oldest = dict(given).get("sort") == Sort.OLDEST
