@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,8 +52,10 @@ VIEWS = {
     "hold-new": "holds/new",
     "hold-new-preview": "holds/new?ids={calm}+never-seen-1&agents=Agent&from=2026-11-01",
     "retention": "retention",
+    "policy": "retention/policy",
+    "retention-try": "retention/compare",
     "retention-compare": f"retention?{urlencode({'policy': POLICY})}",
-    "retention-wrong": "retention?policy=days:+many",
+    "retention-wrong": "retention/compare?policy=days:+many",
     "plan": f"retention/runs/{quote(WAITING)}",
     "plan-done": "retention/runs/scheduled__2026-11-21T01:00:00+00:00",
     "plans": "retention/runs",
@@ -255,7 +258,14 @@ def test_a_report_reads_sorts_and_downloads(visit: Visit, world: World) -> None:
 def test_markup_in_metadata_stays_text(visit: Visit, world: World) -> None:
     """A payload in every field, and as an id, is shown as it is and makes no element on any page."""
     texts = ""
-    new = ("holds?state=all", "retention", f"retention/runs/{quote(WAITING)}", f"holds/new?agents={quote(BAD)}")
+    new = (
+        "holds?state=all",
+        "retention",
+        "retention/policy",
+        "retention/runs",
+        f"retention/runs/{quote(WAITING)}",
+        f"holds/new?agents={quote(BAD)}",
+    )
     old = ("", f"recordings/{world.nasty}/{world.nasty}", f"runs/{RUN}", "failures", "overview", "runs")
     for path in (*old, *new):
         visit.go(path)
@@ -402,7 +412,7 @@ def test_without_javascript_a_hold_can_be_previewed(browser: Browser, world: Wor
     expect(page.locator(".card", has_text="held now").locator("strong")).to_have_text("1")
     expect(page.get_by_role("button", name="Put on hold")).to_be_disabled()
     assert "recording-archive hold create" in page.content()
-    page.goto(f"{world.site.url}/archive/retention")
+    page.goto(f"{world.site.url}/archive/retention/compare")
     page.get_by_label("A policy document").fill(POLICY)
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("heading", name="Proposed: shorter")).to_be_visible()
@@ -426,7 +436,7 @@ def test_a_quarantined_call_is_restored_with_a_reason(visit: Visit, world: World
 
 def test_a_request_of_erasure_is_rejected_with_a_reason(visit: Visit) -> None:
     """Approve and Reject look different, and each asks once more; then the request is gone from the list."""
-    page = visit.go("retention")
+    page = visit.go("retention/runs")
     notice = page.locator(".notice", has_text="A request to erase 1 recording waits")
     approving, rejecting = notice.get_by_role("button", name="Approve…"), notice.get_by_role("button", name="Reject…")
     colours = [each.evaluate("(button) => getComputedStyle(button).color") for each in (approving, rejecting)]
@@ -444,6 +454,8 @@ def test_a_request_of_erasure_is_rejected_with_a_reason(visit: Visit) -> None:
 def test_a_pasted_policy_is_compared_at_once(visit: Visit, world: World) -> None:
     """Leaving the field is enough; what is no policy is told with its line; nothing is put to use."""
     page = visit.go("retention")
+    page.get_by_role("link", name="Try a policy").click()
+    expect(page.get_by_label("A policy document")).to_have_value(re.compile("a year, some shorter"))
     page.get_by_label("A policy document").fill("name: x\ndefaultDays: soon\n")
     page.keyboard.press("Tab")
     expect(page.locator("#preview")).to_contain_text("line 2")
@@ -457,6 +469,7 @@ def test_a_pasted_policy_is_compared_at_once(visit: Visit, world: World) -> None
 def test_a_plan_that_waits_leads_the_whole_window_to_airflow(visit: Visit) -> None:
     """Airflow's own page must not open inside its own frame."""
     frame = visit.go_framed("retention")
+    frame.get_by_role("link", name="Approve or reject under Plans").click()
     frame.get_by_role("link", name="Decide in Airflow").click()
     visit.page.wait_for_url("**/dags/enforce_retention/runs/*/required_actions")
     assert quote(WAITING) in visit.page.url.replace("%3A", ":").replace(":", "%3A")

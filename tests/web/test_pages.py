@@ -19,7 +19,19 @@ from support.site import ROOT
 from support.web_pages import HTML, parse
 
 PAGES = (
-    *("", "runs", "failures", "holds", "holds/new", "retention", "fixity", "overview", "coverage", "evidence"),
+    *(
+        "",
+        "runs",
+        "failures",
+        "holds",
+        "holds/new",
+        "retention",
+        "retention/policy",
+        "fixity",
+        "overview",
+        "coverage",
+        "evidence",
+    ),
     *("why?id=unknown-1", "?q=unknown-1", "?agent=nobody", "?sort=oldest"),
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -71,8 +73,9 @@ def test_the_policy_in_force_is_told_with_its_version(app_client: TestClient, ar
     )
     told = app_client.get("api/retention/policy").json()
     assert (told["version"], told["rules"][0]["days"]) == (adopted.version, 2555)
-    page = page_of(app_client, "retention")
+    page = page_of(app_client, "retention/policy")
     assert adopted.version in page
+    assert ", by carol" in page
     assert "policies/000001.yaml" in page
     row = row_of(archived, ids(archived)[0])
     details = app_client.get(f"api/recordings/{row.interaction_id}/{row.recording_id}").json()["retention"]
@@ -81,15 +84,45 @@ def test_the_policy_in_force_is_told_with_its_version(app_client: TestClient, ar
     assert "rule <strong>calls</strong>" in page_of(app_client, f"recordings/{row.interaction_id}/{row.recording_id}")
 
 
+@pytest.mark.parametrize(
+    "moment", ["2026-12-20T00:00:00+00:00", "2027-02-03T12:00:00+00:00", "2029-01-01T09:00:00+00:00"]
+)
+def test_every_number_of_a_forecast_leads_to_what_it_counts(
+    app_client: TestClient, archived: Archive, moment: str
+) -> None:
+    """Months, rules, bars, cards: a search by that address finds as many as the number says."""
+    first, *_, last = ids(archived)
+    for number, interaction in enumerate(ids(archived)):
+        change(archived, interaction, queue_name="Sales" if number % 2 else "Billing", parties=[])
+    change(archived, last, state="quarantined", verified_ok=True)
+    change(archived, first, verified_ok=False)
+    rules = [
+        {"name": "sales", "days": 30, "queues": ["Sales"]},
+        {"name": "bills & more", "days": 700, "queues": ["Billing"]},
+    ]
+    document = json.dumps({"name": "p", "defaultDays": 75, "rules": rules})
+    policy_in_force.adopt(archived, document.encode(), "p", actor="carol")
+    show(app_client, at(archived, datetime.fromisoformat(moment)))
+    page = page_of(app_client, "retention")
+    told = re.findall(r'href="\./(\?[^"]*)"[^>]*>\s*(?:<strong>)?([\d,]+)<', page)
+    bars = re.findall(r'<a href="\./(\?[^"]*)" tabindex="-1"><rect [^>]*><title>[^:]*: ([\d,]+) recordings', page)
+    assert len(told) >= 3
+    assert bars or moment > "2029"
+    for link, number in told + bars:
+        found = app_client.get(f"api/recordings{html.unescape(link)}").json()["items"]
+        assert len(found) == int(number), link
+
+
 def test_a_proposed_policy_is_compared_and_not_put_to_use(app_client: TestClient, archived: Archive) -> None:
     """By REST, by address and by the page's script alike: what would go sooner, what would be spared."""
     show(app_client, at(archived, EXPIRED - timedelta(days=60)))
     shorter = POLICY.format(name="shorter", days=7, rule="x").replace("call", "chat")
     told = app_client.post("api/retention/forecast", json={"policy": shorter}).json()
     assert (told["sooner"]["recordings"], told["spared"]["recordings"]) == (6, 0)
-    by_address = app_client.get("/retention", params={"policy": shorter}, headers=HTML).text
+    by_address = app_client.get("/retention/compare", params={"policy": shorter}, headers=HTML).text
+    as_it_was = app_client.get("/retention", params={"policy": shorter}, headers=HTML).text
     by_script = app_client.post("/retention/compare", json={"policy": shorter}).text
-    for page in (by_address, by_script):
+    for page in (by_address, as_it_was, by_script):
         assert "<strong>6</strong><span>more would be due at once" in page
         assert "Proposed: shorter" in page
     assert app_client.get("api/retention/policy").json()["version"] == "default:90"
@@ -112,7 +145,7 @@ def test_a_policy_that_cannot_be_read_leaves_the_pages_standing(app_client: Test
     """The retention page and a recording's page say so, and show the rest."""
     archived.store.put("policies/000001.yaml", b"nonsense")
     row = row_of(archived, ids(archived)[0])
-    for path in ("retention", f"recordings/{row.interaction_id}/{row.recording_id}"):
+    for path in ("retention", "retention/policy", f"recordings/{row.interaction_id}/{row.recording_id}"):
         assert "No policy can be told, so nothing is deleted." in page_of(app_client, path)
 
 
@@ -239,8 +272,13 @@ def test_what_a_hold_kept_from_an_erasure_is_told_apart(app_client: TestClient, 
     (item,) = app_client.get("api/retention/runs").json()["items"]
     assert (item["status"], item["actions"]["erase"]["done"], item["actions"]["erase"]["kept"]) == ("success", 2, 1)
     assert item["actions"]["erase"]["bytesDone"] < item["actions"]["erase"]["bytes"]
-    assert '<td class="number">2<span class="second">1 kept</span></td>' in page_of(app_client, "retention")
-    assert "<strong>2 of 3</strong>" in page_of(app_client, "retention/runs/erasure__1")
+    assert '<td class="number">2<span class="second">1 kept (held)</span></td>' in page_of(app_client, "retention/runs")
+    page = page_of(app_client, "retention/runs/erasure__1")
+    assert "<strong>2</strong><span>erased" in page
+    assert "<strong>1</strong><span>kept (held): planned, not erased</span>" in page
+    kept = page_of(app_client, "retention/runs/erasure__1?action=erase&outcome=kept")
+    assert (kept.count("<td>erase</td>"), third in kept, first in kept) == (1, True, False)
+    assert "kept, not erased" in kept
 
 
 def test_a_certificate_says_what_was_never_stored(app_client: TestClient, archived: Archive) -> None:
@@ -263,16 +301,17 @@ def test_a_plan_that_waits_leads_to_airflows_own_page(app_client: TestClient, ar
     plan = make_plan(limited, "manual__2027-03-01T12:00:00+00:00", triggered_by="dave")
     assert plan.needs_approval
     show(app_client, limited)
-    page = page_of(app_client, "retention")
+    assert "1 plan waits for a person." in page_of(app_client, "retention")
+    page = page_of(app_client, "retention/runs")
     assert "A plan waits for a person:" in page
     assert "dave started it and may not approve it" in page
     run = "manual__2027-03-01T12%3A00%3A00%2B00%3A00"
-    assert f'href="./../dags/enforce_retention/runs/{run}/required_actions"' in page
+    assert f'href="../../dags/enforce_retention/runs/{run}/required_actions"' in page
     (item,) = app_client.get("api/retention/runs").json()["items"]
     assert (item["waitsForApproval"], item["triggeredBy"]) == (True, "dave")
     assert item["actions"]["quarantine"]["open"] == 6
     enforce(limited, "retention__2")
-    assert "A plan waits for a person:" not in page_of(app_client, "retention")
+    assert "waits for a person" not in page_of(app_client, "retention") + page_of(app_client, "retention/runs")
 
 
 def test_a_request_of_erasure_is_answered_by_another_person(app_client: TestClient, archived: Archive) -> None:
@@ -280,7 +319,7 @@ def test_a_request_of_erasure_is_answered_by_another_person(app_client: TestClie
     victim = ids(archived)[0]
     asked = erasure_request.enter(archived, Subject(ids=(victim,)), reason=f"request 7 {BAD}", actor="ann")
     address = f"api/retention/runs/{asked.run_id}"
-    for path in ("retention", f"retention/runs/{asked.run_id}"):
+    for path in ("retention/runs", f"retention/runs/{asked.run_id}"):
         page = page_of(app_client, path)
         assert '<button type="button" class="button danger" data-decide="approve-erasure"' in page
         assert '<button type="button" class="button" data-decide="reject-erasure"' in page
@@ -312,7 +351,7 @@ def test_a_request_tells_what_may_be_meant_as_well(app_client: TestClient, archi
     page = app_client.get(f"retention/runs/{asked.run_id}", headers=HTML).text
     assert "Look at these: 1 recording may be meant, and is not erased" in page
     assert f"recordings/{maybe}/{maybe}" in page
-    assert "1 more may be meant, and stays" in app_client.get("retention", headers=HTML).text
+    assert "1 more may be meant, and stays" in app_client.get("retention/runs", headers=HTML).text
     erasure_request.reject(archived, asked.run_id, reason="wrong", actor="ann")
     assert app_client.get(f"api/retention/runs/{asked.run_id}/report").json()["lookAtThese"] == listed
 
@@ -320,7 +359,7 @@ def test_a_request_tells_what_may_be_meant_as_well(app_client: TestClient, archi
 def test_who_asked_for_an_erasure_may_only_withdraw_it(app_client: TestClient, archived: Archive) -> None:
     """Their page has no button to approve, and says why; REST refuses; a rejection closes the request."""
     asked = erasure_request.enter(archived, Subject(ids=(ids(archived)[0],)), reason="request 7", actor="Tester")
-    page = page_of(app_client, "retention")
+    page = page_of(app_client, "retention/runs")
     assert 'data-decide="approve-erasure"' not in page
     assert "You cannot approve it: tester triggered it; somebody else must approve." in page
     address = f"api/retention/runs/{asked.run_id}"
@@ -329,7 +368,7 @@ def test_who_asked_for_an_erasure_may_only_withdraw_it(app_client: TestClient, a
     assert app_client.post(f"{address}/reject", json={"reason": " "}).status_code == 400
     told = app_client.post(f"{address}/reject", json={"reason": "wrong number"}).json()
     assert (told["status"], told["problem"]) == ("failed", "tester rejected it: wrong number")
-    assert "waits for a second person" not in page_of(app_client, "retention")
+    assert "waits for a second person" not in page_of(app_client, "retention/runs")
     plan = make_plan(at(archived, EXPIRED, max_delete_count=2), "retention__1")
     assert plan.needs_approval
     refused = app_client.post("api/retention/runs/retention__1/approve", json={"plan": plan.sha256})
@@ -355,7 +394,7 @@ def test_plans_tell_what_became_of_them_and_who_agreed(app_client: TestClient, a
     page = page_of(app_client, "retention/runs/retention__2")
     assert page.count('class="badge good">done') == 5
     assert row_of(archived, ids(archived)[1]).certificate in page
-    assert "carol" in page_of(app_client, "retention")
+    assert "carol" in page_of(app_client, "retention/runs")
     assert app_client.get("api/retention/runs/nobody").status_code == 404
     assert app_client.get("api/retention/runs/nobody/report").status_code == 404
     tab = page_of(app_client, "runs/by-airflow?dag_id=enforce_retention&run_id=retention__2")
@@ -447,7 +486,14 @@ def test_markup_in_policies_plans_and_reasons_stays_text(app_client: TestClient,
     app_client.post(f"api/recordings/{first}/{row.recording_id}/restore", json={"reason": BAD})
     erasure.erase(later, Subject(ids=(second,)), reason=BAD, actor=BAD, run_id="erasure__1")
     number = row_of(archived, second).certificate
-    paths = ["retention", f"recordings/{first}/{row.recording_id}", "retention/runs/erasure__1", "retention/runs"]
+    paths = [
+        "retention",
+        "retention/policy",
+        "retention/compare",
+        f"recordings/{first}/{row.recording_id}",
+        "retention/runs/erasure__1",
+        "retention/runs",
+    ]
     texts = [page_of(app_client, path) for path in [*paths, f"certificates/{number}", f"recordings/{second}/{second}"]]
     texts += [app_client.post("/retention/compare", json={"policy": text}).text for text in (document, BAD)]
     texts.append(app_client.get("/retention", params={"policy": BAD}, headers=HTML).text)
@@ -455,7 +501,7 @@ def test_markup_in_policies_plans_and_reasons_stays_text(app_client: TestClient,
         assert "<img" not in text
         assert "<script>" not in text
         assert "<b>" not in text
-    assert sum("onerror" in text for text in texts) == 7
+    assert sum("onerror" in text for text in texts) == 9
 
 
 @pytest.mark.parametrize("rules", [0, 1, 6, 7, 40])

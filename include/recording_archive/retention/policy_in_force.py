@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -26,7 +27,18 @@ from recording_archive.retention.rules import Policy
 from recording_archive.settings import Settings
 from recording_archive.store.base import Store
 
-__all__ = ["adopt", "adoptions", "foreign", "in_force", "keep", "newest", "read_file", "read_policy", "tell"]
+__all__ = [
+    "adopt",
+    "adoption",
+    "adoptions",
+    "foreign",
+    "in_force",
+    "keep",
+    "newest",
+    "read_file",
+    "read_policy",
+    "tell",
+]
 
 FOLDER = "policies/"
 _NUMBERED = re.compile(r"policies/(\d{6})\.yaml")
@@ -138,6 +150,15 @@ def adoptions(catalog: Catalog) -> dict[str, str | None]:
         for detail in connection.execute(told).scalars():
             adopted |= detail.get("files", {})
     return adopted
+
+
+def adoption(catalog: Catalog, policy: Policy) -> Any:
+    """Read the row of the event by which a policy of the archive was adopted last; None where nothing tells of it."""
+    wanted = (events.c.interaction_id.is_(None), events.c.kind == "adopted")
+    told = select(events.c.at, events.c.actor, events.c.detail).where(*wanted).order_by(events.c.id.desc())
+    with catalog.read() as connection:
+        rows = connection.execute(told).all()
+    return next((row for row in rows if policy.origin in row.detail.get("files", {})), None)
 
 
 def tell(

@@ -17,6 +17,7 @@ from recording_archive.web.pages import (
     fixity_pages,
     hold_pages,
     overview_page,
+    plan_pages,
     recording_page,
     retention_pages,
     run_pages,
@@ -51,6 +52,7 @@ def create_app() -> FastAPI:
         evidence_page,
         hold_pages,
         retention_pages,
+        plan_pages,
         fixity_pages,
     )
     for part in (retrieve, routes, *pages):

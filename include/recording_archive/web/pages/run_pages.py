@@ -16,7 +16,7 @@ from recording_archive.web import access
 from recording_archive.web.address import Address
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.pages.fixity_pages import show_fixity_run
-from recording_archive.web.pages.retention_pages import show_plan
+from recording_archive.web.pages.plan_pages import show_plan
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.archiving_runs import RunDetails, RunRow, list_runs, read_run
 from recording_archive.web.read.filters import After, write_cursor

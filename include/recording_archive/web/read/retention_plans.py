@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from pydantic import Field
+from sqlalchemy import case, func, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.search import Position
 from recording_archive.catalog.tables import dispositions, plans
 from recording_archive.disposition.erasure_doubts import noted_doubts
-from recording_archive.disposition.plan_table import DONE, LOOK, undecided
+from recording_archive.disposition.plan_table import DONE, KEPT, LOOK, undecided
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.run_list import newest_runs, one_run
 
 _c, _p = dispositions.c, plans.c
 PAGE = 100
+_NAMED = re.compile(r" by H-.*")  # which holds it is that keep a recording
 
 
 class Outcomes(ApiDocument):
     """The outcomes of the recordings of one action; the sum of the outcomes is all that the plan had.
 
-    ``open`` are still to be done; ``bytes`` are stored bytes of all, ``bytes_done`` of what was done.
+    ``open`` are still to be done; ``bytes`` are stored bytes of all, ``bytes_done`` of what was done. ``kept_for`` says
+    of the kept how many stay for which reason.
     """
 
     done: int = 0
@@ -33,6 +38,7 @@ class Outcomes(ApiDocument):
     open: int = 0
     bytes: int = 0
     bytes_done: int = 0
+    kept_for: dict[str, int] = Field(default_factory=dict)
 
     @property
     def all(self) -> int:
@@ -131,14 +137,19 @@ def waiting_plans(archive: Archive) -> list[PlanRow]:
     return _to_plans(archive, waiting)
 
 
-def list_dispositions(archive: Archive, run_id: str, *, after: int = 0) -> tuple[list[DispositionRow], int | None]:
-    """The next rows of a plan after the one numbered ``after``, in the order of the plan."""
-    query = (
-        select(dispositions)
-        .where(_c.run_id == run_id, _c.action != LOOK, _c.id > after)
-        .order_by(_c.id)
-        .limit(PAGE + 1)
-    )
+def list_dispositions(
+    archive: Archive, run_id: str, *, after: int = 0, action: str | None = None, outcome: str | None = None
+) -> tuple[list[DispositionRow], int | None]:
+    """The next rows of a plan after the one numbered ``after``, in its order; of an action or an outcome alone.
+
+    The outcome ``open`` is that of what is still to be done.
+    """
+    wanted = [_c.run_id == run_id, _c.action != LOOK, _c.id > after]
+    if action:
+        wanted.append(_c.action == action)
+    if outcome:
+        wanted.append(_c.outcome.is_(None) if outcome == "open" else _c.outcome == outcome)
+    query = select(dispositions).where(*wanted).order_by(_c.id).limit(PAGE + 1)
     with archive.catalog.read() as connection:
         rows = connection.execute(query).mappings().all()
     found = [DispositionRow.model_validate(dict(row)) for row in rows[:PAGE]]
@@ -148,19 +159,23 @@ def list_dispositions(archive: Archive, run_id: str, *, after: int = 0) -> tuple
 def _count(archive: Archive, run_ids: Sequence[str]) -> dict[str, dict[str, Outcomes]]:
     """Outcomes of the rows of each run, by action."""
     size = func.coalesce(func.sum(_c.stored_bytes), 0)
+    why = case((_c.outcome == KEPT, _c.why))  # of a failure it is an error, in as many words as there are rows
     query = (
-        select(_c.run_id, _c.action, _c.outcome, func.count(), size)
+        select(_c.run_id, _c.action, _c.outcome, why, func.count(), size)
         .where(_c.run_id.in_(run_ids))
-        .group_by(_c.run_id, _c.action, _c.outcome)
+        .group_by(_c.run_id, _c.action, _c.outcome, why)
     )
-    counted: dict[str, dict[str, dict[str, int]]] = {run_id: {} for run_id in run_ids}
+    counted: dict[str, dict[str, dict[str, Any]]] = {run_id: {} for run_id in run_ids}
     with archive.catalog.read() as connection:
-        for run_id, action, outcome, count, total in connection.execute(query):
-            figures = counted[run_id].setdefault(action, {"bytes": 0})
-            figures[outcome or "open"] = count
+        for run_id, action, outcome, reason, count, total in connection.execute(query):
+            figures = counted[run_id].setdefault(action, {"bytes": 0, "kept_for": {}})
+            figures[outcome or "open"] = figures.get(outcome or "open", 0) + count
             figures["bytes"] += int(total)
             if outcome == DONE:
                 figures["bytes_done"] = int(total)
+            if reason:
+                kept = Counter(figures["kept_for"]) + Counter({_NAMED.sub("", reason): count})
+                figures["kept_for"] = dict(kept)
     return {run: {action: Outcomes(**told) for action, told in each.items()} for run, each in counted.items()}
 
 
