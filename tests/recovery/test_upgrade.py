@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
 from recording_archive.archive import Archive, open_archive
 from recording_archive.settings import Settings
 from support.commands import Command
 from support.contents import all_rows
+from support.live_app import app_for
 
 MADE = Path(__file__).parent / "archive-0.1.tar.xz"
 AFTER = datetime(2027, 3, 16, tzinfo=UTC)
@@ -62,11 +64,16 @@ def test_what_was_decided_still_holds(command: Command) -> None:
 
 
 def test_parties_are_read_from_what_version_0_1_wrote(command: Command, old: Archive) -> None:
-    """`reindex` reads the numbers; until then a search warns that it does not look into them."""
+    """`reindex` reads the numbers; until then command, page and REST warn that they do not look into them."""
     number = next(row for row in all_rows(old) if row.interaction_id == HELD).ani.removeprefix("tel:")
     before = command("search", "--number", number)
     assert "run `recording-archive reindex`" in before.err
+    client = TestClient(app_for(old))
+    assert "recording-archive reindex" in client.get(f"/api/recordings?number={number}").json()["warning"]
+    assert "recording-archive reindex" in client.get(f"/?number={number}").text
     assert command("reindex").code == 0
+    assert client.get("/api/recordings").json()["warning"] is None
+    assert "recording-archive reindex" not in client.get("/").text
     after = command("search", "--number", f"{number[:5]} {number[5:]}", "--json")
     assert HELD in {row["interactionId"] for row in json.loads(after.out)["recordings"]}
     assert after.err == ""

@@ -19,13 +19,19 @@ from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_,
 from sqlalchemy.sql.operators import custom_op
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.party_index import has_unread
 from recording_archive.catalog.search_driver import Term, choose_driver
 from recording_archive.catalog.search_terms import MOST_IDS, Filters, groups, others
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import PartId
 
-__all__ = ["MOST_IDS", "Filters", "Page", "Position", "export", "listed", "search"]
+__all__ = ["MOST_IDS", "UNREAD", "Filters", "Page", "Position", "export", "listed", "search"]
 
+UNREAD = (
+    "Numbers and second agents of recordings from before the upgrade are not read yet, and not searched: run "
+    "`recording-archive reindex`, or wait for the next run of enforce_retention"
+)
+"""The warning of a search whose page is ``unread``."""
 _EXPORT_PAGE = 1000
 _c = recordings.c
 _KEY = (_c.interaction_date, _c.interaction_id, _c.recording_id, _c.part)
@@ -41,10 +47,15 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of `recordings` by column name, and where the next page begins (None after the last)."""
+    """Rows of `recordings` by column name, and where the next page begins (None after the last).
+
+    ``unread`` says that numbers and second agents of recordings from before an upgrade are not in the catalog yet, so
+    that the search may have missed some; it is said only where all recordings are visible.
+    """
 
     rows: tuple[Mapping[str, Any], ...]
     next: Position | None
+    unread: bool = False
 
 
 def search(
@@ -54,7 +65,8 @@ def search(
     with catalog.read() as connection:
         query = _Query(connection.dialect.name == "sqlite", filters, after, oldest, limit + 1)
         rows = tuple(dict(row) for row in connection.execute(query.of(connection)).mappings())
-    return Page(rows[:limit], _position(rows[limit - 1]) if len(rows) > limit else None)
+        unread = filters.visible.everything and has_unread(connection)
+    return Page(rows[:limit], _position(rows[limit - 1]) if len(rows) > limit else None, unread)
 
 
 def listed(connection: Connection, filters: Filters, limit: int, *columns: ColumnElement[Any]) -> Select[Any]:

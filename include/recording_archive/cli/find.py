@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("when", "recording", "agent", "queue", "number", "length", "state")
 _WIDTH = 120  # columns of a terminal in which the table has a line for each recording
-_UNREAD = (
-    "warning: numbers and second agents of recordings from before the upgrade are not read yet, and not searched: "
-    "run `recording-archive reindex`"
-)
-
-
 _Status = Annotated[State | None, typer.Option(help="One state: archived, discovered, quarantined, purged or erased.")]
 _Words = Annotated[
     list[str] | None,
@@ -56,7 +50,7 @@ def search(  # noqa: PLR0917 - the options of a command
 
     The newest come first. What the archive has never seen is said; exit code 1 when nothing is found.
     """
-    from recording_archive.catalog.party_index import has_unread
+    from recording_archive.catalog.search import UNREAD
     from recording_archive.catalog.search import search as find
     from recording_archive.catalog.search_ids import account
 
@@ -65,9 +59,8 @@ def search(  # noqa: PLR0917 - the options of a command
         filters = wanted.filters(archive, words=_joined(words), status=status)
         page = find(archive.catalog, filters, limit=limit, oldest=oldest)
         asked = account(archive.catalog, (), filters.text, found=bool(page.rows))
-        with archive.catalog.read() as connection:
-            if has_unread(connection):
-                terminal.say(_UNREAD, to_stderr=True)
+        if page.unread:
+            terminal.say(f"warning: {UNREAD}", to_stderr=True)
         if json:
             found = {"recordings": _documents(archive, page.rows), "more": page.next is not None}
             terminal.document({**found, "unknown": list(asked.unknown), "notIds": list(asked.impossible)})

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
 from recording_archive.catalog.rows import is_named, part_of
-from recording_archive.catalog.search import Filters, export, search
+from recording_archive.catalog.search import UNREAD, Filters, export, search
 from recording_archive.catalog.search_ids import Account, account
 from recording_archive.catalog.tables import recordings
 from recording_archive.catalog.visible import only
@@ -79,6 +79,7 @@ def list_recordings(
         next=write_cursor(page.next),
         unknown=list(asked.unknown),
         not_ids=list(asked.impossible),
+        warning=UNREAD if page.unread else None,
     )
 
 

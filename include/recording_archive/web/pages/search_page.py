@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
-from recording_archive.catalog.search import Filters, search
+from recording_archive.catalog.search import UNREAD, Filters, search
 from recording_archive.catalog.search_ids import account
 from recording_archive.catalog.survey import Survey, survey
 from recording_archive.model import State
@@ -88,6 +88,7 @@ def search_page(
         next=address.but(after=write_cursor(found.next)) if found.next else None,
         first=address.but(after=None),
         later=later,
+        warning=UNREAD if found.unread else None,
         asked_ids=len(asked.ids),
         absent=[] if later else [each for each in asked.unknown if each not in asked.impossible],
         impossible=() if later else asked.impossible,

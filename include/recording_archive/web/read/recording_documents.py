@@ -102,13 +102,15 @@ class RecordingRow(ApiDocument):
 class RecordingPage(ApiDocument):
     """A page of a search; ``unknown`` are ids asked for that the catalog does not have.
 
-    ``not_ids`` are those of them that no recording can have, for what they are written with.
+    ``not_ids`` are those of them that no recording can have, for what they are written with. ``warning`` says what the
+    search may have missed.
     """
 
     items: list[RecordingRow]
     next: str | None
     unknown: list[str] = Field([])
     not_ids: list[str] = Field([])
+    warning: str | None = None
 
 
 class Happening(ApiDocument):
