@@ -25,6 +25,7 @@ from sqlalchemy import delete, insert, select
 
 from recording_archive.access.in_force import Watch, adopt
 from recording_archive.archive import Archive, open_archive
+from recording_archive.catalog import survey
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.events import record
 from recording_archive.catalog.party_index import index
@@ -111,6 +112,7 @@ def seats(filled: Archive) -> Iterator[tuple[Seat, Seat]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(access, "_permits", lambda *_: True)
+        patch.setattr(survey, "WITHIN_S", 60)  # how long an answer takes is not hidden, and so are numbers in time
         with seats[0].client, seats[1].client:
             yield seats
 
@@ -182,6 +184,9 @@ def test_what_is_hidden_never_was(
         listens, fetches = (is_allowed(document, user, roles, each, parts[audio]) for each in ("listen", "download"))
         assert client.get("/api/recordings/audio-1/audio-1/media").status_code == (200 if listens else 403)
         assert client.get("/retrieve?interactionId=audio-1").status_code == (200 if fetches else 403)
+        page = client.get("/?id=audio-1").text
+        assert ('aria-label="Play" data-media=' in page, 'aria-label="Download audio-1"' in page) == (listens, fetches)
+        assert ("data-download=" in page) is (listens and fetches)
     other.catalog.close()
 
 

@@ -92,6 +92,26 @@ def test_facets_count_what_their_links_find(app_client: TestClient, archived: Ar
         ), name
 
 
+def test_a_facet_is_of_one_name_and_of_everybody_who_took_part(app_client: TestClient, archived: Archive) -> None:
+    """Agent 1 is not Agent 12; who was a second agent counts, and is found; the same in another spelling is one."""
+    one, two, three, *others = ids(archived)
+    for each, name in ((one, "Zed 1"), (two, "ZED  1"), (three, "Zed 12"), *((each, "Zed 12") for each in others)):
+        change(archived, each, agent_name=name, parties=[])
+    change(archived, others[0], parties=[{"agentName": "Zed 1", "certain": False}])
+    page = app_client.get("/", headers=HTML).text
+    found_there = re.findall(
+        r'href="\./(\?agent=[^"]+)"><span class="cut">(Zed\s+1)</span> <span class="muted">(\d+)<', page, re.I
+    )
+    assert [count for _, _, count in found_there] == ["3"]
+    link = found_there[0][0]
+    listed = app_client.get(f"api/recordings{link}&limit=500").json()["items"]
+    assert sorted(row["interactionId"] for row in listed) == sorted((one, two, others[0]))
+    assert len(found(app_client, agent="Zed 1")) == len(ids(archived))
+    narrowed = app_client.get(f"/{link}", headers=HTML).text
+    assert "holds/new?agents=" in narrowed
+    assert "%22" not in narrowed.split("holds/new?agents=")[1].split('"')[0]
+
+
 def fill(archive: Archive, count: int) -> None:
     """Enter more recordings."""
     with archive.catalog.write() as connection:

@@ -14,14 +14,17 @@ from recording_archive.catalog.tables import party_values
 from recording_archive.spelling.names import folded
 
 
-def names_like(connection: Connection, column: Column[Any], text: str) -> list[str]:
-    """The distinct values of ``column``, which must be the first of an index, that hold ``text``."""
+def names_like(connection: Connection, column: Column[Any], text: str, *, whole: bool = False) -> list[str]:
+    """The distinct values of ``column``, which must be the first of an index, that hold ``text``, or are it."""
     wanted = folded(text)
-    return [name for name in distinct(connection, column) if wanted in folded(name)]
+    names = ((name, folded(name)) for name in distinct(connection, column))
+    return [name for name, told in names if (wanted == told if whole else wanted in told)]
 
 
-def other_names_like(connection: Connection, field: str, text: str) -> list[str]:
-    """The values of a field of `party_values`, in which names are folded, that hold ``text``."""
+def other_names_like(connection: Connection, field: str, text: str, *, whole: bool = False) -> list[str]:
+    """The values of a field of `party_values`, in which names are folded, that hold ``text``, or are it."""
     wanted = folded(text)
+    if whole:
+        return [wanted]
     names = distinct(connection, party_values.c.value, party_values.c.field == field)
     return [name for name in names if wanted in name]

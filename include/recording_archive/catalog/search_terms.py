@@ -200,20 +200,25 @@ def _contact_terms(text: str) -> Iterator[Term]:
 
 
 def _named(connection: Connection, text: str, kind: str) -> Iterator[Term]:
-    """By id, or by a part of the name; ids, too, begin with letters that occur in names."""
+    """By id, or by a part of the name, in quotes by all of it; ids, too, begin with letters that occur in names."""
     id_field, name_field, text = f"{kind}_id", f"{kind}_name", text.strip()
-    forms = id_forms(text)
+    forms, whole = id_forms(text), is_quoted(text)
     yield from (Term(_c[id_field] == form) for form in forms)
-    names = names_like(connection, _c[name_field], text)
+    names = names_like(connection, _c[name_field], text, whole=whole)
     wide = len(names) > MOST_TERMS
     yield from (
         [Term(_c[name_field].in_(names), wide=True)] if wide else (Term(_c[name_field] == name) for name in names)
     )
     yield _party_term(id_field, list(dict.fromkeys(map(spelling_of(id_field), forms))))
-    if others := other_names_like(connection, name_field, text):
+    if others := other_names_like(connection, name_field, text, whole=whole):
         term = _party_term(name_field, others)
         many = connection.dialect.name == "sqlite" and len(others) > MOST_TERMS
         yield replace(term, check=names_one_of(name_field, others)) if many else term
+
+
+def is_quoted(text: str) -> bool:
+    """Tell if a text asks for a whole name: in double quotes."""
+    return len(text) > 2 and text[0] == text[-1] == '"'
 
 
 def _party_term(field: str, values: Sequence[str]) -> Term:

@@ -19,6 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.search import Filters, listed
 from recording_archive.catalog.tables import recordings
+from recording_archive.parties.documents import NAMES
+from recording_archive.spelling.names import folded
 
 MOST = 1000
 WITHIN_S = 0.04
@@ -26,11 +28,15 @@ TOP = 8
 _STEPS = 2000  # of SQLite's virtual machine, between two looks at the clock
 _c = recordings.c
 _COLUMNS = (_c.agent_name, _c.queue_name, _c.direction, _c.media_type, _c.state, _c.verified_ok)
+_NAMED = ("agent_name", "queue_name")  # of which a recording may have several
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """``counted`` recordings; ``more`` when there are others. ``facets``: values and their numbers, by column."""
+    """``counted`` recordings; ``more`` when there are others. ``facets``: values and their numbers, by column.
+
+    A recording counts for every agent and queue that took part, as a search for one finds it.
+    """
 
     counted: int
     more: bool
@@ -43,17 +49,31 @@ def survey(catalog: Catalog, filters: Filters) -> Survey | None:
         rows = _within_time(connection, filters)
     if rows is None:
         return None
-    counts = {column.name: Counter(row[place] for row in rows[:MOST]) for place, column in enumerate(_COLUMNS)}
-    facets = {
-        name: [pair for pair in count.most_common(TOP + 1) if pair[0] is not None] for name, count in counts.items()
-    }
-    return Survey(min(len(rows), MOST), len(rows) > MOST, {name: told[:TOP] for name, told in facets.items()})
+    facets = {column.name: _count(rows[:MOST], column.name) for column in _COLUMNS}
+    return Survey(min(len(rows), MOST), len(rows) > MOST, facets)
+
+
+def _count(rows: Sequence[Row[Any]], name: str) -> list[tuple[Any, int]]:
+    """Count the values of a column that most of the rows have; names that are spelled otherwise are one."""
+    count, spelled = Counter[Any](), dict[Any, Any]()
+    for row in rows:
+        told = _names(row, name) if name in _NAMED else {value: value for value in (row._mapping[name],)}
+        count.update(told.keys())
+        spelled = told | spelled
+    count.pop(None, None)
+    return [(spelled[form], number) for form, number in count.most_common(TOP)]
+
+
+def _names(row: Row[Any], name: str) -> dict[str, str]:
+    """The names of everybody who took part, by their forms, the main party's first."""
+    told = (row._mapping[name], *(party.get(NAMES[name]) for party in row.parties or ()))
+    return {folded(text): text for text in reversed(told) if text}
 
 
 def _within_time(connection: Connection, filters: Filters) -> Sequence[Row[Any]] | None:
     try:
         with _bounded(connection):
-            return connection.execute(listed(connection, filters, MOST + 1, *_COLUMNS)).all()
+            return connection.execute(listed(connection, filters, MOST + 1, *_COLUMNS, _c.parties)).all()
     except DBAPIError as error:
         if not _gave_up(error):
             raise

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from recording_archive.catalog.search_terms import is_quoted
 from recording_archive.model import is_safe_id
 from recording_archive.spelling.ids import split_ids
 from recording_archive.web.read.filters import absolute
@@ -98,7 +99,7 @@ class Address:
         fields = {"ids": " ".join(ids)} if ids else {}
         if not set(given) <= set(_HELD) or not (given or ids):
             return None
-        return urlencode(fields | {_HELD[name]: value for name, value in given.items()})
+        return urlencode(fields | {_HELD[name]: _unquoted(value) for name, value in given.items()})
 
     def as_evidence(self, ids: Sequence[str]) -> dict[str, Any] | None:
         """The request for an evidence pack of all that this search finds; None for one that asks for nothing.
@@ -123,6 +124,11 @@ class Address:
             for name, words in _WORDS.items()
             if name in given
         )
+
+
+def _unquoted(text: str) -> str:
+    """A hold asks for whole names always."""
+    return text[1:-1] if is_quoted(text) else text
 
 
 def _cut(text: str) -> str:

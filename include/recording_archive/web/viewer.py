@@ -6,6 +6,7 @@ A route that takes `ViewerDep` shows nothing but what it allows. Any other route
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from recording_archive.access.in_force import Watch
 from recording_archive.access.rules import Right
 from recording_archive.access.rules import Viewer as Named
 from recording_archive.archive import Archive
-from recording_archive.catalog.rows import is_named, part_key
+from recording_archive.catalog.rows import among, is_named, part_key
 from recording_archive.catalog.tables import recordings
 from recording_archive.catalog.visible import Visible, covers, only
 from recording_archive.model import PartId
@@ -60,6 +61,15 @@ def may(archive: Archive, allowed: Visible, part: PartId) -> bool:
         return True
     with archive.catalog.read() as connection:
         return covers(connection, allowed, part)
+
+
+def those(archive: Archive, allowed: Visible, parts: Collection[PartId]) -> frozenset[PartId]:
+    """Return which of some parts, at most a page of them, are among what is ``allowed``."""
+    if allowed.everything or not parts:
+        return frozenset(parts)
+    with archive.catalog.read() as connection:
+        wanted = (among(recordings, parts), *only(connection, allowed))
+        return frozenset(PartId(*row) for row in connection.execute(select(*part_key(recordings)).where(*wanted)))
 
 
 def require(archive: Archive, allowed: Visible, part: PartId, what: str) -> None:

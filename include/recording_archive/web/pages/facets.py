@@ -19,6 +19,7 @@ _FACETS = {
     "state": ("State", "status"),
     "verified_ok": ("Integrity", "verified"),
 }
+_WHOLE = {"queue", "agent"}
 _STATES = {State.DISCOVERED.value: "not archived yet"}
 
 
@@ -42,4 +43,6 @@ def facets(found: Survey | None, address: Address) -> Iterator[tuple[str, list[V
 
 def _value(address: Address, name: str, value: Any, count: int) -> Value:
     given, text = _VERIFIED[value] if isinstance(value, bool) else (str(value), _STATES.get(value, str(value)))
+    if name in _WHOLE:
+        given = f'"{given}"'  # "Agent 1" alone would find Agent 12, too
     return Value(text, count, address.but(**{name: given, "after": None}))

@@ -32,7 +32,7 @@ from recording_archive.web.read.filters import (
 )
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.render import page
-from recording_archive.web.viewer import ViewerDep
+from recording_archive.web.viewer import ViewerDep, those
 
 PAGE = 50
 _STATES = [
@@ -68,9 +68,10 @@ def search_page(
     fixed = address.on_days(zone)
     counted = survey(archive.catalog, filters)
     found = search(archive.catalog, filters, limit=PAGE, after=read_cursor(after), oldest=sort is Sort.OLDEST)
-    later = after is not None
+    later, may_export = after is not None, seen.sees.everything and seen.fetches.everything
     asked = account(archive.catalog, filters.ids, filters.text, found=later or bool(found.rows), visible=seen.sees)
-    fields = address.fields()
+    fields, rows = address.fields(), to_rows(archive, found.rows)
+    parts = [row.part_id for row in rows]
     return page(
         request,
         archive,
@@ -79,7 +80,9 @@ def search_page(
         narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
         carried=address.carried(),
         chips=address.chips(asked.ids),
-        rows=to_rows(archive, found.rows),
+        rows=rows,
+        heard=those(archive, seen.hears, parts),
+        fetched=those(archive, seen.fetches, parts),
         heading=_heading(len(found.rows), counted, more=found.next is not None, later=later, sort=sort),
         facets=list(facets(counted, address)),
         facets_of=counted.counted if counted and counted.more else None,
@@ -93,12 +96,12 @@ def search_page(
         absent=[] if later else [each for each in asked.unknown if each not in asked.impossible],
         impossible=() if later else asked.impossible,
         as_hold=fixed.as_hold(asked.ids) if may_decide else None,
-        as_evidence=fixed.as_evidence(asked.ids) if seen.sees.everything else None,
+        as_evidence=fixed.as_evidence(asked.ids) if may_export else None,
         export_csv=address.but(after=None, format="csv"),
         export_json=address.but(after=None, format="json"),
         states=_STATES,
         may_decide=may_decide,
-        may_export=seen.sees.everything,
+        may_export=may_export,
         zone=zone.key,
         zone_of_page=zone.key if any(fields[name] for name in ("zone", *MOMENTS)) else "",
     )

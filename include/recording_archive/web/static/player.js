@@ -49,7 +49,10 @@ function load(from) {
   element("problem").hidden = true;
   if (element("what")) element("what").textContent = title(from);
   if (element("details")) element("details").href = from.dataset.details;
-  if (element("download")) element("download").href = from.dataset.download;
+  if (element("download")) {
+    element("download").hidden = !from.dataset.download;
+    if (from.dataset.download) element("download").href = from.dataset.download;
+  }
   const type = from.dataset.type;
   if (type && !audio.canPlayType(type)) {
     audio.removeAttribute("src");
