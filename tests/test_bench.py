@@ -119,6 +119,15 @@ def test_the_plain_media_host_serves_whole_files(tmp_path: Path) -> None:
             host.terminate()
 
 
+def test_evidence_packs_are_measured(tmp_path: Path) -> None:
+    """Each case is a row: how many calls, and how large, how long and how much memory a pack of them was."""
+    command = [sys.executable, "-m", "bench.evidence", "3x0.02", "--scratch", str(tmp_path)]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    _, _, _, row = ended.stdout.splitlines()
+    assert re.fullmatch(r"\| 3 \| \d+ MB \| \d+\.\d s \| \d+\.\d s \| \d+ MB \|", row)
+    assert list(tmp_path.iterdir()) == []
+
+
 def stages(entries: Sequence[dict[str, Any]], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the stages over a manifest; the archive comes to lie in ``folder/out``."""
     manifest, out = folder / "manifest.json", folder / "out"
