@@ -107,6 +107,13 @@ def verify_archive() -> None:
 
         return hooks.sweep_left_overs(dag_parts.run_id())
 
+    @task(task_display_name="Raise object locks")
+    def follow_locks() -> dict[str, Any] | None:
+        """Bring the locks of recordings in a bucket to what policy and holds ask."""
+        from recording_archive import hooks
+
+        return hooks.follow_locks(dag_parts.run_id())
+
     @task(task_display_name="Verify the ledger", trigger_rule="all_done")
     def verify_ledger() -> int | None:
         """Check the chain of events, and that it vouches for every document; return how many flaws it has."""
@@ -130,7 +137,7 @@ def verify_archive() -> None:
 
     planned, report = plan_fixity(reindex_archive()), write_fixity_report()
     verify_batch.expand(batch=planned) >> repair_recordings() >> verify_ledger() >> report
-    planned >> [look_for_strays(), sweep_left_overs()] >> report
+    planned >> [look_for_strays(), sweep_left_overs(), follow_locks()] >> report
 
 
 verify_archive()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recording_archive.tasks.connection import GenesysCloudHook
     from recording_archive.tasks.evidence import make_evidence_part, offer_evidence, plan_evidence
     from recording_archive.tasks.fixity import (
+        follow_locks,
         look_for_strays,
         plan_fixity,
         reindex_archive,
@@ -45,6 +46,7 @@ __all__ = [
     "ask_for_approval",
     "download_batch",
     "erase_requested",
+    "follow_locks",
     "gzip_batch",
     "leave_note",
     "list_recordings",
@@ -72,8 +74,8 @@ _PLACES = {
     "archiving": "download_batch list_recordings",
     "connection": "GenesysCloudHook",
     "evidence": "make_evidence_part offer_evidence plan_evidence",
-    "fixity": "look_for_strays plan_fixity reindex_archive repair_recordings sweep_left_overs verify_batch "
-    "verify_ledger write_fixity_report",
+    "fixity": "follow_locks look_for_strays plan_fixity reindex_archive repair_recordings sweep_left_overs "
+    "verify_batch verify_ledger write_fixity_report",
     "packing": "gzip_batch",
     "reporting": "write_report",
     "run_note": "leave_note",

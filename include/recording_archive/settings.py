@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     )
     s3_conn_id: str = Field("", description="Airflow connection for s3://; default: AWS_* variables.")
     s3_kms_key: str = Field("", description="KMS key that encrypts every object of the archive in S3.")
+    object_lock: str = Field(
+        "off",
+        description="Lock each recording in its bucket until its days are over: off, governance or compliance.",
+    )
     timezone: str = Field("UTC", description="IANA zone in which a run's day begins and dates without zone are read.")
     phone_region: str = Field("", description="ISO country that telephone numbers without one belong to.")
     max_active_runs: int = Field(2, ge=1, description="Runs of archive_recordings at once.")
@@ -177,6 +181,15 @@ class Settings(BaseSettings):
         if file and not file.startswith(("/", ":memory:", "file:")):
             raise ValueError(f"{url!r} is a relative path, another file for each program: write sqlite:////path")
         return url
+
+    @field_validator("object_lock")
+    @classmethod
+    def _lockable(cls, mode: str, info: ValidationInfo) -> str:
+        if mode not in {"off", "governance", "compliance"}:
+            raise ValueError(f"{mode!r} is none of off, governance and compliance")
+        if mode != "off" and not info.data.get("url", "s3://").startswith("s3://"):
+            raise ValueError(f"{mode}, but a folder has no object lock: set {PREFIX}URL to a bucket that has, or off")
+        return mode
 
     @field_validator("timezone")
     @classmethod

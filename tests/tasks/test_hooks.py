@@ -20,6 +20,7 @@ NAMES = [
     "ask_for_approval",
     "download_batch",
     "erase_requested",
+    "follow_locks",
     "gzip_batch",
     "leave_note",
     "list_recordings",
@@ -56,6 +57,7 @@ SIGNATURES = {
     "gzip_batch": "(run_id: 'str', number: 'int') -> 'int'",
     "leave_note": "(problems: 'Sequence[str]', counts: 'Mapping[str, int]', *, page: 'str', "
     "head: 'str | None') -> 'None'",
+    "follow_locks": "(run_id: 'str') -> 'dict[str, Any] | None'",
     "list_recordings": "(*, run_id: 'str', conf: 'Mapping[str, Any] | None', "
     "interval: 'tuple[datetime, datetime] | None', scheduled: 'bool', "
     "run_is_over: 'Callable[[str], bool]' = <function <lambda>>) -> 'list[dict[str, Any]]'",

@@ -1,7 +1,7 @@
 """Compress: staged bytes of a batch become objects of the archive, in an order that survives a crash at any point.
 
 object written under a temporary name, synced, read back and compared
-→ published (write-once) → folder synced → sidecar published → folder synced
+→ published (write-once, and locked where the archive locks objects) → folder synced → sidecar published → folder synced
 → recording, work row and event in one transaction → staged file dropped
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,10 +22,12 @@ from recording_archive.archiving import outcomes
 from recording_archive.archiving.work_rows import Work, open_work
 from recording_archive.catalog.tables import runs
 from recording_archive.errors import ArchiveError, FixityError, PermanentError, RunError, Stopped, StoreError
+from recording_archive.locks.reconcile import tell
+from recording_archive.locks.wanted import Wanted
 from recording_archive.model import Compressed, Fetched, PartId
 from recording_archive.sources import organization_of
 from recording_archive.store import bgzf, sidecar
-from recording_archive.store.base import Draft
+from recording_archive.store.base import Draft, Lock
 from recording_archive.store.stoppable import Stoppable
 
 log = logging.getLogger(__name__)
@@ -36,11 +38,15 @@ LARGE_BYTES = 8 * 2**20  # from here on one file is worth several cores
 
 @dataclass(frozen=True)
 class _Packed:
-    """An object in its place, or why it is not; ``lost`` when the staged bytes must be fetched again."""
+    """An object in its place, or why it is not; ``lost`` when the staged bytes must be fetched again.
+
+    ``lock`` is the lock that it was published with; None for one that was there already.
+    """
 
     job: Work
     key: str = ""
     compressed: Compressed | None = None
+    lock: Lock | None = None
     error: ArchiveError | None = None
     lost: bool = False
 
@@ -57,7 +63,8 @@ def compress(archive: Archive, run_id: str, batch: int, *, stop: threading.Event
         source = connection.execute(select(runs.c.source).where(runs.c.run_id == run_id)).scalar_one() if todo else ""
     group: list[_Packed] = []
     lost = 0
-    for packed in _pack_all(archive, source, todo, stop=stop):
+    wanted = Wanted(archive) if todo and archive.store.locks() else None
+    for packed in _pack_all(archive, source, todo, wanted, stop=stop):
         if isinstance(packed.error, Stopped):
             log.info("%s: stopped, left for the next attempt", packed.job.part_id)
             continue
@@ -68,25 +75,33 @@ def compress(archive: Archive, run_id: str, batch: int, *, stop: threading.Event
     return lost + _settle(archive, source, group)
 
 
-def _pack_all(archive: Archive, source: str, todo: Sequence[Work], *, stop: threading.Event) -> Iterator[_Packed]:
+def _pack_all(
+    archive: Archive, source: str, todo: Sequence[Work], wanted: Wanted | None, *, stop: threading.Event
+) -> Iterator[_Packed]:
     workers = archive.settings.compressors
     with ThreadPoolExecutor(workers, "compress") as files, ThreadPoolExecutor(workers, "blocks") as blocks:
         # all at once, for a batch is bounded: the pool must not starve while a group is settled
-        pending = [files.submit(_pack, archive, source, job, blocks=blocks, stop=stop) for job in todo]
+        pending = [files.submit(_pack, archive, source, job, wanted, blocks=blocks, stop=stop) for job in todo]
         try:
             yield from (future.result() for future in as_completed(pending))
         finally:
             files.shutdown(wait=False, cancel_futures=True)
 
 
-def _pack(archive: Archive, source: str, job: Work, *, blocks: Executor, stop: threading.Event) -> _Packed:
+def _pack(
+    archive: Archive, source: str, job: Work, wanted: Wanted | None, *, blocks: Executor, stop: threading.Event
+) -> _Packed:
     """Put one part's object in its place; what goes wrong with this part stays with it."""
     if stop.is_set():
         return _Packed(job, error=Stopped("stopped"))
     fetched = _staged(job)
     key = sidecar.object_key(organization_of(source), job.part_id, job.interaction_date, fetched.format.extension)
     try:
-        return _Packed(job, key, _write(archive, key, fetched, job, blocks=blocks, stop=stop))
+
+        def lock(compressed: Compressed) -> Lock | None:
+            return _lock(archive, source, _Packed(job, key, compressed), wanted) if wanted else None
+
+        return _write(archive, key, fetched, job, lock, blocks=blocks, stop=stop)
     except FileNotFoundError:
         return _Packed(job, lost=True, error=PermanentError(f"{job.part_id}: staged bytes vanished"))
     except FixityError as error:
@@ -97,9 +112,24 @@ def _pack(archive: Archive, source: str, job: Work, *, blocks: Executor, stop: t
         return _Packed(job, error=error)
 
 
+def _lock(archive: Archive, source: str, packed: _Packed, wanted: Wanted) -> Lock:
+    """Find the lock that policy and holds ask for, by what the sidecar is about to tell."""
+    key = sidecar.beside(packed.key)
+    columns = sidecar.to_recording(_sidecar(archive, source, packed), key, archive.settings.phone_region)
+    with archive.catalog.read() as connection:
+        return wanted.of_new(connection, columns)
+
+
 def _write(
-    archive: Archive, key: str, fetched: Fetched, job: Work, *, blocks: Executor, stop: threading.Event
-) -> Compressed:
+    archive: Archive,
+    key: str,
+    fetched: Fetched,
+    job: Work,
+    lock_of: Callable[[Compressed], Lock | None],
+    *,
+    blocks: Executor,
+    stop: threading.Event,
+) -> _Packed:
     """Write, read back, compare, publish. Raise FixityError when what was staged is not what was downloaded."""
     pool = blocks if fetched.size_bytes >= LARGE_BYTES else None
     with archive.staging.opened(job.run_id, job.id) as raw, archive.store.begin(key) as draft:
@@ -109,7 +139,10 @@ def _write(
         compressed = bgzf.read_back(Stoppable(draft.file, stop), key, pool=pool)
         if compressed.sha256 != fetched.sha256:
             raise FixityError(f"staged bytes of {key}", expected=fetched.sha256, found=compressed.sha256)
-        return compressed if draft.publish() else _adopt(archive, key, fetched, job, stop)
+        lock = lock_of(compressed)
+        if draft.publish(lock):
+            return _Packed(job, key, compressed, lock)
+        return _Packed(job, key, _adopt(archive, key, fetched, job, stop))
 
 
 def _adopt(archive: Archive, key: str, fetched: Fetched, job: Work, stop: threading.Event) -> Compressed:
@@ -153,6 +186,9 @@ def _settle(archive: Archive, source: str, group: Sequence[_Packed]) -> int:
         outcomes.unstage(connection, [packed.job for packed in group if packed.lost])
         committed = [(packed.job, row) for packed in done if isinstance(row := rows[packed.job.id], dict)]
         ended = outcomes.succeed(connection, committed, at=archive.clock())
+        for packed in done:
+            if packed.lock and packed.job.id in ended:
+                tell(connection, archive, packed.job.part_id, packed.lock, run_id=packed.job.run_id)
         for packed in group:
             if not packed.lost and packed.job.id not in ended:
                 why = rows.get(packed.job.id, packed.error)
@@ -205,7 +241,7 @@ def _publish(archive: Archive, packed: _Packed, content: bytes, draft: Draft) ->
     """Publish one sidecar, or take over the one that is there; return the catalog's columns, or what is wrong."""
     key, region = sidecar.beside(packed.key), archive.settings.phone_region
     draft.seal()
-    if draft.publish():
+    if draft.publish(packed.lock):
         return sidecar.to_recording(content, key, region)
     try:
         _require_own(archive, key, packed.job)

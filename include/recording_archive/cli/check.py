@@ -114,6 +114,7 @@ class _Trial:
             "staging": (self._staging, ("settings",)),
             "catalog": (self._catalog, ("settings",)),
             "archive id": (self._archive_id, ("storage", "catalog")),
+            "object lock": (self._locks, ("storage",)),
             "documents": (self._documents, ("archive id",)),
             "signing": (self._signing, ("archive id",)),
             "stamps": (self._stamps, ("archive id",)),
@@ -193,6 +194,9 @@ class _Trial:
         if next(iter(store.list("")), None) is not None:
             raise StoreError(f"{store} holds files but no archive.json: choose an empty folder for a new archive")
         return "none yet: the first run of archive_recordings founds the archive"
+
+    def _locks(self) -> str:
+        return store_at(self.settings).try_locks()
 
     def _documents(self) -> str:
         return self._told_by(lambda archive: f"{documents_in_order(archive)}; {in_order(archive)}")

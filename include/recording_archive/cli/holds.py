@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,6 +40,7 @@ def create(  # noqa: PLR0917 - options, which are given by name
     """
     from recording_archive.holds import Criteria, unmatched_ids, warning
     from recording_archive.holds import create as make
+    from recording_archive.locks.of_hold import follow_hold
     from recording_archive.params import read_moment
     from recording_archive.spelling.ids import split_each
 
@@ -50,13 +51,15 @@ def create(  # noqa: PLR0917 - options, which are given by name
         lists = (tuple(split_each(ids or ())), tuple(agents or ()), tuple(queues or ()), tuple(numbers or ()))
         made, effect = make(archive, matter=matter, reason=reason, criteria=Criteria(*lists, first, last), actor=user())
         unmatched = unmatched_ids(archive, made)
+        locked = follow_hold(archive, made)
     if said := warning(made, effect, unmatched):
         terminal.say(f"warning: {said}", to_stderr=True)
     if json:
         found = {"effect": _effect_to_json(effect), "unmatchedIds": unmatched, "warning": said}
-        terminal.document(_to_json(made) | found)
+        terminal.document(_to_json(made) | found | _locks_to_json(locked))
     else:
-        terminal.facts(f"Hold {made.id} holds from now on", _facts(made) | _effect_facts(effect))
+        told = {"legal holds in the bucket": _locked(locked)} if locked else {}
+        terminal.facts(f"Hold {made.id} holds from now on", _facts(made) | _effect_facts(effect) | told)
         if effect.examples:
             terminal.say(f"for example: {', '.join(map(str, effect.examples))}")
 
@@ -87,13 +90,27 @@ def release(
     What no other hold holds is subject to the retention policy again.
     """
     from recording_archive.holds import release as end
+    from recording_archive.locks.of_hold import follow_hold
 
     with opened_archive() as archive:
         ended = end(archive, hold, reason=reason, actor=user())
+        locked = follow_hold(archive, ended)
     if json:
-        terminal.document(_to_json(ended))
+        terminal.document(_to_json(ended) | _locks_to_json(locked))
     else:
         terminal.say(f"released: {ended.id} ({ended.matter})")
+        if locked:
+            terminal.say(f"legal holds in the bucket: {_locked(locked)}")
+
+
+def _locks_to_json(told: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"locks": told} if told else {}
+
+
+def _locked(told: Mapping[str, Any]) -> str:
+    """Put into words what became of the locks of a hold's recordings."""
+    rest = f"; the next run of verify_archive goes on: {told['problems'][0]}" if told["problems"] else ""
+    return f"{told['held']} set, {told['released']} cleared, {told['behind']} behind{rest}"
 
 
 def _pages(archive: Archive, *, active: bool) -> Iterator[Hold]:

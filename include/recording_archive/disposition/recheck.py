@@ -17,6 +17,7 @@ from recording_archive.archive import Archive
 from recording_archive.catalog.rows import is_part, part_of
 from recording_archive.catalog.tables import recordings, work
 from recording_archive.disposition.evidence import Evidence
+from recording_archive.locks.waiting import why_locked
 from recording_archive.model import PartId, State
 from recording_archive.retention.rules import Action, HoldIds, Kept, Policy, judge
 
@@ -59,7 +60,7 @@ class Recheck:
         if (size := self.archive.store.size(row.key)) != row.stored_bytes:
             has = "is gone" if size is None else f"has {size} bytes"
             return f"its object {has}, the catalog has {row.stored_bytes} bytes: verify it"
-        return None
+        return why_locked(self.archive, row.key)
 
 
 def held_by(holding: HoldIds | None) -> str | None:

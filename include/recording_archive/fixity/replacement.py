@@ -24,10 +24,11 @@ from recording_archive.errors import ArchiveError
 from recording_archive.fixity import readings_table
 from recording_archive.fixity.examine import Flaws
 from recording_archive.fixity.readings_table import Finding
+from recording_archive.locks.wanted import Wanted
 from recording_archive.model import Compressed, PartId
 from recording_archive.reports.reading import hash_of
 from recording_archive.store import sidecar
-from recording_archive.store.base import Draft, Store
+from recording_archive.store.base import Draft, Lock, Store
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ def put_in_place(
     require_root(archive)
     with archive.catalog.write() as connection:
         _require_as_it_was(connection, job)
-        kept = {_put(archive.store, draft, key, str(at.date())): lost[key] for key, draft in drafts.items()}
+        lock = Wanted(archive).of(connection, [row])[0] if archive.store.locks() else None
+        kept = {_put(archive.store, draft, key, str(at.date()), lock): lost[key] for key, draft in drafts.items()}
         rejected = {key: digest for key, digest in kept.items() if key}
         connection.execute(update(recordings).where(is_part(recordings, job.part)).values(**facts, **verdict))
         detail = {**_detail(job, facts, drafts, rejected), "mediaFrom": media_from}
@@ -95,13 +97,13 @@ def _require_as_it_was(connection: Connection, job: Job) -> None:
         raise BeyondRepairError("its row changed while it was repaired; the next run reads it again")
 
 
-def _put(store: Store, draft: Draft, key: str, day: str) -> str | None:
+def _put(store: Store, draft: Draft, key: str, day: str, lock: Lock | None) -> str | None:
     """Give a draft its key, durably; return the key under which the old file is kept, None when there was none."""
-    if store.size(key) is None and draft.publish():
+    if store.size(key) is None and draft.publish(lock):
         store.sync([key])
         return None
     folders = (f"rejected/{day}{f'.{number}' if number > 1 else ''}" for number in count(1))
-    return next(kept for folder in folders if draft.replace(kept := f"{folder}/{key}"))
+    return next(kept for folder in folders if draft.replace(kept := f"{folder}/{key}", lock))
 
 
 def _detail(

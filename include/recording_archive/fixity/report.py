@@ -33,7 +33,15 @@ KIND = "fixity"  # of the event `reported`
 ESCALATED = "escalated"  # what reports call a recording that is bad and was not repaired
 NAMED = 20  # recordings that the message of a failed run names; its report names all
 COLUMNS = ("interactionId", "recordingId", "part", "filePath", "outcome", "problem", "why")
-FACTS = ("swept", "reindexed", "unknownSidecars", "ledgerEvents", "ledgerFlawed", "ledgerFlaws")  # None: not looked at
+FACTS = (
+    "swept",
+    "reindexed",
+    "locks",
+    "unknownSidecars",
+    "ledgerEvents",
+    "ledgerFlawed",
+    "ledgerFlaws",
+)  # None: not looked at
 _READ = (Finding.SOUND, Finding.BAD, Finding.REPAIRED)
 _LISTED = (Finding.BAD, Finding.REPAIRED, Finding.ABSENT, Finding.STRAY)
 
@@ -138,6 +146,7 @@ def _problems(archive: Archive, run: Row[Any], counts: Mapping[str, int]) -> Ite
         yield f"{number} recordings were not read: the logs of their batches say why"
     if number := facts.get("unknownSidecars"):
         yield f"{number} sidecars are not in the catalog: run this DAG with reindex"
+    yield from _lock_problems(archive, run)
     if number := facts.get("reindexed", {}).get("bad"):
         yield f"reindex found {number} bad documents: the log of its task names them"
     if run.kind in readings_table.WHOLE:
@@ -151,6 +160,17 @@ def _problems(archive: Archive, run: Row[Any], counts: Mapping[str, int]) -> Ite
         yield f"the ledger does not verify: {flaws[0]['place']}: {flaws[0]['problem']}"
     if unknown := unknown_segments(archive):
         yield f"the catalog lacks segment {unknown[0]} of the ledger: run this DAG with reindex"
+
+
+def _lock_problems(archive: Archive, run: Row[Any]) -> Iterator[str]:
+    locks = run.facts.get("locks")
+    if locks is None:
+        if archive.store.locks() and run.kind in readings_table.WHOLE:
+            yield "object locks were not brought to what policy and holds ask: the log of their task says why"
+    elif number := locks["behind"]:
+        yield f"{number} recordings have an object lock behind what policy and holds ask: {locks['problems'][0]}"
+    elif locks["problems"]:  # of all of them
+        yield str(locks["problems"][0])
 
 
 def _top(

@@ -17,11 +17,11 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from recording_archive.errors import PermanentError, StoreError
 
-__all__ = ["IDENTITY_KEY", "AbsentError", "Draft", "Store"]
+__all__ = ["IDENTITY_KEY", "AbsentError", "Draft", "Lock", "Store"]
 
 IDENTITY_KEY = "archive.json"
 _FORMAT_VERSION = 1
@@ -30,6 +30,17 @@ _DOCUMENT_BYTES = 16 * 2**20  # sidecars, holds, policies: all are far smaller
 
 class AbsentError(PermanentError):
     """No object or folder has this key."""
+
+
+class Lock(NamedTuple):
+    """A lock of an object: its bytes cannot be deleted before ``until``, nor for as long as it is ``held``."""
+
+    until: datetime | None = None
+    held: bool = False
+
+    def reaches(self, until: datetime | None) -> bool:
+        """Tell if it lasts at least until then."""
+        return until is None or (self.until is not None and self.until >= until)
 
 
 class Draft(Protocol):
@@ -46,10 +57,13 @@ class Draft(Protocol):
     def seal(self) -> None:
         """Make the content durable and read-only; every write error shows by now. ``file`` is reopened for reading."""
 
-    def publish(self) -> bool:
-        """Give the sealed content its key; False when the key is taken, which leaves the object there as it is."""
+    def publish(self, lock: Lock | None = None) -> bool:
+        """Give the sealed content its key; False when the key is taken, which leaves the object there as it is.
 
-    def replace(self, kept: str) -> bool:
+        A store that locks objects gives it the ``lock`` in the same step, any other leaves it out.
+        """
+
+    def replace(self, kept: str, lock: Lock | None = None) -> bool:
         """Give the sealed content its key in place of the object there, which gets the key ``kept`` first.
 
         For repairs alone. The key names one of the two objects, whole, at every moment, and both names are durable on
@@ -84,6 +98,25 @@ class Store(Protocol):
 
         Durable on return. An object that is not there is gone already.
         """
+
+    def locks(self) -> bool:
+        """Tell if objects are locked here; where they are not, `lock_of` finds no lock and `lock` is refused."""
+        return False
+
+    def lock_of(self, key: str) -> Lock:  # noqa: ARG002 - a store without locks
+        """The lock that the place itself tells of an object."""
+        return Lock()
+
+    def lock(self, key: str, wanted: Lock) -> Lock:  # noqa: ARG002 - a store without locks
+        """Lock an object until then or longer, and set or clear its legal hold; return the lock it has then.
+
+        No lock ends earlier for it. Raise PermanentError when the place refuses, or does not show what it took.
+        """
+        raise StoreError(f"{self} does not lock objects: set RECORDING_ARCHIVE_OBJECT_LOCK for a bucket that can")
+
+    def try_locks(self) -> str:
+        """Lock objects and try to delete them; say what the place refused, raise StoreError when it did not."""
+        return f"{self} does not lock objects"
 
     def sweep(self, older_than: datetime) -> int:
         """Remove what unfinished drafts left before ``older_than``; return how many there were."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recording_archive.errors import StoreError
-from recording_archive.store.base import AbsentError, Draft, Store
+from recording_archive.store.base import AbsentError, Draft, Lock, Store
 from recording_archive.store.disk import sync_folder
 from recording_archive.store.keys import segments_of
 from recording_archive.store.local_files import buffered, explained, names_in, require_regular
@@ -234,7 +234,7 @@ class _LocalDraft:
             self.file.close()
         self.file = self._open(os.O_RDONLY)
 
-    def publish(self) -> bool:
+    def publish(self, lock: Lock | None = None) -> bool:  # noqa: ARG002 - a folder has no locks
         if self.file.writable():
             self.seal()
         with explained(self._path):
@@ -254,7 +254,7 @@ class _LocalDraft:
             ) from error
         return os.path.samestat(os.fstat(self.file.fileno()), there)
 
-    def replace(self, kept: str) -> bool:
+    def replace(self, kept: str, lock: Lock | None = None) -> bool:  # noqa: ARG002 - a folder has no locks
         if self.file.writable():
             self.seal()
         with explained(self._path):

@@ -15,7 +15,10 @@ from recording_archive.store.staging import BucketStaging, LocalStaging, Staging
 def store_at(settings: Settings) -> Store:
     """The archive's store; nothing is read or made yet."""
     bucket = settings.bucket
-    return _bucket(settings, *bucket, kms_key=settings.s3_kms_key) if bucket else LocalStore(settings.root)
+    if not bucket:
+        return LocalStore(settings.root)
+    mode = "" if settings.object_lock == "off" else settings.object_lock.upper()
+    return _bucket(settings, *bucket, kms_key=settings.s3_kms_key, lock_mode=mode)
 
 
 def witness_at(settings: Settings) -> Store | None:
@@ -38,14 +41,14 @@ def staging_at(settings: Settings) -> Staging:
     return BucketStaging(_bucket(settings, *bucket), local) if bucket else local
 
 
-def _bucket(settings: Settings, name: str, prefix: str, *, kms_key: str = "") -> Store:
+def _bucket(settings: Settings, name: str, prefix: str, *, kms_key: str = "", lock_mode: str = "") -> Store:
     try:
         from recording_archive.store.s3 import S3Store  # noqa: PLC0415 - boto3 is for those who have a bucket
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"s3://{name} needs boto3: pip install 'recording-archive[s3]', or set {PREFIX}URL to a folder"
         ) from error
-    return S3Store(s3_client(settings), name, prefix, kms_key=kms_key)
+    return S3Store(s3_client(settings), name, prefix, kms_key=kms_key, lock_mode=lock_mode)
 
 
 def s3_client(settings: Settings) -> Any:

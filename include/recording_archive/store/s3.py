@@ -22,11 +22,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recording_archive.errors import ArchiveError, StoreError, TransientError
-from recording_archive.store.base import AbsentError, Draft, Store
+from recording_archive.errors import ArchiveError, PermanentError, StoreError, TransientError
+from recording_archive.store.base import AbsentError, Draft, Lock, Store
 from recording_archive.store.keys import check_key
 from recording_archive.store.s3_draft import S3Draft
 from recording_archive.store.s3_errors import LOST_RACE, MISSING, REMEDIES, code_of, translated
+from recording_archive.store.s3_locks import HELD_THERE, REFUSED, S3Locks, sweep_trials
 from recording_archive.store.s3_reading import S3File
 
 __all__ = ["CONFIG", "S3Store", "client_from_environment"]
@@ -53,12 +54,14 @@ def client_from_environment() -> Any:
 class S3Store(Store):
     """Objects of one bucket below ``prefix``. ``client`` is boto3's; it retries and throttles by its own configuration.
 
-    ``kms_key`` encrypts every object with that key of KMS, whatever the bucket's default is.
+    ``kms_key`` encrypts every object with that key of KMS, whatever the bucket's default is. ``lock_mode`` is the mode
+    of object lock, ``GOVERNANCE`` or ``COMPLIANCE``; without it objects are published without locks.
     """
 
-    def __init__(self, client: Any, bucket: str, prefix: str = "", *, kms_key: str = "") -> None:
+    def __init__(self, client: Any, bucket: str, prefix: str = "", *, kms_key: str = "", lock_mode: str = "") -> None:
         self._client, self._bucket, self._prefix = client, bucket, f"{prefix.strip('/')}/".removeprefix("/")
         self._extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+        self._locks, self._locking = S3Locks(client, lock_mode), bool(lock_mode)
         self._bucket_seen = False
 
     def __str__(self) -> str:
@@ -120,8 +123,39 @@ class S3Store(Store):
             raise StoreError(f"{self}/{key}: versions are left after all were deleted: is someone writing it?")
         return None
 
+    def locks(self) -> bool:
+        """Tell if this archive locks objects; the bucket may do it by itself as well."""
+        return self._locking
+
+    def lock_of(self, key: str) -> Lock:
+        """The lock of the object's newest version."""
+        check_key(key)
+        with self._explained(key):
+            try:
+                return self._locks.of(self.at(key))
+            except ClientError as error:
+                raise self._absent(key, error) from error
+
+    def lock(self, key: str, wanted: Lock) -> Lock:
+        """Raise the lock of the object's newest version, and set or clear its legal hold."""
+        check_key(key)
+        if not self._locking:
+            return super().lock(key, wanted)
+        with self._explained(key):
+            try:
+                return self._locks.raise_to(self.at(key), wanted, f"{self}/{key}")
+            except ClientError as error:
+                raise self._absent(key, error) from error
+
+    def try_locks(self) -> str:
+        """Lock an object that nobody needs, and try to delete it, to shorten its lock, and to hide it."""
+        with self._explained("check"):
+            self._require_bucket()
+            return self._locks.try_them(self._bucket, self._prefix, str(self))
+
     def sweep(self, older_than: datetime) -> int:
-        """Abort multipart uploads begun before ``older_than``; killed writers leave nothing else."""
+        """Abort multipart uploads begun before ``older_than``, and remove what a killed `try_locks` left."""
+        sweep_trials(self, older_than)
         with self._explained(""):
             begun = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
@@ -175,36 +209,37 @@ class S3Store(Store):
         with self._explained(key):
             return self._client.get_object(**self.at(key), Range=f"bytes={start}-", IfMatch=etag)["Body"]
 
-    def upload(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> bool:
-        """Put a local file in its place; False when the ``condition`` of the request does not hold."""
-        size = os.fstat(file.fileno()).st_size
+    def upload(self, key: str, file: BinaryIO, condition: Mapping[str, str], lock: Lock | None = None) -> bool:
+        """Put a local file in its place, locked; False when the ``condition`` of the request does not hold."""
+        size, extra = os.fstat(file.fileno()).st_size, {**self._extra, **self._locks.asked(lock)}
         send = self._put if size <= SINGLE_PUT_BYTES else self._put_parts
         with self._explained(key):
             self._require_bucket()  # some servers make a bucket of any name that is written to
             for attempt in range(1, _CONFLICTS + 1):
                 file.seek(0)
                 try:
-                    send(key, file, condition)
+                    send(key, file, condition, extra)
                 except ClientError as error:
                     if code_of(error) in LOST_RACE:
                         return False
+                    self._locks.explain(error, extra, str(self))
                     if code_of(error) != "ConditionalRequestConflict" or attempt == _CONFLICTS:
                         raise
                 else:
                     return True
         return False
 
-    def _put(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> None:
+    def _put(self, key: str, file: BinaryIO, condition: Mapping[str, str], extra: Mapping[str, Any]) -> None:
         hashed = hashlib.sha256()
         for part in _parts(file):
             hashed.update(part)
         file.seek(0)
         self._client.put_object(
-            **self.at(key), Body=file, ChecksumSHA256=_base64(hashed.digest()), **condition, **self._extra
+            **self.at(key), Body=file, ChecksumSHA256=_base64(hashed.digest()), **condition, **extra
         )
 
-    def _put_parts(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> None:
-        upload = self._client.create_multipart_upload(**self.at(key), ChecksumAlgorithm="SHA256", **self._extra)
+    def _put_parts(self, key: str, file: BinaryIO, condition: Mapping[str, str], extra: Mapping[str, Any]) -> None:
+        upload = self._client.create_multipart_upload(**self.at(key), ChecksumAlgorithm="SHA256", **extra)
         name = {**self.at(key), "UploadId": upload["UploadId"]}
         try:
             parts = [self._put_part(name, number, part) for number, part in enumerate(_parts(file), 1)]
@@ -234,7 +269,7 @@ class S3Store(Store):
             try:
                 self._client.delete_object(**self.at(key), VersionId=version)
             except ClientError as error:
-                until = self._locked_until(key, version) if code_of(error) in {"AccessDenied", "403"} else None
+                until = self._locked_until(key, version) if code_of(error) in REFUSED else None
                 if until is None:
                     raise
                 return until
@@ -244,7 +279,7 @@ class S3Store(Store):
         try:
             held = self._client.get_object_legal_hold(**self.at(key), VersionId=version)
             if held.get("LegalHold", {}).get("Status") == "ON":
-                raise StoreError(f"{self}/{key}: the bucket has a legal hold on it: release it there first")
+                raise PermanentError(f"{self}/{key}: {HELD_THERE}")
         except ClientError:
             pass
         try:

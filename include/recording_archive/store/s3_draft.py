@@ -9,14 +9,15 @@ from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Protocol
 
 from recording_archive.errors import PermanentError
+from recording_archive.store.base import Lock
 from recording_archive.store.disk import disk_errors
 
 
 class Uploading(Protocol):
     """The part of a store that a draft needs."""
 
-    def upload(self, key: str, file: BinaryIO, condition: Mapping[str, str]) -> bool:
-        """Put a local file in its place; False when the ``condition`` of the request does not hold."""
+    def upload(self, key: str, file: BinaryIO, condition: Mapping[str, str], lock: Lock | None = None) -> bool:
+        """Put a local file in its place, locked; False when the ``condition`` of the request does not hold."""
 
     def keep(self, key: str, kept: str) -> str | None:
         """Copy an object to ``kept``, byte for byte; return its ETag, None when other bytes have that key."""
@@ -40,18 +41,18 @@ class S3Draft:
             self.file.close()
         self.file = os.fdopen(reopened, "rb")
 
-    def publish(self) -> bool:
+    def publish(self, lock: Lock | None = None) -> bool:
         if self.file.writable():
             self.seal()
-        return self._store.upload(self._key, self.file, {"IfNoneMatch": "*"})
+        return self._store.upload(self._key, self.file, {"IfNoneMatch": "*"}, lock)
 
-    def replace(self, kept: str) -> bool:
+    def replace(self, kept: str, lock: Lock | None = None) -> bool:
         if self.file.writable():
             self.seal()
         etag = self._store.keep(self._key, kept)
         if etag is None:
             return False
-        if not self._store.upload(self._key, self.file, {"IfMatch": etag}):
+        if not self._store.upload(self._key, self.file, {"IfMatch": etag}, lock):
             raise PermanentError(f"{self._store}/{self._key} was replaced meanwhile: find out who writes there")
         return True
 

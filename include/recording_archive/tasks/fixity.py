@@ -1,4 +1,4 @@
-"""The tasks of `verify_archive`: reindex, plan, re-read, repair, look for strays, sweep, verify the ledger, report."""
+"""The tasks of `verify_archive`: reindex, plan, re-read, repair, strays, sweep, object locks, ledger, report."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from recording_archive.fixity.repair import repair
 from recording_archive.fixity.report import FixityReport, write_report
 from recording_archive.fixity.request import read_scope
 from recording_archive.fixity.sweep import sweep
+from recording_archive.locks import reconcile
 from recording_archive.recovery.reindex import reindex
 from recording_archive.recovery.result import IndexResult
 from recording_archive.settings import read_settings
@@ -95,6 +96,18 @@ def sweep_left_overs(run_id: str) -> dict[str, int] | None:
         if packs := remove_expired(archive):
             log.info("removed %d evidence packs whose days were over", packs)
     return swept
+
+
+def follow_locks(run_id: str) -> dict[str, Any] | None:
+    """Bring the locks of recordings in a bucket to what policy and holds ask; None where there are none to bring."""
+    with task_archive(read_settings()) as archive, readings_table.noted(archive, run_id), stoppable() as (stop, _):
+        if readings_table.kind_of(archive, run_id) == "asked" or not archive.store.locks():
+            return None
+        found = reconcile.follow(archive, stop=stop, run_id=run_id).to_json()
+        raise_if_stopped(stop)
+        readings_table.note_facts(archive, run_id, locks=found)
+    log.info("object locks: %s", found)
+    return found
 
 
 def verify_ledger(run_id: str) -> int | None:

@@ -30,6 +30,7 @@ _EVENTS = {
     "verified": "Verified: every byte as it was archived",
     "repaired": "Repaired",
     "held": "Put on hold",
+    "locked": "Locked in the bucket",
     "released": "Hold released",
     "played": "Played",
     "downloaded": "Downloaded",
