@@ -1,4 +1,17 @@
-"""Archive the recordings of an interval, of a range of dates, or of named interactions."""
+"""Archive the recordings of an interval, of a range of dates, or of named interactions.
+
+Every night the schedule asks for the days that are not archived yet. Trigger the DAG with interactions or dates for
+anything else, or make a backfill for many days.
+
+**When a run is red**, its note says why, and links to the report, which names each recording that failed.
+
+- *failed*: the next runs try these again by themselves for some days. What needs a decision is listed in
+  **Recordings → Failures**.
+- *not at the source*: Genesys Cloud does not know an interaction that was asked for. Check the id.
+- The query failed: run `recording-archive check` on a worker. It names what is wrong with connection, client or disk.
+
+Clear the failed tasks to try again at once: what is archived is not fetched again.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +26,12 @@ from airflow.sdk import (
 )
 
 from recording_archive.settings import read_settings
-from recording_archive.tasks import dag_parts
-from recording_archive.tasks.airflow_versions import AirflowFailException, CronDataIntervalTimetable
+from recording_archive.tasks import alerts, dag_parts
+from recording_archive.tasks.airflow_versions import CronDataIntervalTimetable
+from recording_archive.tasks.expected import fail
 
 SETTINGS = read_settings()
+ALERTS = alerts.notifiers(SETTINGS)
 REPORTS = Asset(name="compliance_report", uri="recording-archive://compliance_report")
 
 _DATES = (
@@ -48,7 +63,9 @@ PARAMS = {
     params=PARAMS,
     tags=["recordings"],
     default_args=dag_parts.default_args(SETTINGS),
-    doc_md=__doc__,
+    dag_display_name="Archive recordings",
+    **dag_parts.described(__doc__),
+    **alerts.late(SETTINGS),
 )
 def archive_recordings() -> None:
     """Query → download and gzip in mapped batches → compliance report."""
@@ -89,7 +106,7 @@ def archive_recordings() -> None:
         """One batch of recordings; a failed one leaves the others alone."""
         download(batch) >> gzip(batch)
 
-    @task(trigger_rule="all_done", outlets=[REPORTS])
+    @task(trigger_rule="all_done", outlets=[REPORTS], on_failure_callback=ALERTS)
     def write_report() -> dict[str, Any]:
         """Close the books; fail the run when they do not close or too much failed."""
         from recording_archive import hooks
@@ -98,7 +115,7 @@ def archive_recordings() -> None:
         summary = hooks.write_report(run_id)
         hooks.leave_note(summary.problems, summary.counts, page=f"runs/{run_id}", head=summary.ledger_head)
         if summary.failed:
-            raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
+            fail(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
         totals: dict[str, Any] = {"report": summary.report_key, "ledgerHead": summary.ledger_head, **summary.counts}
         context["outlet_events"][REPORTS].extra.update(totals)
         return totals

@@ -1,4 +1,13 @@
-"""Let recordings go whose time is over: plan, ask a person about a surprise, quarantine, purge, report."""
+"""Let recordings go whose time is over: plan, ask a person about a surprise, quarantine, purge, report.
+
+Nothing goes that a legal hold may mean, and nothing for good that was not in quarantine first, but for an erasure.
+
+**When a run is red**, its note says why, and links to the plan. Nothing was deleted beyond what the report lists.
+
+- *nobody answered*, *rejected the plan*: trigger a new run. It makes a new plan, and asks again.
+- *documents*: a hold, policy or certificate is missing or was changed. Put it back from a backup; the note names it.
+- *failed*: these recordings differ from what the archive knows of them. They are kept; `verify_archive` examines them.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +27,12 @@ from airflow.sdk import (
 )
 
 from recording_archive.settings import read_settings
-from recording_archive.tasks import airflow_versions, dag_parts
-from recording_archive.tasks.airflow_versions import AirflowFailException, CronDataIntervalTimetable
+from recording_archive.tasks import airflow_versions, alerts, dag_parts
+from recording_archive.tasks.airflow_versions import CronDataIntervalTimetable
+from recording_archive.tasks.expected import fail
 
 SETTINGS = read_settings()
+ALERTS = alerts.notifiers(SETTINGS)
 REPORTS = Asset(name="retention_report", uri="recording-archive://retention_report")
 RULES = airflow_versions.never_retried(HITLTimeoutError, "no answer is no")
 
@@ -102,7 +113,7 @@ class PlanApproval(ApprovalOperator):
         if context["ti"].try_number > 1 and run.clear_number:
             why = "this run was cleared after it had asked: trigger a new one"
             hooks.refuse_plan(run.run_id, why)
-            raise AirflowFailException(why)
+            fail(why)
         self.subject, self.body = asked.subject, asked.body
         try:
             super().execute(context)
@@ -115,7 +126,7 @@ class PlanApproval(ApprovalOperator):
         from recording_archive import hooks
 
         run_id, who = context["dag_run"].run_id, (event.get("responded_by_user") or {}).get("name")
-        if "error" in event or not who:
+        if "error" in event or not who:  # at the end of its time, Airflow 3.3 answers with the default
             hooks.refuse_plan(run_id, f"nobody answered within {SETTINGS.approval_hours:g} hours, which means no")
         elif event["chosen_options"] == [self.APPROVE]:
             hooks.record_approval(run_id, plan_sha256=plan_sha256, approved_by=who)
@@ -132,7 +143,9 @@ class PlanApproval(ApprovalOperator):
     params=PARAMS,
     tags=["recordings"],
     default_args=dag_parts.default_args(SETTINGS, *RULES),
-    doc_md=__doc__,
+    dag_display_name="Enforce retention",
+    **dag_parts.described(__doc__),
+    **alerts.late(SETTINGS, waits_hours=SETTINGS.approval_hours),
 )
 def enforce_retention() -> None:
     """Approved requests → plan → approval of a surprise → quarantine → purge → report with certificates."""
@@ -169,6 +182,8 @@ def enforce_retention() -> None:
         task_id="approve_plan",
         task_display_name="Approve the plan",
         subject="Approve the plan?",
+        defaults=PlanApproval.REJECT,  # no answer is no; it also makes the two buttons look different
+        notifiers=ALERTS,
         retries=2,  # an answer in the first seconds can get lost: then it is asked for again
         retry_delay=timedelta(seconds=2),
         **airflow_versions.answer_within(timedelta(hours=SETTINGS.approval_hours)),
@@ -189,7 +204,7 @@ def enforce_retention() -> None:
 
         return hooks.purge_planned(dag_parts.run_id())
 
-    @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS])
+    @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS], on_failure_callback=ALERTS)
     def write_report() -> dict[str, Any]:
         """Close the plan; fail the run when it was refused, or when anything was left undone."""
         from recording_archive import hooks
@@ -198,7 +213,7 @@ def enforce_retention() -> None:
         summary = hooks.write_retention_report(run_id, failed_tasks=_failed_tasks())
         hooks.leave_note(summary.problems, summary.counts, page=f"retention/runs/{run_id}", head=summary.ledger_head)
         if summary.failed:
-            raise AirflowFailException(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
+            fail(f"{'; '.join(summary.problems)}. Report: {summary.report_key}")
         totals = {"report": summary.report_key, "ledgerHead": summary.ledger_head, **summary.counts}
         context["outlet_events"][REPORTS].extra.update(totals)
         return totals

@@ -1,4 +1,8 @@
-"""Make an evidence pack of any size, in parts, to be fetched from the page *Recordings* or over REST."""
+"""Make an evidence pack of any size, in parts, to be fetched from the page *Recordings* or over REST.
+
+**When a run is red**, clear its failed tasks: parts that are ready are not made again. The log of the failed task names
+what is in the way, such as a full disk.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from typing import Any
 from airflow.sdk import Param, dag, get_current_context, task
 
 from recording_archive.settings import read_settings
-from recording_archive.tasks import dag_parts
+from recording_archive.tasks import alerts, dag_parts
 
 SETTINGS = read_settings()
+ALERTS = alerts.notifiers(SETTINGS)
 
 
 def _text(title: str, description: str) -> Param:
@@ -48,8 +53,9 @@ PARAMS = {
     max_active_runs=2,
     params=PARAMS,
     tags=["recordings"],
-    default_args=dag_parts.default_args(SETTINGS),
-    doc_md=__doc__,
+    default_args=dag_parts.default_args(SETTINGS) | {"on_failure_callback": ALERTS},
+    dag_display_name="Export evidence",
+    **dag_parts.described(__doc__),
 )
 def export_evidence() -> None:
     """Choose → make the parts → offer the pack."""

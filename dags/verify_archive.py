@@ -1,4 +1,12 @@
-"""Re-read a share of the archive each day, repair what rotted, and tell what cannot be repaired."""
+"""Re-read a share of the archive each day, repair what rotted, and tell what cannot be repaired.
+
+**When a run is red**, its note says why, and links to the report, which names each damaged recording.
+
+- *damaged*: the recording could not be fetched again. Put its files back from a backup, then trigger this DAG with its
+  interaction.
+- *ledger*: an event or a document is missing or was changed. Compare the archive with a backup before anything else.
+- *read less than it should*: raise `RECORDING_ARCHIVE_VERIFY_BYTES`, or the days for which a reading counts.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +21,12 @@ from airflow.sdk import (
 )
 
 from recording_archive.settings import read_settings
-from recording_archive.tasks import dag_parts
-from recording_archive.tasks.airflow_versions import AirflowFailException, CronDataIntervalTimetable
+from recording_archive.tasks import alerts, dag_parts
+from recording_archive.tasks.airflow_versions import CronDataIntervalTimetable
+from recording_archive.tasks.expected import fail
 
 SETTINGS = read_settings()
+ALERTS = alerts.notifiers(SETTINGS)
 REPORTS = Asset(name="fixity_report", uri="recording-archive://fixity_report")
 
 PARAMS = {
@@ -55,7 +65,9 @@ PARAMS = {
     params=PARAMS,
     tags=["recordings"],
     default_args=dag_parts.default_args(SETTINGS),
-    doc_md=__doc__,
+    dag_display_name="Verify the archive",
+    **dag_parts.described(__doc__),
+    **alerts.late(SETTINGS),
 )
 def verify_archive() -> None:
     """Plan → re-read in mapped batches → repair or escalate → verify the ledger → report."""
@@ -121,7 +133,7 @@ def verify_archive() -> None:
 
         return hooks.verify_ledger(dag_parts.run_id())
 
-    @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS])
+    @task(task_display_name="Report", trigger_rule="all_done", outlets=[REPORTS], on_failure_callback=ALERTS)
     def write_fixity_report() -> dict[str, Any]:
         """Close the books; fail the run when anything needs a person, and name it."""
         from recording_archive import hooks
@@ -130,7 +142,7 @@ def verify_archive() -> None:
         found = hooks.write_fixity_report(run_id)
         hooks.leave_note(found.problems, found.totals, page=f"fixity/runs/{run_id}", head=found.ledger_head)
         if found.failed:
-            raise AirflowFailException("\n".join([*found.problems, *found.named, f"Report: {found.report_key}"]))
+            fail("\n".join([*found.problems, *found.named, f"Report: {found.report_key}"]))
         totals: dict[str, Any] = {"report": found.report_key, "ledgerHead": found.ledger_head, **found.totals}
         context["outlet_events"][REPORTS].extra.update(totals)
         return totals

@@ -23,11 +23,15 @@ class RecordingsPlugin(AirflowPlugin):
             "destination": "nav",
             "nav_top_level": True,
             "url_route": "recordings",
+            "icon": "archive/static/icon.svg",
+            "icon_dark_mode": "archive/static/icon-dark.svg",
         },
         {
             "name": "Compliance report",
             "href": "archive/runs/by-airflow?dag_id={DAG_ID}&run_id={RUN_ID}",
             "destination": "dag_run",
             "url_route": "compliance-report",
+            "icon": "archive/static/icon.svg",
+            "icon_dark_mode": "archive/static/icon-dark.svg",
         },
     ]

@@ -36,6 +36,7 @@ def test_every_setting_says_what_it_is() -> None:
         ("TIMEZONE", "Mars/Olympus", "is not an IANA time zone"),
         ("BATCH_PARTS", "0", "greater than or equal to 1"),
         ("TRANSFERS", "many", "valid integer"),
+        ("ALERT_ARGUMENTS", "text=hello", "no JSON object"),
     ],
 )
 def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import lru_cache
@@ -135,6 +136,13 @@ class Settings(BaseSettings):
         "",
         description="PEM file or folder of the only CAs to trust; default: REQUESTS_CA_BUNDLE, SSL_CERT_FILE, system.",
     )
+    alert_notifier: str = Field(
+        "", description="Class of the Airflow notifier that tells people of failed and late runs and waiting plans."
+    )
+    alert_arguments: str = Field(
+        '{"json": {"text": "{{ alert }}"}}', description="Its arguments, a JSON object; {{ alert }} is the sentence."
+    )
+    alert_late_hours: float = Field(0, ge=0, description="Hours after which a run that is not over is late; 0: never.")
     api_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that ask the API.")
     media_pool: str = Field("default_pool", min_length=1, description="Airflow pool of tasks that fetch media.")
     max_streams: int = Field(32, ge=1, description="Recordings sent at once by one process of the API server.")
@@ -199,6 +207,17 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin") from error
         return name
+
+    @field_validator("alert_arguments")
+    @classmethod
+    def _arguments(cls, text: str) -> str:
+        try:
+            is_object = isinstance(json.loads(text), dict)
+        except ValueError:
+            is_object = False
+        if not is_object:
+            raise ValueError('it is no JSON object such as {"text": "{{ alert }}"}')
+        return text
 
     @field_validator("max_delete_bytes")
     @classmethod

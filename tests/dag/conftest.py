@@ -9,7 +9,8 @@ import pytest
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from genesys_sandbox.airflow import USER, Airflow, free_port
-from support.dag_world import APPROVAL_S, BATCH_PARTS, DAG, DAYS, KEEPER, PER_DAY, World, connection
+from support.dag_world import APPROVAL_S, BATCH_PARTS, DAG, DAYS, KEEPER, LATE_S, PER_DAY, World, connection
+from support.inbox import serving
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +20,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     options = SandboxOptions(
         days=DAYS, per_day=PER_DAY, min_bytes=20_000, max_bytes=400_000, state_dir=home / "sandbox", rate_per_minute=0
     )
-    with Sandbox(options) as sandbox:
+    with Sandbox(options) as sandbox, serving() as inbox:
         environment = {
             "RECORDING_ARCHIVE_URL": str(home / "archive"),
             "RECORDING_ARCHIVE_BATCH_PARTS": str(BATCH_PARTS),
@@ -28,6 +29,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "RECORDING_ARCHIVE_DRILL": "true",
             "RECORDING_ARCHIVE_MAX_DELETE_BYTES": str(2**30),
             "RECORDING_ARCHIVE_APPROVAL_HOURS": str(APPROVAL_S / 3600),
+            "RECORDING_ARCHIVE_ALERT_NOTIFIER": "airflow.providers.http.notifications.http.HttpNotifier",
+            "RECORDING_ARCHIVE_ALERT_ARGUMENTS": '{"http_conn_id": "alerts", "json": {"text": "{{ alert }}"}}',
+            "RECORDING_ARCHIVE_ALERT_LATE_HOURS": str(LATE_S / 3600),
+            "AIRFLOW_CONN_ALERTS": inbox.url,
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{KEEPER}:user",
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
         }
@@ -37,7 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             airflow.call("POST", "/connections", connection(sandbox))
             airflow.await_dag(DAG)
             airflow.unpause(DAG)
-            yield World(airflow, sandbox, home / "archive")
+            yield World(airflow, sandbox, home / "archive", inbox)
 
 
 @pytest.fixture

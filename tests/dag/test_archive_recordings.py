@@ -98,6 +98,32 @@ def test_unknown_interaction_fails_the_run(quiet: World) -> None:
     assert report["totalProcessed"] == 0
 
 
+def test_a_failed_run_alerts_and_its_log_is_a_sentence(quiet: World) -> None:
+    """The notifier of the settings gets what failed, why, and where to look; no traceback tells it in the log."""
+    said = eventually(lambda: quiet.inbox.about("run unknown failed"))
+    assert said.startswith(
+        "archive_recordings: run unknown failed: 1 asked interactions are not at the source. Report: "
+    )
+    assert said.endswith("/archive/runs/by-airflow?dag_id=archive_recordings&run_id=unknown")
+    log = quiet.log("unknown", "write_report")
+    assert "Task failed with exception: 1 asked interactions are not at the source" in log
+    assert "error_detail" not in log
+
+
+def test_a_late_run_alerts(quiet: World) -> None:
+    """Airflow's own deadline, by its triggerer."""
+    late = eventually(lambda: quiet.inbox.about("archive_recordings: run", "is not over yet"))
+    assert "a run that hangs can be cleared" in late
+
+
+def test_the_log_of_a_batch_ends_with_how_much_and_how_fast(quiet: World) -> None:
+    """Recordings, bytes, rate and failures."""
+    (run_id,) = quiet.runs("scheduled")[:1]
+    for task_id, word in (("archive_batch.download", "fetched"), ("archive_batch.gzip", "archived")):
+        assert f"recordings {word}; " in quiet.log(run_id, task_id)
+        assert "MB/s; 0 failed" in quiet.log(run_id, task_id)
+
+
 def test_unknown_parameter_fails_the_run(quiet: World) -> None:
     """A misspelt parameter is refused by name before any request, and the report tells it."""
     before = quiet.sandbox.requests.counts["query"]

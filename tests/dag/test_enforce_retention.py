@@ -228,6 +228,9 @@ def test_no_answer_is_no(kept: World, unanswered: str) -> None:
     """A plan above its cap that nobody answers in time fails the run, and nothing of it is done."""
     found = finish(kept, unanswered, expect="failed")
     assert any("nobody answered" in problem for problem in found["problems"])
+    waits = f"enforce_retention: run {unanswered} waits for a person: Approve: "
+    assert kept.inbox.about(waits), kept.inbox.texts
+    assert eventually(lambda: kept.inbox.about(f"enforce_retention: run {unanswered} failed: nobody answered"))
     assert {entry["why"] for entry in found["entries"]} == {"the plan was not approved"}
     assert states(kept, ASKED) == {"archived": PER_DAY}
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from genesys_sandbox import Sandbox, SandboxOptions
 from genesys_sandbox.airflow import POOLS, Airflow, free_port
 from support.dag_world import CONNECTION, DAG, World, connection, day, eventually
+from support.inbox import serving
 
 pytestmark = pytest.mark.airflow
 
@@ -55,12 +56,12 @@ def backfilled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World
     )
     with Sandbox(options) as sandbox:
         if span.own:
-            with own_airflow(tmp_path, sandbox) as airflow:
-                yield at_rest(World(airflow, sandbox, tmp_path / "archive"))
+            with own_airflow(tmp_path, sandbox) as airflow, serving() as inbox:
+                yield at_rest(World(airflow, sandbox, tmp_path / "archive", inbox))
         else:
             world: World = at_rest(request.getfixturevalue("world"))
             world.airflow.call("PATCH", CONNECTION, connection(sandbox))
-            yield World(world.airflow, sandbox, world.root)
+            yield replace(world, sandbox=sandbox)
             world.airflow.call("PATCH", CONNECTION, connection(world.sandbox))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -35,7 +36,7 @@ def platform(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         (run_id,) = eventually(lambda: world.runs("scheduled"))
         world.finish(run_id)
         world.airflow.call("PATCH", CONNECTION, connection(sandbox))
-        yield World(world.airflow, sandbox, world.root)
+        yield replace(world, sandbox=sandbox)
         world.airflow.call("PATCH", CONNECTION, connection(world.sandbox))
 
 

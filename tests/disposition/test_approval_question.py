@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from recording_archive.disposition.erasure_subject import Subject
 from recording_archive.disposition.plan import make_plan
 from recording_archive.disposition.plan_table import Plan, note_problem
 from recording_archive.errors import PermanentError
+from support.hold_scenes import rows_of
 from support.retention_run import EXPIRED, at
 
 
@@ -24,13 +26,24 @@ def planned(archive: Archive, run_id: str = "retention__1", triggered_by: str | 
 
 
 def test_it_tells_what_goes_why_and_by_which_hash(archived: Archive) -> None:
-    """Counts, bytes, cap, rule, policy, who triggered, the way to the list, and the plan's hash."""
+    """Counts, size, dates, queues, cap, rule, policy, who triggered, the way to the list, and the plan's hash."""
     plan = planned(archived)
     asked = question(archived, plan.run_id, link="https://airflow/archive/retention/runs/retention__1")
     assert asked.subject == "Approve: 6 recordings to quarantine?"
     assert asked.plan_sha256 == plan.sha256
-    told = (plan.sha256, plan.caps[0], plan.policy, f"{plan.sizes['quarantine']:,}", "`ann`", "- `default`: 6 to ")
+    told = (
+        plan.sha256,
+        plan.caps[0],
+        plan.policy,
+        f"{plan.sizes['quarantine'] / 1e6:,.1f} MB",
+        "`ann`",
+        "- `default`: 6 to ",
+    )
     assert [text for text in told if str(text) not in asked.body] == []
+    days = sorted(f"{row.interaction_date:%Y-%m-%d}" for row in rows_of(archived.catalog))
+    assert f"The oldest call that goes is of {days[0]}, the newest of {days[-1]} (UTC)." in asked.body
+    queues = Counter(row.queue_name for row in rows_of(archived.catalog))
+    assert all(f"`{name}` {count}" in asked.body for name, count in queues.items() if name), queues
     assert "(https://airflow/archive/retention/runs/retention__1)" in asked.body
     assert not asked.approved
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from genesys_sandbox import Sandbox
 from genesys_sandbox.airflow import Airflow
+from support.inbox import Inbox
 
 DAG = "archive_recordings"
 CONNECTION = "/connections/genesys_cloud_default"
@@ -23,6 +24,7 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 RUN_S = 240
 KEEPER = "keeper"  # a second user, who may approve what the first one triggered
 APPROVAL_S = 20
+LATE_S = 3  # a run of archive_recordings takes longer
 
 
 def day(ago: int) -> str:
@@ -38,11 +40,12 @@ def connection(sandbox: Sandbox) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class World:
-    """A running Airflow, the sandbox it archives from, and the archive it fills."""
+    """A running Airflow, the sandbox it archives from, the archive it fills, and who gets its alerts."""
 
     airflow: Airflow
     sandbox: Sandbox
     root: Path
+    inbox: Inbox
 
     def ids(self, ago: int) -> list[str]:
         """The interactions of a day."""

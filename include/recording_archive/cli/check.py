@@ -119,6 +119,7 @@ class _Trial:
             "signing": (self._signing, ("archive id",)),
             "stamps": (self._stamps, ("archive id",)),
             "witness": (self._witness, ("archive id",)),
+            "alerts": (self._alerts, ("settings",)),
             "connection": (self._connection, ("settings",)),
             "network": (self._network, ("connection",)),
             "token": (self._token, ("network",)),
@@ -209,6 +210,11 @@ class _Trial:
 
     def _witness(self) -> str:
         return self._told_by(describe_witness)
+
+    def _alerts(self) -> str:
+        from recording_archive.tasks.alerts import describe  # noqa: PLC0415 - imports Airflow
+
+        return describe(self.settings)
 
     def _told_by(self, tell: Callable[[Archive], str]) -> str:
         """Ask something of the archive, where there is one."""

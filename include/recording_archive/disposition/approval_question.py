@@ -1,4 +1,4 @@
-"""The question to the person who must approve a plan: recordings, bytes, rules, and the hash of the plan.
+"""The question to the person who must approve a plan: recordings, sizes, dates, queues, rules, and the plan's hash.
 
 It is read from the catalog when it is put, so that it can only be about the plan that would be carried out.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.tables import dispositions
+from recording_archive.catalog.rows import same_part
+from recording_archive.catalog.tables import dispositions, recordings
 from recording_archive.disposition.erasure_doubts import noted_doubts
 from recording_archive.disposition.plan_table import Plan, read_plan
 from recording_archive.errors import PermanentError
@@ -23,7 +24,9 @@ _WORDS = {
     "erase": "to erase for good",
     "restore": "back from quarantine",
 }
+_LET_GO = ("quarantine", "purge", "erase")
 _RULES = 20  # named one by one
+_QUEUES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def question(archive: Archive, run_id: str, *, link: str | None = None) -> Quest
         "",
         *_amounts(plan),
         "",
+        *_calls(archive, plan),
         *_caps(plan),
         *_by_rule(archive, plan),
         *_doubts(archive, plan),
@@ -82,13 +86,33 @@ def _approvers(named: str) -> Iterator[str]:
 
 
 def _amounts(plan: Plan) -> Iterator[str]:
-    yield "| | Recordings | Stored bytes |"
+    yield "| | Recordings | Size |"
     yield "|---|--:|--:|"
     for action, words in _WORDS.items():
         if plan.counts[action]:
-            yield f"| {words} | {plan.counts[action]:,} | {plan.sizes[action]:,} |"
+            yield f"| {words} | {plan.counts[action]:,} | {plan.sizes[action] / 1e6:,.1f} MB |"
     for why, count in sorted(plan.kept.items()):
         yield f"| kept: {why.replace('_', ' ')} | {count:,} | |"
+
+
+def _calls(archive: Archive, plan: Plan) -> Iterator[str]:
+    """Say of when the recordings are that go, and of which queues."""
+    date, queue, count = recordings.c.interaction_date, recordings.c.queue_name, func.count()
+    goes = (dispositions.c.run_id == plan.run_id, dispositions.c.action.in_(_LET_GO))
+    joined = recordings.join(dispositions, same_part(recordings, dispositions))
+    by_queue = select(queue, count).select_from(joined).where(*goes).group_by(queue).order_by(count.desc(), queue)
+    with archive.catalog.read() as connection:
+        oldest, newest = connection.execute(
+            select(func.min(date), func.max(date)).select_from(joined).where(*goes)
+        ).one()
+        queues = connection.execute(by_queue.limit(_QUEUES + 1)).all()
+    if oldest:
+        yield f"The oldest call that goes is of {oldest:%Y-%m-%d}, the newest of {newest:%Y-%m-%d} (UTC)."
+        yield ""
+    if queues:
+        named = [f"{_code(name) if name else 'none'} {number:,}" for name, number in queues[:_QUEUES]]
+        yield f"By queue: {', '.join(named)}{', and more' * (len(queues) > _QUEUES)}."
+        yield ""
 
 
 def _caps(plan: Plan) -> Iterator[str]:

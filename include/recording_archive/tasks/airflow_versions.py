@@ -10,7 +10,7 @@ Asks Airflow what it has, never which version it is: the standard provider is up
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -47,6 +47,7 @@ __all__ = [
     "CronDataIntervalTimetable",
     "answer_within",
     "conf",
+    "deadline",
     "final",
     "never_retried",
     "retry_policy",
@@ -93,3 +94,14 @@ def stats() -> Any:
     except ImportError:  # 3.1
         from airflow import stats as found  # type: ignore[no-redef] # noqa: PLC0415
     return found if hasattr(found, "gauge") else found.Stats
+
+
+def deadline(limit: timedelta, tell: Callable[..., Any]) -> Any:
+    """Make what lets a triggerer call the coroutine ``tell`` when a run is not over ``limit`` after it was queued."""
+    from airflow.sdk.definitions.deadline import (  # type: ignore[attr-defined] # noqa: PLC0415 - where it is asked for
+        AsyncCallback,  # defined there in 3.1, and imported there later
+        DeadlineAlert,
+        DeadlineReference,
+    )
+
+    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, limit, AsyncCallback(tell))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recording_archive.archive import Archive
+from recording_archive.archiving.batch_summary import Step, summarized
 from recording_archive.archiving.discover import discover
 from recording_archive.archiving.download import download
 from recording_archive.archiving.problems import note_problem, noted
@@ -56,7 +57,8 @@ def download_batch(run_id: str, number: int) -> int:
     """Fetch a batch into staging; return how many parts were staged."""
     settings = read_settings()
     with task_archive(settings) as archive, noted(archive, run_id), stoppable() as (stop, on_stop):
-        staged = fetch(archive, settings, run_id, number, stop=stop, on_stop=on_stop)
+        with summarized(archive, run_id, number, Step.FETCHED):
+            staged = fetch(archive, settings, run_id, number, stop=stop, on_stop=on_stop)
         raise_if_stopped(stop)
     return staged
 

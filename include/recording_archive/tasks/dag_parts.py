@@ -20,17 +20,24 @@ _MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d
 
 
 def default_args(settings: Settings, *rules: Any) -> dict[str, Any]:
-    """Return the retries and the time limit of every task.
+    """Return owner, retries and time limit of every task.
 
     Nothing that a retry cannot help is tried again, nor what the further ``rules`` name.
     """
     permanent = airflow_versions.never_retried(PermanentError, "a retry cannot help")
     return {
+        "owner": "recording-archive",
         "retries": 3,
         "retry_delay": timedelta(seconds=settings.task_retry_delay_s),
         "execution_timeout": timedelta(hours=settings.task_timeout_hours),
         **airflow_versions.retry_policy(*permanent, *rules),
     }
+
+
+def described(text: str | None) -> dict[str, Any]:
+    """Return the arguments of a DAG that describe it: the first line of ``text``, and all of it as Markdown."""
+    whole = text or ""
+    return {"description": whole.partition("\n")[0], "doc_md": whole}
 
 
 def long_timeout(settings: Settings) -> timedelta:

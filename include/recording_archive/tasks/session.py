@@ -12,6 +12,7 @@ from recording_archive.archive import Archive, open_archive
 from recording_archive.errors import PermanentError, Stopped, TransientError
 from recording_archive.settings import Settings
 from recording_archive.tasks.airflow_versions import final
+from recording_archive.tasks.expected import hide_tracebacks
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 @contextmanager
 def task_archive(settings: Settings) -> Iterator[Archive]:
     """Open the archive for one task, found it if need be, and close its catalog at the end."""
+    hide_tracebacks()
     with final(PermanentError):
         archive = open_archive(settings)
         try:
@@ -66,6 +68,7 @@ def raise_if_stopped(stop: threading.Event) -> None:
 def log_totals(counts: Mapping[str, int], report_key: str, ledger_head: str | None) -> None:
     """Log the totals of a run, where its report is, and the head of the ledger."""
     for name, count in counts.items():
-        log.info("%s: %s", name, count)
+        size = f" ({count / 1e6:,.1f} MB)" if name.startswith("bytes") else ""
+        log.info("%s: %s%s", name, count, size)
     log.info("report: %s", report_key)
     log.info("ledger head: %s", ledger_head)
