@@ -28,6 +28,13 @@ denials:
     what: [metadata]
     agents: [Zo\xc3\xab]
     olderThanDays: 30
+breakGlass:
+  - name: on duty
+    roles: [Duty]
+    queues: [Sales]
+  - name: security
+    users: [rosa]
+    hours: 24
 agents:
   jane: [Jane Doe, A-17]
 """
@@ -52,6 +59,10 @@ def test_a_document_is_read_and_told_as_it_was_written() -> None:
     ]
     assert told["denials"][0]["agents"] == ["Zoë"]
     assert told["agents"] == {"jane": ["Jane Doe", "A-17"]}
+    assert told["breakGlass"] == [
+        {"name": "on duty", "roles": ["Duty"], "what": ["listen"], "hours": 8, "queues": ["Sales"]},
+        {"name": "security", "users": ["rosa"], "what": ["listen"], "hours": 24},
+    ]
     assert document.grants[1].what == (Right.METADATA, Right.DOWNLOAD)
 
 
@@ -73,6 +84,9 @@ GRANT = b"name: d\ngrants:\n- {name: a, everyone: true, what: [metadata]%s}\n"
         (b"name: d\ngrants:\n- {name: a, everyone: true}\n", "'a' allows or forbids nothing"),
         (b"name: d\ngrants:\n- {name: a, what: [listen]}\n", "'a' is about nobody"),
         (GRANT % b"" + b"denials:\n- {name: A, everyone: true, what: [listen]}\n", "line 5: 'A' names another rule"),
+        (GRANT % b"" + b"breakGlass:\n- {name: b, users: [x], hours: 169}\n", "line 5: hours must be 1 to 168"),
+        (GRANT % b"" + b"breakGlass:\n- {name: b, users: [x], what: [listen]}\n", "'what' is not known here"),
+        (GRANT % b"" + b"breakGlass:\n- {name: b}\n", "line 5: 'b' is about nobody"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(content: bytes, message: str) -> None:

@@ -49,6 +49,23 @@ def test_a_document_is_tried_adopted_and_shown(archive: Archive, command: Comman
     assert command("access", "test", "jane", "call-9").code == 2
 
 
+def test_a_call_is_opened_to_somebody_for_a_while(archive: Archive, command: Command, tmp_path: Path) -> None:
+    """By the document's rules alone, with a reason; `show` names who may."""
+    fill(archive, archived_row(1, DAY, interaction_id="call-1", queue_name="Sales", parties=[]))
+    file = tmp_path / "access.yaml"
+    glass = "breakGlass:\n- {name: duty, roles: [Duty], queues: [Sales], hours: 4}\n"
+    file.write_text(f"name: D\ngrants:\n- {{name: a, users: [rosa], what: [metadata]}}\n{glass}")
+    asked = ("access", "open", "call-1", "--for", "jane", "--reason", "threat")
+    assert command(*asked).code == 2
+    command("access", "adopt", str(file))
+    assert "duty" in command("access", "show").out
+    assert "none that jane may open" in command(*asked).err
+    assert command(*asked, "--role", "Duty", "--hours", "1").out.startswith("call-1 is open to jane until ")
+    (event,) = events_of(archive, "glass_broken")
+    assert (event.detail["user"], event.detail["reason"]) == ("jane", "threat")
+    assert command("access", "open", "call-1", "--for", "jane", "--role", "Duty", "--reason", " ").code == 2
+
+
 def test_what_is_wrong_is_told_with_its_line(archive: Archive, command: Command, tmp_path: Path) -> None:
     """The archive stays as it is."""
     file = tmp_path / "access.yaml"

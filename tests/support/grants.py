@@ -82,6 +82,21 @@ def is_allowed(document: Mapping[str, Any], user: str, roles: frozenset[str] | N
     return False
 
 
+def may_be_opened(document: Mapping[str, Any], user: str, roles: frozenset[str] | None, legs: list[Any]) -> bool:
+    """Tell by the document's own words if somebody may break the glass of an interaction with these recordings."""
+    names = [each.casefold() for each in document.get("agents", {}).get(user, [user])]
+    return bool(legs) and any(all(fits(rule, names, row) for row in legs) for rule in glass_of(document, user, roles))
+
+
+def glass_of(document: Mapping[str, Any], user: str, roles: frozenset[str] | None) -> list[Any]:
+    """List the break-glass rules of somebody."""
+    return [
+        rule
+        for rule in document.get("breakGlass", [])
+        if rule.get("everyone") or user in rule.get("users", []) or (roles or set()) & set(rule.get("roles", []))
+    ]
+
+
 def fits(rule: Mapping[str, Any], names: list[str], row: Any) -> bool:
     """Tell if a rule is about a recording for certain."""
     return all(wanted & certain for wanted, certain, _, _ in _compared(rule, names, row)) and all(
@@ -153,6 +168,7 @@ _AGED = st.one_of(
     st.builds(lambda days: {"olderThanDays": days}, _AGE),
     st.builds(lambda days: {"youngerThanDays": days}, _AGE),
 )
+_GLASS = st.builds(lambda who, about: {**who, **about}, _WHO, _CRITERIA)
 _RULES = st.builds(
     lambda who, what, about, aged: {**who, "what": what, **about, **aged},
     _WHO,
@@ -169,9 +185,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "name": "drawn",
         "grants": draw(st.lists(_RULES, min_size=1, max_size=3)),
         "denials": draw(st.lists(_RULES, max_size=2)),
+        "breakGlass": draw(st.lists(_GLASS, max_size=2)),
         "agents": draw(st.sampled_from(({}, {"rosa": ["Zoë", "a1"]}))),
     }
-    for kind in ("grants", "denials"):
+    for kind in ("grants", "denials", "breakGlass"):
         told[kind] = [{"name": f"{kind} {number}", **rule} for number, rule in enumerate(told[kind])]
     return {name: value for name, value in told.items() if value}
 

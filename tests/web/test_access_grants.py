@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from recording_archive.access.in_force import Watch, adopt
+from recording_archive.access.openings import OPENED
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog import survey
 from recording_archive.catalog.database import Catalog
@@ -35,7 +37,7 @@ from recording_archive.model import PartId
 from recording_archive.settings import Settings
 from support.catalog_rows import AS_OF, archived_row
 from support.contents import events_of
-from support.grants import GUID, ROLES, USERS, documents, is_allowed, rows, written
+from support.grants import GUID, ROLES, USERS, documents, glass_of, is_allowed, may_be_opened, rows, written
 
 ROWS = [
     *rows(24),
@@ -150,6 +152,32 @@ def addresses(client: TestClient) -> Iterator[tuple[str, bool]]:
                 yield address.replace("{id}", quote(each)), narrowed
 
 
+def broken(
+    client: TestClient, document: dict[str, Any], user: str, roles: Any, parts: list[tuple[PartId, Any]]
+) -> Iterator[str]:
+    """Break the glass of every name; yield those that the reference model opens."""
+    for name in IDS:
+        legs = [row for part, row in parts if part.interaction_id == name]
+        reply = client.post("/api/openings", json={"interactionId": name, "reason": "r"}, headers=WRITE)
+        if may_be_opened(document, user, roles, legs):
+            assert reply.status_code == 201, name
+            yield name
+        else:
+            assert reply.status_code == (404 if glass_of(document, user, roles) else 403), name
+            assert reply.text.replace(name, "") == client.post(
+                "/api/openings", json={"interactionId": "never-2", "reason": "r"}, headers=WRITE
+            ).text.replace("never-2", "")
+
+
+def mend_all(archive: Archive) -> None:
+    """Let nothing have been opened ever."""
+    from recording_archive.web.viewer import desk  # noqa: PLC0415 - after AIRFLOW_HOME was set
+
+    with archive.catalog.write() as connection:
+        connection.execute(delete(events).where(events.c.kind == OPENED))
+    desk.forget()
+
+
 _SETTINGS = settings(max_examples=4, suppress_health_check=list(HealthCheck))
 _COPIES = count()
 
@@ -168,7 +196,10 @@ def test_what_is_hidden_never_was(
     with filled.catalog.read() as connection:
         known = [dict(row) for row in connection.execute(select(recordings)).mappings()]
     parts = {PartId(row["interaction_id"], row["recording_id"], row["part"]): row for row in known}
+    mend_all(filled)
+    opened = set(broken(seats[0].taken(user, roles), document, user, roles, list(parts.items())))
     seen = {part for part, row in parts.items() if is_allowed(document, user, roles, "metadata", row)}
+    seen |= {part for part in parts if part.interaction_id in opened}
     other = without(filled, [part for part in parts if part not in seen], _COPIES)
     client, never = seats[0].taken(user, roles), seats[1].taken(user, roles, other)
     listed = client.get("/api/recordings?limit=100").json()["items"]
@@ -182,6 +213,7 @@ def test_what_is_hidden_never_was(
     audio = PartId("audio-1", "audio-1", 0)
     if audio in seen:
         listens, fetches = (is_allowed(document, user, roles, each, parts[audio]) for each in ("listen", "download"))
+        listens |= "audio-1" in opened
         assert client.get("/api/recordings/audio-1/audio-1/media").status_code == (200 if listens else 403)
         assert client.get("/retrieve?interactionId=audio-1").status_code == (200 if fetches else 403)
         page = client.get("/?id=audio-1").text
@@ -248,6 +280,53 @@ def test_writing_needs_all_where_it_is_about_all(filled: Archive, seats: tuple[S
     assert client.post("/api/evidence", json=pack, headers=WRITE).status_code == 403
     hold = {"matter": "M", "reason": "r", "interactionIds": ["audio-1"]}
     assert client.post("/api/holds", json=hold, headers=WRITE).status_code == 403
+
+
+GLASS = {
+    "name": "glass",
+    "grants": [
+        {"name": "sales", "users": ["jane"], "what": ["metadata"], "queues": ["Sales"]},
+        {"name": "all", "users": ["rosa"], "what": ["decide"]},
+    ],
+    "denials": [{"name": "not these", "users": ["jane"], "what": ["metadata"], "agents": ["a1"]}],
+    "breakGlass": [{"name": "on duty", "users": ["jane"], "hours": 2}],
+}
+
+
+def answers(client: TestClient, *paths: str) -> list[int]:
+    """The status of each."""
+    return [client.get(path).status_code for path in paths]
+
+
+def test_glass_is_broken_for_a_while_and_those_who_decide_see_it(filled: Archive, seats: tuple[Seat, Seat]) -> None:
+    """From the page that says no: with a reason the call is heard, not fetched, until its time is over."""
+    mend_all(filled)
+    adopt(filled, written(GLASS), "glass.yaml", actor="tester")
+    call, sound = "/recordings/audio-1/audio-1", "/api/recordings/audio-1/audio-1/media"
+    client = seats[0].taken("jane")
+    assert answers(client, call, sound, "/openings", "/api/openings") == [404, 404, 403, 403]
+    assert 'data-post="./api/openings"' in client.get("/why?id=audio-1").text
+    wanted = {"interactionId": "audio-1", "reason": "threat of harm", "hours": 5}
+    assert client.post("/api/openings", json={**wanted, "reason": " "}, headers=WRITE).status_code == 400
+    made = client.post("/api/openings", json=wanted, headers=WRITE)
+    assert (made.status_code, made.json()["open"]) == (201, True)
+    assert answers(client, call, sound, "/retrieve?interactionId=audio-1") == [200, 200, 403]
+    assert "Opened to you until" in client.get(call).text
+    assert client.get("/api/recordings?id=audio-1").json()["items"]
+    board = seats[0].taken("rosa")
+    assert "<strong>1</strong> call opened by breaking the glass" in board.get("/overview").text
+    assert "threat of harm" in board.get("/openings").text
+    assert [(each["user"], each["rule"]) for each in board.get("/api/openings").json()] == [("jane", "on duty")]
+    assert "Glass broken" in board.get(f"{call}?tab=history").text
+    later = replace(filled, clock=lambda: AS_OF + timedelta(hours=2))
+    client = seats[0].taken("jane", archive=later)
+    assert answers(client, call, sound) == [404, 404]
+    assert "breaking the glass" not in seats[0].taken("rosa").get("/overview").text
+    client = seats[0].taken("jane", archive=filled)
+    assert client.get(call).status_code == 200
+    adopt(filled, written({**GLASS, "name": "shut", "breakGlass": []}), "shut.yaml", actor="tester")
+    assert client.get(call).status_code == 404
+    assert "breaking the glass" not in seats[0].taken("rosa").get("/overview").text
 
 
 def test_a_document_that_cannot_be_read_hides_everything(filled: Archive, seats: tuple[Seat, Seat]) -> None:

@@ -64,6 +64,7 @@ VIEWS = {
     "fixity-run": f"fixity/runs/{quote(VERIFIED)}",
     "coverage": "coverage?from=2026-10-01&to=2026-12-10",
     "evidence": "evidence",
+    "openings": "openings",
     "not-found": "no/such/page",
 }
 CUT = """() => [...document.querySelectorAll("main *")]

@@ -31,6 +31,7 @@ PAGES = (
         "overview",
         "coverage",
         "evidence",
+        "openings",
     ),
     *("why?id=unknown-1", "?q=unknown-1", "?agent=nobody", "?sort=oldest"),
 )

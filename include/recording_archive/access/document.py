@@ -16,6 +16,7 @@ from recording_archive.retention import strict_yaml
 from recording_archive.retention.strict_yaml import YamlDocument, YamlPath
 
 _MOST_RULES, _MOST_VALUES, _MOST_CHARACTERS, _MOST_DAYS = 1000, 5000, 200, 36_500
+_MOST_HOURS = 168  # that glass stays broken
 _MOST_ERRORS = 10  # told at once
 _NOBODY = "is about nobody: name users or roles, or write everyone: true"
 _NOTHING = f"allows or forbids nothing: name some of {', '.join(Right)}"
@@ -36,12 +37,11 @@ class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel)
 
 
-class _Rule(_Part):
+class _About(_Part):
     name: Line
     users: Lines = ()
     roles: Lines = ()
     everyone: bool = False
-    what: Annotated[tuple[Annotated[Right, Field(strict=False)], ...], Field(min_length=1, strict=False)] = ()
     agents: Lines = ()
     queues: Lines = ()
     divisions: Lines = ()
@@ -51,14 +51,23 @@ class _Rule(_Part):
     own_calls: bool = False
 
 
+class _Rule(_About):
+    what: Annotated[tuple[Annotated[Right, Field(strict=False)], ...], Field(min_length=1, strict=False)] = ()
+
+
+class _BreakGlass(_About):
+    hours: Annotated[int, Field(ge=1, le=_MOST_HOURS)] = 8
+
+
 class _Document(_Part):
     name: Line
     grants: Annotated[tuple[_Rule, ...], Field(max_length=_MOST_RULES, strict=False)] = ()
     denials: Annotated[tuple[_Rule, ...], Field(max_length=_MOST_RULES, strict=False)] = ()
+    break_glass: Annotated[tuple[_BreakGlass, ...], Field(max_length=_MOST_RULES, strict=False)] = ()
     agents: Annotated[dict[Line, Lines], Field(max_length=_MOST_VALUES)] = {}
 
 
-_KEYS: dict[str, type[_Part]] = {"": _Document, "grants": _Rule, "denials": _Rule}
+_KEYS: dict[str, type[_Part]] = {"": _Document, "grants": _Rule, "denials": _Rule, "breakGlass": _BreakGlass}
 _REMEDIES = {
     "missing": "is missing",
     "string_type": "must be text: put it in quotes",
@@ -91,13 +100,15 @@ def read_document(content: bytes, name: str) -> Document:
     if flaws := list(_flaws(document)):
         raise _error(name, told, flaws)
     version = sha256(content).hexdigest()
-    grants, denials = (tuple(map(_rule, each)) for each in (document.grants, document.denials))
-    return Document(version, document.name, grants, denials, document.agents, origin=name)
+    grants, denials, glass = (
+        tuple(map(_rule, each)) for each in (document.grants, document.denials, document.break_glass)
+    )
+    return Document(version, document.name, grants, denials, glass, document.agents, origin=name)
 
 
-def _rule(told: _Rule) -> Rule:
+def _rule(told: _About) -> Rule:
     given = {name: value for name, value in told if name not in {"users", "roles", "everyone"}}
-    return Rule(**given, who=Who(told.users, told.roles, told.everyone))
+    return Rule(**{"what": (Right.LISTEN,), **given}, who=Who(told.users, told.roles, told.everyone))
 
 
 def _flaws(document: _Document) -> Iterator[tuple[YamlPath, str]]:
@@ -105,7 +116,8 @@ def _flaws(document: _Document) -> Iterator[tuple[YamlPath, str]]:
     if not document.grants:
         yield ("grants",), "it grants nothing, so nobody could see anything: write at least one grant"
     names: set[str] = set()
-    for kind, rules in (("grants", document.grants), ("denials", document.denials)):
+    kinds: dict[str, tuple[_About, ...]] = {"grants": document.grants, "denials": document.denials}
+    for kind, rules in (kinds | {"breakGlass": document.break_glass}).items():
         for number, rule in enumerate(rules):
             if rule.name.casefold() in names:
                 yield (kind, number, "name"), f"{rule.name!r} names another rule already: choose another name"
@@ -113,10 +125,10 @@ def _flaws(document: _Document) -> Iterator[tuple[YamlPath, str]]:
             yield from (((kind, number), f"{rule.name!r} {problem}") for problem in _problems(rule))
 
 
-def _problems(rule: _Rule) -> Iterator[str]:
+def _problems(rule: _About) -> Iterator[str]:
     if not (rule.users or rule.roles or rule.everyone):
         yield _NOBODY
-    if not rule.what:
+    if isinstance(rule, _Rule) and not rule.what:
         yield _NOTHING
     older, younger = rule.older_than_days, rule.younger_than_days
     if older is not None and younger is not None and older >= younger:
@@ -130,6 +142,8 @@ def _explain(error: Any) -> str:
         around = next((part for part in reversed(place[:-1]) if isinstance(part, str)), "")
         return _unknown(str(place[-1]), around)
     remedy = _REMEDIES.get(kind) or str(error["msg"]).removeprefix("Value error, ")
+    if place and place[-1] == "hours" and kind in {"greater_than_equal", "less_than_equal"}:
+        remedy = f"must be 1 to {_MOST_HOURS}"
     if not place:
         return f"an access document {remedy}"
     if isinstance(place[-1], int):

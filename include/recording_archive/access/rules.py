@@ -68,6 +68,7 @@ class Rule:
     """One grant or denial: who, what, and the recordings; values of a field are alternatives, all fields must match.
 
     ``own_calls``: those in which the viewer is an agent. A recording is ``older_than`` and ``younger_than`` some days.
+    ``hours``: it lets somebody break the glass, for as long at most.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Rule:
     older_than_days: int | None = None
     younger_than_days: int | None = None
     own_calls: bool = False
+    hours: int | None = None
 
     @property
     def is_general(self) -> bool:
@@ -90,7 +92,8 @@ class Rule:
         """Return the rule as its document has it; what is not given is left out."""
         who = {"users": self.who.users, "roles": self.who.roles, "everyone": self.who.everyone}
         asked = {name: getattr(self, name) for name in _CRITERIA}
-        told = {"name": self.name, **who, "what": self.what, **{to_camel(name): each for name, each in asked.items()}}
+        told: dict[str, Any] = {"name": self.name, **who, "what": self.what, "hours": self.hours}
+        told |= {to_camel(name): each for name, each in asked.items()}
         return {name: list(each) if isinstance(each, tuple) else each for name, each in told.items() if each}
 
     def gives(self, right: Right) -> bool:
@@ -110,6 +113,7 @@ class Document:
     name: str
     grants: tuple[Rule, ...] = ()
     denials: tuple[Rule, ...] = ()
+    break_glass: tuple[Rule, ...] = ()
     agents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     origin: str = ""
 
@@ -117,6 +121,8 @@ class Document:
         """Return it as JSON, with its version."""
         told = {"version": self.version, "name": self.name}
         rules = {kind: [rule.to_json() for rule in getattr(self, kind)] for kind in ("grants", "denials")}
+        if self.break_glass:
+            rules["breakGlass"] = [rule.to_json() for rule in self.break_glass]
         return {**told, **rules, "agents": {user: list(names) for user, names in self.agents.items()}}
 
     def granted(self, viewer: Viewer, right: Right) -> list[Rule]:
@@ -126,6 +132,10 @@ class Document:
     def denied(self, viewer: Viewer, right: Right) -> list[Rule]:
         """List the denials that take it from somebody who may be meant."""
         return [rule for rule in self.denials if rule.takes(right) and rule.who.may_have(viewer)]
+
+    def opening(self, viewer: Viewer) -> list[Rule]:
+        """List the rules by which somebody may open recordings for a while."""
+        return [rule for rule in self.break_glass if rule.who.has(viewer)]
 
     def names_of(self, viewer: Viewer) -> frozenset[str]:
         """Return the spellings, as `folded` has them, of the agent who the viewer is."""

@@ -10,6 +10,7 @@ import typer
 
 from recording_archive.cli import terminal
 from recording_archive.cli.basics import Json, opened_archive, user
+from recording_archive.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from recording_archive.access.rules import Document, Rule, Viewer
@@ -37,7 +38,8 @@ def show(json: Json = False) -> None:
         terminal.say("No access document: who may see recordings by Airflow's permissions may see all of them")
     else:
         terminal.facts(f"Access document {document.name}", {"version": document.version, "lies": lies})
-        for title, rules in (("Grants", document.grants), ("Denials", document.denials)):
+        kinds = {"Grants": document.grants, "Denials": document.denials, "Break-glass": document.break_glass}
+        for title, rules in kinds.items():
             if rules:
                 terminal.table(title, ("rule", "who", "what", "recordings with"), map(_row, rules))
 
@@ -63,6 +65,36 @@ def adopt(
         terminal.document({"adopted": new, **document.to_json()})
     else:
         terminal.say(f"{'adopted' if new else 'in force already'}: {document.name}, version {document.version}, {lies}")
+
+
+@app.command("open")
+def break_glass(
+    interaction: Annotated[str, typer.Argument(metavar="ID", help="Interaction to open.")],
+    *,
+    to: Annotated[str, typer.Option("--for", metavar="USER", help="Who may see and hear it, as Airflow has the name.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the ledger for good.")],
+    hours: Annotated[int | None, typer.Option(min=1, max=168, help="For how long; the document limits it.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="Role of the user; may be repeated.")] = None,
+    json: Json = False,
+) -> None:
+    """Open an interaction to somebody for a while, as the document's breakGlass rules allow.
+
+    An event in the ledger names both of you, the reason, the recordings and the end.
+    """
+    from recording_archive.access.in_force import in_force
+    from recording_archive.access.openings import open_to
+    from recording_archive.access.rules import Viewer
+
+    if not reason.strip():
+        raise ConfigurationError("--reason is blank: say why the glass is broken")
+    viewer = Viewer(to, frozenset(role or ()))
+    with opened_archive() as archive:
+        made = open_to(archive, in_force(archive), viewer, interaction, reason=reason, hours=hours, actor=user())
+    if json:
+        told = {"interactionId": made.interaction_id, "user": made.user, "by": made.by, "rule": made.rule}
+        terminal.document({**told, "until": made.until.isoformat()})
+    else:
+        terminal.say(f"{made.interaction_id} is open to {made.user} until {made.until.isoformat(timespec='minutes')}")
 
 
 @app.command("test")
@@ -126,7 +158,6 @@ def _of_interaction(archive: Archive, document: Document | None, viewer: Viewer,
 
     from recording_archive.catalog.rows import is_named, part_key
     from recording_archive.catalog.tables import recordings
-    from recording_archive.errors import ConfigurationError
     from recording_archive.model import PartId
 
     with archive.catalog.read() as connection:

@@ -16,6 +16,7 @@ from recording_archive.web.pages import (
     failures_page,
     fixity_pages,
     hold_pages,
+    openings_page,
     overview_page,
     plan_pages,
     recording_page,
@@ -54,6 +55,7 @@ def create_app() -> FastAPI:
         retention_pages,
         plan_pages,
         fixity_pages,
+        openings_page,
     )
     for part in (retrieve, routes, *pages):
         app.include_router(part.router)

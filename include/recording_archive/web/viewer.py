@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -16,6 +17,7 @@ from sqlalchemy import select
 
 from recording_archive.access.condition import permitted
 from recording_archive.access.in_force import Watch
+from recording_archive.access.openings import Desk, Opening, open_to
 from recording_archive.access.rules import Right
 from recording_archive.access.rules import Viewer as Named
 from recording_archive.archive import Archive
@@ -26,17 +28,23 @@ from recording_archive.model import PartId
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.problem import Problem
 
-_watch = Watch()
+_watch, desk = Watch(), Desk()
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The recordings with which somebody may do something, by what it is."""
+    """The recordings with which somebody may do something, by what it is; ``opened`` to them now, for a while."""
 
     sees: Visible
     hears: Visible
     fetches: Visible
     decides: Visible
+    opened: tuple[Opening, ...] = ()
+    may_open: bool = False
+
+    def open_until(self, interaction_id: str) -> datetime | None:
+        """Say until when an interaction is opened to this person; None for one that is not."""
+        return max((each.until for each in self.opened if each.interaction_id == interaction_id), default=None)
 
 
 def viewer(request: Request, archive: ArchiveDep) -> Viewer:
@@ -96,10 +104,29 @@ def decidable(archive: Archive, seen: Viewer, *named: Any) -> list[tuple[Any, ..
 def _viewer(archive: Archive, user: Any) -> Viewer:
     document, named, now = _watch.in_force(archive), _named(user), archive.clock()
 
-    def may(right: Right) -> Visible:
-        return permitted(document, named, right, now=now)
+    may_open = document is not None and bool(document.opening(named))
+    known = desk.openings(archive) if may_open else []
+    opened = [each for each in known if each.user == named.name and each.is_open(now)]
 
-    return Viewer(may(Right.METADATA), may(Right.LISTEN), may(Right.DOWNLOAD), may(Right.DECIDE))
+    def may(right: Right) -> Visible:
+        return permitted(document, named, right, now=now, opened=[each.interaction_id for each in opened])
+
+    rights = (may(Right.METADATA), may(Right.LISTEN), may(Right.DOWNLOAD), may(Right.DECIDE))
+    return Viewer(*rights, tuple(opened), may_open)
+
+
+def break_glass(archive: Archive, user: Any, interaction_id: str, *, reason: str, hours: int | None) -> Opening:
+    """Open an interaction to the signed-in person, as `open_to` says."""
+    named = _named(user)
+    document = _watch.in_force(archive)
+    return open_to(archive, document, named, interaction_id, reason=reason, hours=hours, actor=named.name)
+
+
+def open_now(archive: Archive) -> list[Opening]:
+    """List what is open to anybody now; no opening outlives a document that lets people open something."""
+    document = _watch.in_force(archive)
+    known = desk.openings(archive) if document and document.break_glass else []
+    return [each for each in known if each.is_open(archive.clock())]
 
 
 def _named(user: Any) -> Named:

@@ -16,6 +16,7 @@ from recording_archive.web.api import (
     fixity,
     holds,
     metrics,
+    openings,
     ready_packs,
     recordings,
     retention,
@@ -36,6 +37,7 @@ for _part in (
     evidence,
     ready_packs,
     metrics,
+    openings,
     recordings,
 ):
     router.include_router(_part.router)

@@ -13,6 +13,7 @@ from recording_archive.web.read.coverage import read_coverage
 from recording_archive.web.read.figures import read_statistics
 from recording_archive.web.read.home import last_run, needs
 from recording_archive.web.render import page
+from recording_archive.web.viewer import open_now
 from recording_archive.web.wording.days import ENDS, STATES
 from recording_archive.web.wording.terms import VERIFICATION_AGES
 
@@ -35,7 +36,7 @@ def overview_page(request: Request, archive: ArchiveDep, until: date | None = No
         told=told,
         run=last_run(archive),
         ends=ENDS,
-        needs=needs(archive, told, covered.days),
+        needs=needs(archive, told, covered.days, len(open_now(archive))),
         recordings_by_day=charts.columns([(day.date, day.recordings) for day in told.days]),
         bytes_by_day=charts.columns([(day.date, day.bytes) for day in told.days]),
         months=charts.months(covered.days),

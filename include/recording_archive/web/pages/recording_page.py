@@ -117,6 +117,8 @@ def recording_page(
         searched=searched,
         beside=_beside(archive, seen, told, searched),
         may_listen=may(archive, seen.hears, told.part_id),
+        may_open=seen.may_open,
+        open_until=seen.open_until(told.interaction_id),
         may_download=may(archive, seen.fetches, told.part_id),
     )
 
@@ -132,6 +134,7 @@ def _absent(request: Request, archive: Archive, seen: Viewer, interaction_id: st
         status=status,
         interaction_id=interaction_id,
         safe=is_safe_id(interaction_id),
+        may_open=seen.may_open,
         known=to_rows(archive, told.parts),
         tried=told.work,
         covered=told.covered,

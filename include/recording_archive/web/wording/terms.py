@@ -44,13 +44,14 @@ _EVENTS = {
     "reported": "Report written",
     "adopted": "Policy put to use",
     "access_adopted": "Access document put to use",
+    "glass_broken": "Glass broken: opened for a while",
     "planned": "Planned",
     "approved": "Approved",
     "rejected": "Rejected",
     "key_created": "Signing key made",
     "key_rotated": "Signing key replaced",
 }
-_BAD = frozenset({"failed", "mismatched", "refused"})
+_BAD = frozenset({"failed", "mismatched", "refused", "glass_broken"})
 _OUTCOMES = {
     "success": "archived",
     "failed": "failed",
