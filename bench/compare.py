@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,7 @@ def main() -> int:
             tell(f"making {name}, or finding it in {files}")
             SETS[name].make_below(files)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=folder)))
-        commands = programs(scratch, arguments.rival)
+        commands = chosen(programs(scratch, arguments.rival), arguments.against)
         where = "a new ext4 for each run" if fresh else f"one file system, that of {folder}"
         print(f"{described()}. {where[0].upper()}{where[1:]}.", flush=True)
         good = True
@@ -167,6 +167,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", nargs="+", choices=SETS, default=default, help=f"default: {' '.join(default)}")
     parser.add_argument("--rounds", type=int, default=5, help="how often each command runs (default: 5)")
     parser.add_argument("--rival", action="append", default=[], type=_rival, metavar="NAME=COMMAND {manifest} {out}")
+    parser.add_argument("--against", nargs="+", metavar="NAME", help="run only these rivals (default: all there are)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work there and keep the files for the next time")
     parser.add_argument("--same-volume", action="store_true", help="no new file system for each run")
     parser.add_argument("--check", action="store_true", help="gunzip and hash the files of the last round")
@@ -196,6 +197,13 @@ def programs(scratch: Path, rivals: Iterable[tuple[str, str]]) -> dict[str, str]
     else:
         tell("go is not installed ($GO names it): bench/rivals/loop is left out")
     return commands | dict(rivals)
+
+
+def chosen(commands: Mapping[str, str], names: Collection[str] | None) -> dict[str, str]:
+    """Ours and the rivals that were asked for; every rival when none was."""
+    if unknown := set(names or ()) - commands.keys():
+        sys.exit(f"no rival here is called {', '.join(sorted(unknown))}: there are {', '.join(commands)}")
+    return {name: command for name, command in commands.items() if names is None or name in {OURS, *names}}
 
 
 def _megabytes(entries: Sequence[Entry]) -> float:

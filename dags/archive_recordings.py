@@ -89,14 +89,14 @@ def archive_recordings() -> None:
 
     @task(map_index_template="{{ label }}", pool=SETTINGS.media_pool)
     def download(batch: dict[str, Any]) -> int:
-        """Stream the raw bytes of a batch into staging, hashing on the way."""
+        """Stream the media of a batch into staging, hashing it and, where that can be, packing it on the way."""
         from recording_archive import hooks
 
         return hooks.download_batch(_label(batch), batch["number"])
 
     @task(map_index_template="{{ label }}", trigger_rule="all_done")
     def gzip(batch: dict[str, Any]) -> int:
-        """Compress what was staged, read it back, and publish it in the archive."""
+        """Read back what was staged, compressed here if it is raw, and publish it in the archive."""
         from recording_archive import hooks
 
         return hooks.gzip_batch(_label(batch), batch["number"])

@@ -23,7 +23,7 @@ The ground: `settings`, `params` (what people write at trigger time), `model` (v
 `phone_numbers`, `errors`.
 
 Words. *Interaction*: one contact. *Recording*: one recorded item of it. *Part*: one media file of a recording. *Batch*:
-parts that one mapped task handles. *Work*: what one run did with one part. *Staging*: where raw bytes wait. *Archive*:
+parts that one mapped task handles. *Work*: what one run did with one part. *Staging*: where downloads wait. *Archive*:
 verified, compressed, immutable objects. *Sidecar*: the JSON beside each object, its commit record. *Catalog*: the SQL
 index. *Event*: one change, append-only. *Coverage*: ranges of time that are all in the books. *Fixity*: proof that
 bytes are unchanged. *Ledger*: events sealed as a chain of hashes. *Hold*: a legal hold. *Disposition*: quarantine, then

@@ -17,7 +17,8 @@
     │   ├── RejectedError         (sources.replies) the API does not take the request as it is
     │   ├── UnreadableError       (sources.replies) a reply is malformed each time it is asked for
     │   ├── JobError              (sources.conversations.jobs) a job ended without a result
-    │   └── AbsentError           (store.base) no such object or folder
+    │   ├── AbsentError           (store.base) no such object or folder
+    │   └── DamagedError          (store.bgzf) a stored file is not what was written
     ├── FixityError           bytes are not what they should be
     └── BeyondRepairError     (fixity.replacement) a recording cannot be repaired here and now
 

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     )
     staging_url: str = Field(
         "",
-        description="Where raw bytes wait: a folder all workers have, or s3://…; default: beside the root.",
+        description="Where downloads wait: a folder all workers have, or s3://…; default: beside the root.",
     )
     catalog_url: str = Field(
         "", repr=False, description="SQLAlchemy URL; default: SQLite file `catalog.db` beside the root."

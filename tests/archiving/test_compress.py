@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import hashlib
+import os
+import tempfile
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from genesys_sandbox import Recording
@@ -13,8 +22,10 @@ from recording_archive.archive import Archive
 from recording_archive.archiving import compress
 from recording_archive.archiving.request import Request
 from recording_archive.catalog.tables import recordings
+from recording_archive.errors import StoreError
 from recording_archive.model import State
 from recording_archive.store import bgzf
+from recording_archive.store.staging import LocalStaging
 from support.contents import change
 from support.night_runs import snapshot
 from support.whole_run import (
@@ -122,6 +133,7 @@ def test_staged_bytes_that_vanish_or_rot_are_fetched_again(tasks: Tasks, archive
     vanished, rotten, *_ = sorted((archive.settings.staging / "scheduled__1").iterdir())
     vanished.unlink()
     content = rotten.read_bytes()
+    rotten.chmod(0o600)
     rotten.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     lost = compress.compress(archive, "scheduled__1", batch.number, stop=threading.Event())
     assert (lost, len(objects(archive))) == (2, 4)
@@ -143,4 +155,94 @@ def test_a_staging_folder_that_vanished_is_made_again(tasks: Tasks, archive: Arc
     archive.settings.staging.rmdir()
     assert tasks.gzip(archive, "scheduled__1", batch.number) == 0
     assert tasks.report(archive, "scheduled__1").statuses == {"success": 6}
+    check_archive(archive, tasks.cloud.library)
+
+
+def test_what_is_staged_is_the_object_that_is_archived(tasks: Tasks, archive: Archive) -> None:
+    """No byte is written twice: the file of the download gets its name in the archive, and loses the other one."""
+    (batch,) = tasks.query(archive, "scheduled__1")
+    tasks.download(archive, "scheduled__1", batch.number)
+    staged = sorted((archive.settings.staging / "scheduled__1").iterdir())
+    inodes = {path.stat().st_ino for path in staged}
+    assert [path.name for path in staged] == [f"{number}.gz" for number in range(1, 7)]
+    tasks.gzip(archive, "scheduled__1", batch.number)
+    assert {(archive.settings.root / key).stat().st_ino for key in objects(archive)} == inodes
+    check_books(archive, tasks.report(archive, "scheduled__1"))
+    check_archive(archive, tasks.cloud.library)
+
+
+@pytest.mark.parametrize("raw", [1, 6], ids=["some raw", "all raw"])
+def test_a_run_that_an_older_version_left_half_way_is_finished(tasks: Tasks, archive: Archive, raw: int) -> None:
+    """Raw media in staging, as versions before packed staging leave it, becomes objects without being fetched again."""
+    (batch,) = tasks.query(archive, "scheduled__1")
+    tasks.download(archive, "scheduled__1", batch.number)
+    for path in sorted((archive.settings.staging / "scheduled__1").iterdir())[:raw]:
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    assert tasks.gzip(archive, "scheduled__1", batch.number) == 0
+    ended = tasks.report(archive, "scheduled__1")
+    check_books(archive, ended)
+    check_archive(archive, tasks.cloud.library)
+    assert (ended.statuses, tasks.cloud.requests.counts["media"]) == ({"success": 6}, 6)
+
+
+@pytest.fixture
+def elsewhere(archive: Archive) -> Iterator[Archive]:
+    """The archive with staging on a volume of its own."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:  # a folder of our own in it
+        if Path(folder).stat().st_dev == archive.settings.root.stat().st_dev:
+            pytest.skip("the machine has one volume only")
+        moved = archive.settings.model_copy(update={"staging_url": folder})
+        yield replace(archive, settings=moved, staging=LocalStaging(moved.staging))
+
+
+def test_staging_on_another_volume_holds_raw_media(tasks: Tasks, elsewhere: Archive) -> None:
+    """Nothing can be linked from there: media is staged as it comes, and its object is written into the archive."""
+    (batch,) = tasks.query(elsewhere, "scheduled__1")
+    tasks.download(elsewhere, "scheduled__1", batch.number)
+    staged = sorted(elsewhere.settings.staging.rglob("*"))[1:]
+    assert {hashlib.sha256(path.read_bytes()).hexdigest() for path in staged} == {
+        each.sha256 for each in tasks.cloud.library
+    }
+    tasks.gzip(elsewhere, "scheduled__1", batch.number)
+    check_books(elsewhere, tasks.report(elsewhere, "scheduled__1"))
+    check_archive(elsewhere, tasks.cloud.library)
+
+
+def test_what_was_packed_and_cannot_be_linked_is_copied(
+    tasks: Tasks, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staging was moved to another volume between two tasks: its objects are copied and read back there."""
+    (batch,) = tasks.query(archive, "scheduled__1")
+    tasks.download(archive, "scheduled__1", batch.number)
+    real = os.link
+
+    def within_a_folder(source: str, *rest: Any, **named: Any) -> None:
+        if source.startswith("/proc"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        real(source, *rest, **named)
+
+    monkeypatch.setattr(os, "link", within_a_folder)
+    assert tasks.gzip(archive, "scheduled__1", batch.number) == 0
+    check_books(archive, tasks.report(archive, "scheduled__1"))
+    check_archive(archive, tasks.cloud.library)
+
+
+def unavailable(*_: object) -> None:
+    raise StoreError("no power")
+
+
+def test_a_gzip_that_died_after_the_link_goes_on_there(
+    tasks: Tasks, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object has both its names and no sidecar: the next attempt finds its own file there, and ends the same."""
+    (batch,) = tasks.query(archive, "scheduled__1")
+    tasks.download(archive, "scheduled__1", batch.number)
+    monkeypatch.setattr(archive.store.__class__, "sync", unavailable)
+    with pytest.raises(StoreError, match="no power"):
+        compress.compress(archive, "scheduled__1", batch.number, stop=threading.Event())
+    monkeypatch.undo()
+    assert len(objects(archive)) == len(list((archive.settings.staging / "scheduled__1").iterdir())) == 6
+    assert tasks.gzip(archive, "scheduled__1", batch.number) == 0
+    check_books(archive, tasks.report(archive, "scheduled__1"))
     check_archive(archive, tasks.cloud.library)

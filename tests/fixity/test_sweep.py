@@ -34,9 +34,9 @@ def test_left_overs_are_swept_by_age_and_name(archived: Archive) -> None:
         connection.execute(insert(fixity_runs).values(run_id="verified", **closed))
     gone, stays = [], []
     for name, files, kept in (
-        ("scheduled__first", ("7", "8.part", "8.resume"), ("notes.txt",)),
+        ("scheduled__first", ("7", "8.part", "8.resume", "12.gz", "13.gz.part", "13.gz.0a.part"), ("notes.txt",)),
         ("fixity-verified", ("repair-3",), ()),
-        ("open", (), ("9",)),
+        ("open", (), ("9", "14.gz", "15.gz.part", "15.gz.resume")),
         ("nobody", (), ("10",)),
     ):
         place = archived.staging.scratch(name)
@@ -48,7 +48,7 @@ def test_left_overs_are_swept_by_age_and_name(archived: Archive) -> None:
         stays += [place / file for file in kept]
     young = archived.settings.staging / "scheduled__first" / "11"
     young.write_bytes(b"")
-    assert sweep(at(archived, now)) == Swept(temporary=1, staged=4)
+    assert sweep(at(archived, now)) == Swept(temporary=1, staged=7)
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in (*stays, young, folder / f".{'1' * 32}.tmp"))
     assert not (archived.settings.staging / "fixity-verified").exists()

@@ -87,7 +87,7 @@ class TestDisk:
     def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(self, few: Sandbox, crash: Crasher, volume: Path) -> None:
         """Wherever the space ends, the error names place and remedy, nothing half done is left, and room cures it."""
         full = self.sweep(few, crash, volume, points=count(3, 8))
-        for place in (r"/staging/", r"\.wav\.gz: ", r"~0\.json: ", r"compliance_report", "Catalog "):
+        for place in (r"/staging/", r"~0\.json: ", r"compliance_report", "Catalog "):
             assert any(re.search(place, message) for message in full), (place, full)
 
     @pytest.mark.long
@@ -174,7 +174,9 @@ class TestDisk:
         tasks = Tasks(few)
         tasks.query(archive, RUN)
         tasks.download(archive, RUN, 1)
-        damage(archive.settings.staging / RUN / "2")
+        staged = archive.settings.staging / RUN / "2.gz"
+        staged.chmod(0o600)
+        damage(staged)
         few.requests.clear()
         assert tasks.gzip(archive, RUN, 1) == 0
         assert few.requests.counts["media"] == 1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from genesys_sandbox import Sandbox
-from support.crash_run import RUN, check_next, check_rest, plain
+from recording_archive.store.packer import RUN_BYTES
+from support.crash_run import MIB, RUN, check_next, check_rest, one_call, plain
 from support.crasher import EFFECTS, Crasher
 
 
@@ -30,6 +33,35 @@ class TestKilled:
     ) -> None:
         """A run killed around each single effect is finished by the next."""
         assert self.sweep(few, crash, folders, when=when, only=[*EFFECTS, "commit"]) > 100
+
+    @pytest.mark.chaos(family="process", fault="SIGKILL within a large download")
+    @pytest.mark.parametrize(
+        ("harm", "kept"),
+        [
+            ({"only": ["write"], "at": 12, "when": "after"}, 12 * RUN_BYTES),
+            ({"only": ["write"], "at": 38, "when": "before"}, 9 * MIB),
+            ({"only": ["fchmod"], "at": 2, "when": "before"}, 9 * MIB),
+            ({"only": ["rename"], "at": 1, "when": "before"}, 0),
+            ({"only": ["rename"], "at": 1, "when": "after"}, 0),
+        ],
+        ids=["between members", "before the end marker", "before the sync", "before the name", "before the mark"],
+    )
+    def test_a_killed_download_goes_on_where_it_was(
+        self, crash: Crasher, folders: Iterator[Path], harm: dict[str, object], kept: int
+    ) -> None:
+        """Whole members are not fetched again; what nobody marked as staged is, and takes the place of the other."""
+        settings = plain(next(folders))
+        with one_call(9 * MIB) as cloud:
+            ended = crash(cloud, settings, run_id=RUN, steps=["query", "download"], harm={"kind": "kill", **harm})
+            assert ended.signal == signal.SIGKILL
+            assert crash(cloud, settings, run_id=RUN, steps=["run"]).raised == []
+            check_rest(settings, cloud)
+            assert [path for path in settings.staging.rglob("*") if path.is_file()] == []
+            fetched = cloud.library[0].path.stat().st_size - kept
+        with closing(sqlite3.connect(settings.root.parent / "catalog.db")) as catalog:
+            ((outcome, wire_bytes),) = catalog.execute("SELECT outcome, wire_bytes FROM work").fetchall()
+        assert outcome == "success"
+        assert 0 <= wire_bytes - fetched < 500  # a refused range has a body, too
 
     def sweep(self, few: Sandbox, crash: Crasher, folders: Iterator[Path], *, when: str, only: list[str]) -> int:
         """Kill a run at each of its effects and let the next finish it; return how many were killed."""

@@ -28,10 +28,11 @@ class TestPowerCut:
     @pytest.mark.parametrize(
         ("ignore", "loss"),
         [
-            (r"^staging/\w+/1\.part$", "staged file 1 is recorded"),
+            (r"^staging/\w+/1\.gz\.part$", "staged file 1 is recorded"),
+            (r"^staging/\w+/1\.gz\.part$", r"wav\.gz is visible before it is durable"),
             (r"^staging/\w+$", "staged file 1 is recorded"),
             (r"^staging$", "staged file 1 is recorded"),
-            (r"^archive/recordings/.*tmp$", r"wav\.gz is visible before it is durable"),
+            (r"^archive/recordings/.*tmp$", r"json is visible before it is durable"),
             (r"/day=20$", r"wav\.gz is recorded"),
             (r"/month=11$", r"wav\.gz is recorded"),
             (r"^archive/recordings$", r"wav\.gz is recorded"),

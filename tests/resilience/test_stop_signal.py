@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import shutil
 import sqlite3
 import stat
 import threading
@@ -16,9 +18,25 @@ import pytest
 
 from genesys_sandbox import Fault, Sandbox
 from recording_archive.settings import Settings
+from recording_archive.store import bgzf
 from support.crash_run import MIB, RUN, check_next, check_rest, claims, one_call, plain, stopped, wait_until
 from support.crasher import Crasher
 from support.runner import settings_below
+
+
+def is_reading(pid: int, name: str) -> bool:
+    """Test whether a process has a file of this name open."""
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    with suppress(FileNotFoundError):  # closed meanwhile
+        return any(link.readlink().name == name for link in links)
+    return False
+
+
+def unpack(staged: Path) -> None:
+    """Put raw media in the place of a packed file, as older versions staged it."""
+    with gzip.open(staged) as packed, staged.with_suffix("").open("wb") as raw:
+        shutil.copyfileobj(packed, raw, MIB)
+    staged.unlink()
 
 
 def is_compressing(settings: Settings, *, sealed: bool) -> bool:
@@ -27,10 +45,10 @@ def is_compressing(settings: Settings, *, sealed: bool) -> bool:
     return any(draft.st_size > 1000 and (stat.S_IMODE(draft.st_mode) == 0o440) == sealed for draft in drafts)
 
 
-def feed(pipe: Path) -> None:
+def feed(pipe: Path, piece: bytes) -> None:
     """Write into a pipe, not fast and without an end, until nobody reads it any more."""
     with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
-        while file.write(bytes(2**16)):
+        while file.write(piece):
             time.sleep(0.01)
 
 
@@ -56,35 +74,43 @@ class TestStopped:
 
     @pytest.mark.chaos(family="process", fault="stop signal in the middle of a large file")
     def test_a_stopped_gzip_ends_in_time(self, dag_tasks: Crasher, tmp_path: Path) -> None:
-        """A stop while 300 MB are written or read back leaves no name and no claim; the next attempt archives them."""
+        """A stop while 300 MB are read back or written leaves no name and no claim; the next attempt archives them."""
         settings = settings_below(tmp_path)
+        staged = settings.staging / RUN / "1.gz"
         with one_call(300 * MIB) as cloud:
             assert dag_tasks(cloud, settings, run_id=RUN, steps=["hooks.query", "hooks.download"]).raised == []
-            for sealed in (False, True):
+            for sealed in (None, False, True):
                 pid = dag_tasks.start(cloud, settings, run_id=RUN, steps=["hooks.gzip"])
-                wait_until(partial(is_compressing, settings, sealed=sealed))
+                if sealed is None:
+                    wait_until(partial(is_reading, pid, staged.name))
+                else:
+                    wait_until(partial(is_compressing, settings, sealed=sealed))
                 assert [kind for kind, _ in stopped(dag_tasks, pid).raised] == ["TransientError"]
                 assert [path for path in settings.root.glob("recordings/**/*") if path.is_file()] == []
                 with closing(sqlite3.connect(tmp_path / "catalog.db")) as catalog:
                     assert catalog.execute("SELECT staged, outcome FROM work").fetchall() == [(1, None)]
+                if sealed is None:
+                    unpack(staged)
             assert dag_tasks(cloud, settings, run_id=RUN, steps=["hooks.gzip", "hooks.report"]).raised == []
             check_rest(settings, cloud)
         assert len(claims(tmp_path / "catalog.db")) == 1
 
     @pytest.mark.chaos(family="process", fault="stop signal while staging is slow")
+    @pytest.mark.parametrize("name", ["1", "1.gz"], ids=["raw", "packed"])
     def test_a_stopped_gzip_does_not_wait_for_a_slow_disk(
-        self, few: Sandbox, dag_tasks: Crasher, folders: Iterator[Path]
+        self, few: Sandbox, dag_tasks: Crasher, folders: Iterator[Path], name: str
     ) -> None:
         """A staged file that comes a little at a time and never ends does not hold up a stop."""
         settings = plain(next(folders))
         assert dag_tasks(few, settings, run_id=RUN, steps=["hooks.query", "hooks.download"]).raised == []
-        path = settings.staging / RUN / "1"
-        path.unlink()
+        (settings.staging / RUN / "1.gz").unlink()
+        path = settings.staging / RUN / name
         os.mkfifo(path)
         pid = dag_tasks.start(few, settings, run_id=RUN, steps=["hooks.gzip"])
-        feeder = threading.Thread(target=feed, args=(path,))
+        noise = os.urandom(2**16) if name == "1" else bgzf.pack(os.urandom(2**15))[0]
+        feeder = threading.Thread(target=feed, args=(path, noise))
         feeder.start()
-        wait_until(lambda: is_compressing(settings, sealed=False))
+        wait_until(lambda: is_reading(pid, name) if name == "1.gz" else is_compressing(settings, sealed=False))
         ended = stopped(dag_tasks, pid)
         feeder.join()
         path.unlink()

@@ -23,7 +23,15 @@ from hypothesis import strategies as st
 
 from recording_archive.errors import PermanentError
 from recording_archive.model import Compressed
-from recording_archive.store.bgzf import END_MARKER, MEMBER_BYTES, compress, media_range, read_back
+from recording_archive.store.bgzf import (
+    END_MARKER,
+    MEMBER_BYTES,
+    DamagedError,
+    compress,
+    media_range,
+    read_back,
+    whole_members,
+)
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -245,6 +253,35 @@ def test_every_flipped_bit_is_found() -> None:
     time_and_system = {start + field for start in starts[:-1] for field in range(4, 10)}
     padding_of_deflate = {start - 9 for start in starts[1:]} | {start + 18 for start in starts[:-1]}
     assert unseen <= time_and_system | padding_of_deflate
+
+
+def test_every_cut_leaves_the_whole_members_before_it() -> None:
+    """Wherever a file is cut off, what is given is the media up to the last whole member, and where that ends."""
+    stored, media = several_members(), b"hello " * 20 + bytes(range(40)) + b"bye " * 20
+    places = {0: b""} | {end: media[:size] for end, size in zip(ends_of(stored), (120, 160, 240), strict=True)}
+    for cut in range(len(stored) + 1):
+        found = [(0, b""), *((end, bytes(block)) for end, block in whole_members(io.BytesIO(stored[:cut])))]
+        end = max(place for place in places if place <= cut)
+        assert (found[-1][0], b"".join(block for _, block in found)) == (end, places[end])
+
+
+def ends_of(stored: bytes) -> list[int]:
+    """Offsets behind each member but the marker, by the headers alone."""
+    places, place = [], 0
+    while place < len(stored) - len(END_MARKER):
+        place += struct.unpack_from("<H", stored, place + 16)[0] + 1
+        places.append(place)
+    return places
+
+
+def test_what_was_cut_off_and_does_not_add_up_is_refused() -> None:
+    """A flipped bit in a member that is whole is no cut."""
+    stored = several_members().removesuffix(END_MARKER)
+    for place in (0, 12, 20, len(stored) - 1):
+        spoiled = bytearray(stored)
+        spoiled[place] ^= 1
+        with pytest.raises(DamagedError, match="damaged at byte"):
+            list(whole_members(io.BytesIO(spoiled)))
 
 
 @pytest.mark.parametrize("rest", [b"\0", END_MARKER, b"x" * 100, packed(b"more")])

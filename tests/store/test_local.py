@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import socket
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -334,3 +335,61 @@ def test_handles_are_not_leaked(local: LocalStore) -> None:
     use_everything()
     after = os.listdir("/proc/self/fd") if before else []  # noqa: PTH208  # see above
     assert len(after) == len(before)
+
+
+def test_a_finished_file_gets_its_key_without_a_copy(local: LocalStore, tmp_path: Path) -> None:
+    """The file itself is the object, once: the same file again is no conflict, another one leaves it as it is."""
+    mine, other = staged(tmp_path / "1.gz", b"mine"), staged(tmp_path / "2.gz", b"other")
+    with mine.open("rb") as file, other.open("rb") as rival:
+        assert local.link(file, "d/x") is True
+        assert local.link(file, "d/x") is True
+        assert local.link(rival, "d/x") is False
+        assert os.path.samestat(os.fstat(file.fileno()), (local.root / "d/x").stat())
+    mine.unlink()
+    assert (local.read("d/x"), list(local.list(""))) == (b"mine", ["archive.json", "d/x"])
+
+
+def test_what_was_read_is_linked_whatever_has_its_name_by_now(local: LocalStore, tmp_path: Path) -> None:
+    """An attempt that wakes up late puts its own file under the staged name: the one that is open gets the key."""
+    path = staged(tmp_path / "1.gz", b"read back")
+    with path.open("rb") as file:
+        os.link(path, tmp_path / "kept")
+        staged(tmp_path / "late", b"not looked at").replace(path)
+        assert local.link(file, "d/x") is True
+    assert local.read("d/x") == b"read back"
+
+
+def test_where_no_link_can_be_made_a_draft_is_asked_for(local: LocalStore, tmp_path: Path) -> None:
+    """Another volume, a file without any name left, and folders that give their files rights of their own."""
+    with staged(Path("/dev/shm") / f"{os.getpid()}.gz", b"elsewhere").open("rb") as file:  # noqa: S108  # removed below
+        Path(file.name).unlink()
+        assert local.link(file, "d/x") is None
+    path = staged(tmp_path / "1.gz", b"here")
+    with path.open("rb") as file:
+        (local.root / "group").mkdir()
+        os.chown(local.root / "group", -1, 1)
+        (local.root / "group").chmod(0o2750)
+        assert local.link(file, "group/x") is None
+        path.unlink()
+        assert local.link(file, "d/x") is None
+    assert list(local.list("")) == ["archive.json"]
+
+
+def test_a_folder_with_an_access_list_gets_a_draft(local: LocalStore, tmp_path: Path) -> None:
+    """A list that new files inherit is kept: a linked file would not have it."""
+    rules = [(0x01, 7, -1), (0x04, 5, -1), (0x08, 5, 1), (0x10, 7, -1), (0x20, 0, -1)]
+    (local.root / "listed").mkdir()
+    packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *rule) for rule in rules)
+    try:
+        os.setxattr(local.root / "listed", "system.posix_acl_default", packed)
+    except OSError as error:
+        pytest.skip(f"no access lists here: {error}")
+    with staged(tmp_path / "1.gz", b"here").open("rb") as file:
+        assert local.link(file, "listed/x") is None
+
+
+def staged(path: Path, content: bytes) -> Path:
+    """A file as a finished download leaves it."""
+    path.write_bytes(content)
+    path.chmod(0o440)
+    return path

@@ -15,6 +15,7 @@ from recording_archive.archiving.report import report
 from recording_archive.archiving.request import Request
 from recording_archive.model import Attributes, Fetched, Listing, MediaFormat, PartId, Party, Window
 from recording_archive.sources import NOTHING_KNOWN
+from recording_archive.store import bgzf
 from support.life_model import DAWN, DAY
 
 OTHERS: dict[str, tuple[dict[str, Any], ...]] = {  # beside those of `WORLD`
@@ -87,13 +88,15 @@ def media(name: str) -> bytes:
 
 
 def stage(archive: Archive, run_id: str, batch: int) -> None:
-    """Let the raw bytes of a batch lie in staging, as a download leaves them."""
+    """Let a batch lie in staging as a download leaves it: packed, but for some that an older version left raw."""
     listed = {each.part_id: each for each in Days().discover(ids=(), window=Window(DAWN, DAWN + 99 * DAY))}
     with archive.catalog.write() as connection:
         done = []
         for job in work_rows.open_work(connection, run_id, batch, staged=False):
             content, wav = media(job.part_id.interaction_id), MediaFormat("wav", "audio/wav")
-            archive.staging.target(run_id, job.id).write_bytes(content)
+            packed = job.id % 4 > 0
+            stored = bgzf.pack(content)[0] + bgzf.END_MARKER if packed else content
+            archive.staging.target(run_id, job.id, packed=packed).write_bytes(stored)
             archive.staging.share(run_id, job.id)
             size, at = len(content), archive.clock()
             fetched = Fetched(sha256(content).hexdigest(), size, size, 1, wav, "media.example.com", at, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recording_archive.model import Fetched
+from recording_archive.store import bgzf
 from recording_archive.transfer.allowed_hosts import MediaHosts
 from recording_archive.transfer.client import MediaClient
 from recording_archive.transfer.limits import TransferLimits
@@ -37,18 +39,27 @@ class Desk:
     renewals: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     last: Transfer | None = None
+    packed: bool = False
 
     @property
     def target(self) -> Path:
-        return self.folder / "17"
+        return self.folder / ("17.gz" if self.packed else "17")
 
     @property
     def part(self) -> Path:
-        return self.folder / "17.part"
+        return self.folder / f"{self.target.name}.part"
 
     @property
     def note(self) -> Path:
-        return self.folder / "17.resume"
+        return self.folder / f"{self.target.name}.resume"
+
+    def media(self) -> bytes:
+        """The media that arrived; of a packed file only when it is one that the archive would take."""
+        if not self.packed:
+            return self.target.read_bytes()
+        with self.target.open("rb") as file:
+            bgzf.read_back(file)
+        return gzip.decompress(self.target.read_bytes())
 
     def host(self, *answers: Answer, **more: Any) -> ScriptedHost:
         return self.stack.enter_context(ScriptedHost(list(answers), **more))
@@ -68,7 +79,7 @@ class Desk:
             self.renewals.append("renewed")
             return f"{host.base}/m?sig=SECRET-{len(self.renewals)}"
 
-        order = MediaRequest("i~r~0", f"{host.base}/m?sig=SECRET-0", self.target, checksum, renew)
+        order = MediaRequest("i~r~0", f"{host.base}/m?sig=SECRET-0", self.target, checksum, renew, packed=self.packed)
         return replace(order, **more)
 
     def fetch(

@@ -42,6 +42,10 @@ class FoldingStore(LocalStore):
         """Start an object."""
         return super().begin(self._there(key))
 
+    def link(self, file: BinaryIO, key: str) -> bool | None:
+        """Link an object."""
+        return super().link(file, self._there(key))
+
     def open(self, key: str) -> BinaryIO:
         """Open an object."""
         return super().open(self._there(key))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
 import sqlite3
 import stat
+import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -129,7 +131,8 @@ class Disk:
             if not self._has(root / key, stored) or not self._has(beside, sidecar):
                 yield f"{key} is recorded before it is durable"
         for run_id, number, digest in staged:
-            if not self._has(staging / run_id / str(number), digest):
+            staged = self._durable(staging / run_id / f"{number}.gz")
+            if staged is None or sha256(_media(staged)).hexdigest() != digest:
                 yield f"staged file {number} is recorded before it is durable, or dropped too early"
         for (key,) in closed:
             folder = root / key.rpartition("/")[0]
@@ -138,3 +141,11 @@ class Disk:
             lacking = archived and not manifests  # a run that archived nothing has none
             if lacking or not all(self._has(file, sha256(file.read_bytes()).hexdigest()) for file in files):
                 yield f"{key} is recorded before it is durable"
+
+
+def _media(packed: bytes) -> bytes:
+    """The media in a packed file; nothing when it is damaged."""
+    try:
+        return gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error):
+        return b""

@@ -61,60 +61,60 @@ class TestResume:
     """Cuts, and the requests after them."""
 
     @pytest.mark.parametrize("cut", range(len(BODY) + 1))
-    def test_a_cut_at_any_byte_fetches_only_the_rest(self, desk: Desk, cut: int) -> None:
+    def test_a_cut_at_any_byte_fetches_only_the_rest(self, either: Desk, cut: int) -> None:
         """After a cut the request names exactly the missing range and the ETag, and nothing arrives twice."""
-        host = desk.host(ranged(BODY, cut=cut), ranged(BODY))
-        fetched = desk.fetch(host)
-        assert desk.target.read_bytes() == BODY
+        host = either.host(ranged(BODY, cut=cut), ranged(BODY))
+        fetched = either.fetch(host)
+        assert either.media() == BODY
         assert (fetched.sha256, fetched.wire_bytes) == (sha256(BODY), 64)
         assert offsets(host) == ([None] if cut == 64 else [None, cut or None])
         assert all(request.headers["if-range"] == '"e1"' for request in host.requests if request.offset)
 
     @pytest.mark.parametrize("cut", range(1, 59))
-    def test_a_head_that_breaks_off_decides_nothing(self, desk: Desk, cut: int) -> None:
+    def test_a_head_that_breaks_off_decides_nothing(self, either: Desk, cut: int) -> None:
         """Half a redirect is not followed, and half a header is not believed."""
         head = b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"
         assert len(head) > cut
-        host = desk.host(raw(head[:cut]), reply(200, BODY))
-        assert desk.fetch(host).sha256 == sha256(BODY)
+        host = either.host(raw(head[:cut]), reply(200, BODY))
+        assert either.fetch(host).sha256 == sha256(BODY)
         assert host.requests[1].path == "/m?sig=SECRET-0"
 
     @pytest.mark.parametrize("cut", range(len(chunked(BODY))))
-    def test_a_cut_anywhere_on_the_wire_is_survived(self, desk: Desk, cut: int) -> None:
+    def test_a_cut_anywhere_on_the_wire_is_survived(self, either: Desk, cut: int) -> None:
         """Wherever head or chunked framing break off, the file ends up whole."""
-        host = desk.host(raw(chunked(BODY)[:cut]), ranged(BODY))
-        assert desk.fetch(host).sha256 == sha256(BODY)
-        assert desk.target.read_bytes() == BODY
+        host = either.host(raw(chunked(BODY)[:cut]), ranged(BODY))
+        assert either.fetch(host).sha256 == sha256(BODY)
+        assert either.media() == BODY
 
-    def test_resets_and_timeouts_are_resumed(self, desk: Desk) -> None:
+    def test_resets_and_timeouts_are_resumed(self, either: Desk) -> None:
         """A reset and a silence inside the body cost what was missing, no more."""
-        host = desk.host(_reset_after(20), _silent_after(40), ranged(BODY))
-        fetched = desk.fetch(host, limits=replace(LIMITS, read_timeout_s=0.2))
+        host = either.host(_reset_after(20), _silent_after(40), ranged(BODY))
+        fetched = either.fetch(host, limits=replace(LIMITS, read_timeout_s=0.2))
         assert (fetched.sha256, offsets(host)[-1], fetched.wire_bytes) == (sha256(BODY), 40, 64)
 
-    def test_bytes_that_came_with_the_head_are_kept(self, desk: Desk) -> None:
+    def test_bytes_that_came_with_the_head_are_kept(self, either: Desk) -> None:
         """Bytes that arrived in one packet with the headers are not lost to the silence that follows."""
-        host = desk.host(raw(head_of(BIG) + BIG[:20], hang=True), ranged(BIG))
-        desk.fetch(host, limits=replace(LIMITS, read_timeout_s=0.2))
+        host = either.host(raw(head_of(BIG) + BIG[:20], hang=True), ranged(BIG))
+        either.fetch(host, limits=replace(LIMITS, read_timeout_s=0.2))
         assert offsets(host) == [None, 20]
 
-    def test_a_200_to_a_range_request_starts_again(self, desk: Desk) -> None:
+    def test_a_200_to_a_range_request_starts_again(self, either: Desk) -> None:
         """A host that ignores the range sends the whole file, which replaces what was there."""
-        host = desk.host(ranged(BODY, cut=30), reply(200, BODY, ETag='"e1"'))
-        fetched = desk.fetch(host)
-        assert (fetched.sha256, fetched.requests, desk.target.read_bytes()) == (sha256(BODY), 2, BODY)
+        host = either.host(ranged(BODY, cut=30), reply(200, BODY, ETag='"e1"'))
+        fetched = either.fetch(host)
+        assert (fetched.sha256, fetched.requests, either.media()) == (sha256(BODY), 2, BODY)
 
-    def test_a_changed_file_is_fetched_from_the_start(self, desk: Desk) -> None:
+    def test_a_changed_file_is_fetched_from_the_start(self, either: Desk) -> None:
         """No byte of the old file remains when the ETag changed between two requests."""
         other = BODY[::-1]
-        host = desk.host(ranged(BODY, cut=30), ranged(other, etag='"e2"'))
-        assert desk.fetch(host).sha256 == sha256(other)
+        host = either.host(ranged(BODY, cut=30), ranged(other, etag='"e2"'))
+        assert either.fetch(host).sha256 == sha256(other)
 
-    def test_a_shorter_range_than_asked_for_is_continued(self, desk: Desk) -> None:
+    def test_a_shorter_range_than_asked_for_is_continued(self, either: Desk) -> None:
         """A host may send less than the rest; the next request asks for what is still missing."""
         piece = reply(206, BODY[30:40], ETag='"e1"', Content_Range="bytes 30-39/64")
-        host = desk.host(ranged(BODY, cut=30), piece, ranged(BODY))
-        assert desk.fetch(host).wire_bytes == 64
+        host = either.host(ranged(BODY, cut=30), piece, ranged(BODY))
+        assert either.fetch(host).wire_bytes == 64
         assert offsets(host) == [None, 30, 40]
 
 

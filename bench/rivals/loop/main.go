@@ -71,14 +71,17 @@ func archiveAll(manifest, out string) error {
 	close(todo)
 	workers.Wait()
 	close(failures)
-	var all []error
+	var told []string
 	for failure := range failures {
-		all = append(all, failure)
+		told = append(told, failure.Error())
+	}
+	if len(told) > 0 {
+		return errors.New(strings.Join(told, "\n"))
 	}
 	if safe {
-		all = append(all, syncPath(out))
+		return syncPath(out)
 	}
-	return errors.Join(all...)
+	return nil
 }
 
 // archive leaves one compressed file, or an error.

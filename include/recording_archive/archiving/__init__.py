@@ -1,8 +1,8 @@
 """The main job: discover, download, compress, report. Start reading here.
 
     discover                    what the source lists becomes work rows, cut into batches
-    download                    the media of a batch, fetched into staging and hashed on the way
-    compress                    staged bytes become objects of the archive, read back before they are published
+    download                    the media of a batch, fetched into staging, hashed and packed on the way
+    compress                    staged objects are read back and published; raw bytes are compressed first
     report                      the run is closed (`totals`), and the compliance report is written (`report_files`)
 
 Each of them may run again at any time, and two runs may meet. Between them travels a batch number and nothing else.

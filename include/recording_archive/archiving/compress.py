@@ -1,6 +1,6 @@
 """Compress: staged bytes of a batch become objects of the archive, in an order that survives a crash at any point.
 
-object written under a temporary name, synced, read back and compared
+object written and synced (by the download, or here from raw media), read back and compared
 → published (write-once, and locked where the archive locks objects) → folder synced → sidecar published → folder synced
 → recording, work row and event in one transaction → staged file dropped
 """
@@ -8,12 +8,13 @@ object written under a temporary name, synced, read back and compared
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import select
 
@@ -28,12 +29,20 @@ from recording_archive.model import Compressed, Fetched, PartId
 from recording_archive.sources import organization_of
 from recording_archive.store import bgzf, sidecar
 from recording_archive.store.base import Draft, Lock
+from recording_archive.store.staging import Staged
 from recording_archive.store.stoppable import Stoppable
 
 log = logging.getLogger(__name__)
 
 GROUP_SIZE = 64  # objects whose folders are synced, and whose rows are written, together
 LARGE_BYTES = 8 * 2**20  # from here on one file is worth several cores
+
+
+_COPY_BYTES = 2**20
+
+
+class _SpoiledError(PermanentError):
+    """A staged object that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def _pack(
         return _write(archive, key, fetched, job, lock, blocks=blocks, stop=stop)
     except FileNotFoundError:
         return _Packed(job, lost=True, error=PermanentError(f"{job.part_id}: staged bytes vanished"))
-    except FixityError as error:
+    except (FixityError, _SpoiledError) as error:
         return _Packed(job, lost=True, error=error)
     except RunError:
         raise
@@ -130,19 +139,66 @@ def _write(
     blocks: Executor,
     stop: threading.Event,
 ) -> _Packed:
-    """Write, read back, compare, publish. Raise FixityError when what was staged is not what was downloaded."""
+    """Read the object back, compare, and give it its key; write it first where staging could not hold it.
+
+    Raise FixityError, or _SpoiledError, when what was staged is not what was downloaded.
+    """
     pool = blocks if fetched.size_bytes >= LARGE_BYTES else None
-    with archive.staging.opened(job.run_id, job.id) as raw, archive.store.begin(key) as draft:
-        bgzf.compress(Stoppable(raw, stop), draft.file, pool=pool)
+    with archive.staging.opened(job.run_id, job.id) as staged:
+        named = None
+        if staged.is_packed:
+            compressed = _read_staged(staged.file, key, fetched, pool=pool, stop=stop)
+            named = archive.store.link(staged.file, key)
+            if named:
+                return _Packed(job, key, compressed)
+            staged.file.seek(0)
+        if named is None and (packed := _copy(archive, key, job, staged, lock_of, pool=pool, stop=stop)):
+            return packed
+        return _Packed(job, key, _adopt(archive, key, fetched, job, stop))
+
+
+def _read_staged(
+    file: BinaryIO, key: str, fetched: Fetched, *, pool: Executor | None, stop: threading.Event
+) -> Compressed:
+    """Read a staged object back; raise _SpoiledError when it is damaged, for then it can be fetched again."""
+    try:
+        return _read_back(file, key, fetched, pool=pool, stop=stop)
+    except bgzf.DamagedError as error:
+        raise _SpoiledError(f"staged bytes of {error}") from error
+
+
+def _read_back(
+    file: BinaryIO, key: str, fetched: Fetched, *, pool: Executor | None, stop: threading.Event
+) -> Compressed:
+    """Read an object to its end; raise FixityError when the media in it is not what was downloaded."""
+    compressed = bgzf.read_back(Stoppable(file, stop), key, pool=pool)
+    if compressed.sha256 != fetched.sha256:
+        raise FixityError(f"staged bytes of {key}", expected=fetched.sha256, found=compressed.sha256)
+    return compressed
+
+
+def _copy(
+    archive: Archive,
+    key: str,
+    job: Work,
+    staged: Staged,
+    lock_of: Callable[[Compressed], Lock | None],
+    *,
+    pool: Executor | None,
+    stop: threading.Event,
+) -> _Packed | None:
+    """Write what is staged to a draft, read that back and publish it; None when the key is taken."""
+    source = Stoppable(staged.file, stop)
+    with archive.store.begin(key) as draft:
+        if staged.is_packed:
+            shutil.copyfileobj(source, draft.file, _COPY_BYTES)
+        else:
+            bgzf.compress(source, draft.file, pool=pool)
         draft.seal()
         draft.file.seek(0)
-        compressed = bgzf.read_back(Stoppable(draft.file, stop), key, pool=pool)
-        if compressed.sha256 != fetched.sha256:
-            raise FixityError(f"staged bytes of {key}", expected=fetched.sha256, found=compressed.sha256)
+        compressed = _read_back(draft.file, key, _staged(job), pool=pool, stop=stop)
         lock = lock_of(compressed)
-        if draft.publish(lock):
-            return _Packed(job, key, compressed, lock)
-        return _Packed(job, key, _adopt(archive, key, fetched, job, stop))
+        return _Packed(job, key, compressed, lock) if draft.publish(lock) else None
 
 
 def _adopt(archive: Archive, key: str, fetched: Fetched, job: Work, stop: threading.Event) -> Compressed:

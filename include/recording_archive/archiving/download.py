@@ -1,4 +1,4 @@
-"""Download: a batch of parts through a pool of transfers into staging."""
+"""Download: a batch of parts through a pool of transfers into staging, packed where the archive can link them."""
 
 from __future__ import annotations
 
@@ -93,6 +93,7 @@ def _fetch_all(
     pending: set[Future[_Fetch]] = set()
     failure: ArchiveError | None = None
     transfers = archive.settings.transfers
+    packed = bool(todo) and _packs(archive, todo[0].run_id)
     with ThreadPoolExecutor(transfers, thread_name_prefix="transfer") as pool, _stopping(media, stop):
         try:
             for job, listing in _resolved(archive, source, todo, stop):
@@ -103,7 +104,7 @@ def _fetch_all(
                 if listing.deferred is not None:
                     yield _Fetch(job, 0, 0, deferred=listing.deferred)
                     continue
-                pending.add(pool.submit(_fetch_one, source, media, job, listing, archive.staging))
+                pending.add(pool.submit(_fetch_one, source, media, job, listing, archive.staging, packed=packed))
                 while len(pending) >= 2 * transfers:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
@@ -114,6 +115,12 @@ def _fetch_all(
             yield from (future.result() for future in done)
     if failure is not None:
         raise failure
+
+
+def _packs(archive: Archive, run_id: str) -> bool:
+    """Tell if downloads are to be staged as finished objects; the folder is made, for only then it can be told."""
+    archive.staging.scratch(run_id)
+    return archive.staging.packs_for(archive.store)
 
 
 @contextmanager
@@ -182,15 +189,18 @@ def _has_whole(chunk: Sequence[Work]) -> bool:
     return any(job.part_id.is_whole for job in chunk)
 
 
-def _fetch_one(source: Source, media: MediaClient, job: Work, listing: Listing, staging: Staging) -> _Fetch:
+def _fetch_one(
+    source: Source, media: MediaClient, job: Work, listing: Listing, staging: Staging, *, packed: bool
+) -> _Fetch:
     """Transfer one part; whatever goes wrong with it stays with it."""
     order = MediaRequest(
         name=str(job.part_id),
         url=listing.media_url or "",
-        target=staging.target(job.run_id, job.id),
+        target=staging.target(job.run_id, job.id, packed=packed),
         expected_sha256=listing.expected_sha256,
         renew=lambda: source.renew(job.part_id),
         declared=_content_type(listing),
+        packed=packed,
     )
     transfer = Transfer(media, order)
     fetched, failure = None, None

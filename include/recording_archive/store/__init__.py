@@ -5,8 +5,9 @@
     disk, trial                 what a local disk refuses, as an error with its remedy; a folder tried before it is used
     s3                          objects in a bucket: `s3_draft` uploads, `s3_reading` reads by ranges, `s3_errors` sorts
                                 the answers, `airflow_s3` takes the credentials from Airflow
-    locate, staging             which store the settings ask for; the place where raw bytes wait
-    bgzf, sidecar               the seekable gzip of the objects, and the commit record beside each
+    locate, staging             which store the settings ask for; the place where downloads wait
+    bgzf, packer, sidecar       the seekable gzip of the objects, the same made as media arrives, and the commit record
+                                beside each
     documents, stoppable        documents that must outlive the catalog; reading that ends when a task is stopped
 
 `local` loads neither SQLAlchemy nor Airflow: `verify-ledger` must start fast.

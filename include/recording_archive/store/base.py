@@ -81,6 +81,14 @@ class Store(Protocol):
     def begin(self, key: str) -> AbstractContextManager[Draft]:
         """Start an object that is to have ``key``."""
 
+    def link(self, file: BinaryIO, key: str) -> bool | None:  # noqa: ARG002 - for stores that can
+        """Give a finished, durable file of this machine its key, without a copy; True also when it has the key already.
+
+        ``file`` is open for reading, and nobody writes to it any more. False when the key is taken, which leaves the
+        object there as it is; None where it cannot be done, and a draft must be written.
+        """
+        return None
+
     def sync(self, keys: Iterable[str]) -> None:
         """Return when everything published under ``keys`` survives a power cut, whoever published it."""
 

@@ -31,7 +31,17 @@ from recording_archive.model import Compressed
 if TYPE_CHECKING:
     from _typeshed import SupportsRead
 
-__all__ = ["END_MARKER", "MEMBER_BYTES", "Index", "compress", "media_range", "read_back"]
+__all__ = [
+    "END_MARKER",
+    "MEMBER_BYTES",
+    "DamagedError",
+    "Index",
+    "compress",
+    "media_range",
+    "pack",
+    "read_back",
+    "whole_members",
+]
 
 MEMBER_BYTES = 65_280
 """Media bytes of every member but the last: bgzip's own choice, which fits into 64 KiB even when stored."""
@@ -58,6 +68,10 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
+class DamagedError(PermanentError):
+    """A stored file is not what was written: the message names the file, the place in it, and what is wrong."""
+
+
 class _Member(NamedTuple):
     """One gzip member with its place in the stored file."""
 
@@ -72,7 +86,7 @@ def compress(source: SupportsRead[bytes], sink: BinaryIO, *, pool: Executor | No
     file; it must not be the one this call itself runs in, which would wait for itself. Errors of either file pass.
     """
     members = 0
-    for packed, count in _in_order(_pack, _media_runs(source), pool):
+    for packed, count in _in_order(pack, _media_runs(source), pool):
         sink.write(packed)
         members += count
     sink.write(END_MARKER)
@@ -82,7 +96,7 @@ def compress(source: SupportsRead[bytes], sink: BinaryIO, *, pool: Executor | No
 def read_back(source: SupportsRead[bytes], name: str = "object", *, pool: Executor | None = None) -> Compressed:
     """Read a finished file once from where ``source`` stands to its end; check every byte that carries meaning.
 
-    Returns the hashes and sizes of what was stored and of the media in it. Raises PermanentError with ``name``, the
+    Returns the hashes and sizes of what was stored and of the media in it. Raises DamagedError with ``name``, the
     offset and the reason when a header, length, checksum or the end marker is wrong, or anything follows the marker.
     A change to the few header bytes without meaning (time, system) shows in ``stored_sha256`` alone. Files that
     bgzip made are read too. About ``pool`` see compress.
@@ -95,6 +109,15 @@ def read_back(source: SupportsRead[bytes], name: str = "object", *, pool: Execut
             media.add(block)
         members += len(blocks)
     return Compressed(media.sha256.hexdigest(), media.size_bytes, stored.sha256.hexdigest(), stored.size_bytes, members)
+
+
+def whole_members(source: SupportsRead[bytes], name: str = "object") -> Iterator[tuple[int, bytes | memoryview]]:
+    """Yield, for each whole member of a file that was cut off, the offset of its end and the media in it.
+
+    The end marker, and a member that the cut went through, are left out. Raises DamagedError when more is wrong.
+    """
+    for member in _members(source, name, cut_off=True):
+        yield member.offset + len(member.stored), _media(member, name)
 
 
 class Index:
@@ -129,7 +152,7 @@ def media_range(
 
     A range beyond the end of the media yields what there is. The first member is found by hopping from header to
     header, a small read for each: 500 MB take 8,000 hops, or 16 at most where ``index``, which learns on the way, was
-    there before. Raises PermanentError when a member it meets is damaged.
+    there before. Raises DamagedError when a member it meets is damaged.
     """
     if not 0 <= start < end:
         return
@@ -165,15 +188,15 @@ def _media_runs(source: SupportsRead[bytes]) -> Iterator[bytes]:
         yield run
 
 
-def _pack(run: bytes) -> tuple[bytes, int]:
-    """Turn one run into members.
+def pack(run: bytes | memoryview, *, deflates: bool = True) -> tuple[bytes, int]:
+    """Turn one run of media into members, and count them; without ``deflates`` all of it is stored.
 
     The first block that shrinks by less than 1/32 ends deflating for its run: 8 kHz speech shrinks by at least 15 per
     cent per block, MP3 by at most 2. Each run tries anew, so a compressible tail after an incompressible start loses
     no more than its first MiB, and runs need to know nothing of each other.
     """
     view = memoryview(run)
-    shrinks = True
+    shrinks = deflates
     pieces: list[bytes | memoryview] = []
     for start in range(0, len(view), MEMBER_BYTES):
         block = view[start : start + MEMBER_BYTES]
@@ -200,8 +223,12 @@ def _members(
     offset: int = 0,
     read_bytes: int = _READ_BYTES,
     tally: _Tally | None = None,
+    cut_off: bool = False,
 ) -> Iterator[_Member]:
-    """Cut a stored file, read from ``offset`` on, into its members; the end marker must be there, and be the last."""
+    """Cut a stored file, read from ``offset`` on, into its members; the end marker must be there, and be the last.
+
+    A file that is ``cut_off`` may end anywhere.
+    """
     rest = memoryview(b"")
     ended = False
     while chunk := source.read(read_bytes):
@@ -217,7 +244,7 @@ def _members(
                     yield member
             if ended and rest:
                 raise _damaged(name, offset, "bytes follow the end marker")
-    if not ended:
+    if not ended and not cut_off:
         raise _damaged(name, offset, "the file ends inside a member" if rest else "the end marker is missing")
 
 
@@ -309,5 +336,5 @@ def _in_order(work: Callable[[_In], _Out], items: Iterable[_In], pool: Executor 
             future.cancel()
 
 
-def _damaged(name: str, offset: int, reason: str) -> PermanentError:
-    return PermanentError(f"{name}: damaged at byte {offset}: {reason}; restore it from a copy or the source")
+def _damaged(name: str, offset: int, reason: str) -> DamagedError:
+    return DamagedError(f"{name}: damaged at byte {offset}: {reason}; restore it from a copy or the source")

@@ -34,6 +34,22 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def mount_of(folder: Path) -> tuple[int, str] | None:
+    """The device and the mount that a folder lies on, between whose files hard links can be made; None if unknown."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        told = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+        mount = next((line for line in told.splitlines() if line.startswith("mnt_id:")), None)
+        return (os.fstat(descriptor).st_dev, mount) if mount else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def exhausted(path: Path, error: OSError) -> str:
     """Give the remedy when a volume has bytes for a new file, and no inode (ENOSPC); else an empty text."""
     if error.errno != errno.ENOSPC:

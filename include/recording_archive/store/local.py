@@ -5,8 +5,10 @@ A draft gets its key by ``link``, which fails where a name is taken; ``rename`` 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,12 +22,14 @@ from recording_archive.store.disk import sync_folder
 from recording_archive.store.keys import segments_of
 from recording_archive.store.local_files import buffered, explained, names_in, require_regular
 
-__all__ = ["LocalStore"]
+__all__ = ["OBJECT_MODE", "LocalStore"]
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FOLDER_MODE = 0o750
-_OBJECT_MODE = 0o440
+OBJECT_MODE = 0o440
+_CANNOT_LINK = {errno.EXDEV, errno.EPERM, errno.ENOENT, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+_DEFAULT_RIGHTS = "system.posix_acl_default"
 
 
 class LocalStore(Store):
@@ -53,6 +57,26 @@ class LocalStore(Store):
                 yield draft
             finally:
                 draft.discard()
+
+    def link(self, file: BinaryIO, key: str) -> bool | None:
+        """Link the open file itself, whatever has its old name by now, into the folder of its key.
+
+        None on another volume, and where the folder gives its files a group or rights that this one has not.
+        """
+        *parents, name = segments_of(key)
+        path = self.root / key
+        with self._folder(parents, path, make=True) as folder, explained(path):
+            if _gives_rights(folder, file):
+                return None
+            try:
+                os.link(f"/proc/self/fd/{file.fileno()}", name, dst_dir_fd=folder)
+            except FileExistsError:
+                return _is_named(file, folder, name, path)
+            except OSError as error:
+                if error.errno in _CANNOT_LINK:
+                    return None
+                raise
+        return True
 
     def sync(self, keys: Iterable[str]) -> None:
         """Sync the folder of every key, each once, and each ancestor at least once in the life of this store.
@@ -229,7 +253,7 @@ class _LocalDraft:
         # reading alone cannot change any more between being read back and being published.
         with explained(self._path):
             self.file.flush()
-            os.fchmod(self.file.fileno(), _OBJECT_MODE)
+            os.fchmod(self.file.fileno(), OBJECT_MODE)
             os.fsync(self.file.fileno())
             self.file.close()
         self.file = self._open(os.O_RDONLY)
@@ -241,18 +265,8 @@ class _LocalDraft:
             try:
                 os.link(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             except FileExistsError:
-                return self._is_named()
+                return _is_named(self.file, self._folder, self._name, self._path)
         return True
-
-    def _is_named(self) -> bool:
-        """Test whether the taken name is this draft's: NFS says so when the reply to a link that was made got lost."""
-        try:
-            there = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"{self._path}: the name is said to be taken, and nothing has it: check its mount options"
-            ) from error
-        return os.path.samestat(os.fstat(self.file.fileno()), there)
 
     def replace(self, kept: str, lock: Lock | None = None) -> bool:  # noqa: ARG002 - a folder has no locks
         if self.file.writable():
@@ -277,3 +291,26 @@ class _LocalDraft:
         with explained(self._path):
             descriptor = os.open(self._temporary, flags | os.O_NOFOLLOW, 0o600, dir_fd=self._folder)
             return buffered(descriptor, self._path, writable=flags != os.O_RDONLY)
+
+
+def _is_named(file: BinaryIO, folder: int, name: str, path: Path) -> bool:
+    """Test whether the taken name is this file's: NFS says so when the reply to a link that was made got lost."""
+    try:
+        there = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{path}: the name is said to be taken, and nothing has it: check its mount options"
+        ) from error
+    return os.path.samestat(os.fstat(file.fileno()), there)
+
+
+def _gives_rights(folder: int, file: BinaryIO) -> bool:
+    """Tell if a file made in the folder would have another group, or an access list, than ``file`` has."""
+    found = os.fstat(folder)
+    if found.st_mode & stat.S_ISGID and found.st_gid != os.fstat(file.fileno()).st_gid:
+        return True
+    try:
+        os.getxattr(folder, _DEFAULT_RIGHTS)
+    except OSError:  # none, or a file system that has no such lists
+        return False
+    return True

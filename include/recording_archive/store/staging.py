@@ -1,7 +1,10 @@
-"""The place where raw bytes wait between download and archive: a file per work row, in a folder or a bucket.
+"""The place where downloads wait for the archive: a file per work row, in a folder or a bucket.
 
 A transfer always grows a local file. `LocalStaging` leaves it there, for workers that share a disk. `BucketStaging`
 moves the finished file into a bucket of its own, without versions or locks, for workers that do not.
+
+Where the archive can take the file itself, as on the volume of its root, it is *packed*: the finished object, named
+``17.gz``. Elsewhere it is the raw media, named ``17``, as in all versions before.
 """
 
 from __future__ import annotations
@@ -9,13 +12,14 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from recording_archive.errors import ArchiveError
 from recording_archive.store.base import AbsentError, Store
-from recording_archive.store.disk import disk_errors, exhausted, sync_folder
+from recording_archive.store.disk import disk_errors, exhausted, mount_of, sync_folder
+from recording_archive.store.local import LocalStore
 
 _COPY_BYTES = 2**20
 
@@ -38,15 +42,26 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+class Staged(NamedTuple):
+    """A staged file, open for reading: raw media, or packed as the object that it is to become."""
+
+    file: BinaryIO
+    is_packed: bool
+
+
 class Staging(Protocol):
     """Staged bytes by run and number of the work row. What the disk or bucket refuses is a StoreError."""
 
     def scratch(self, run_id: str) -> Path:
         """A folder on this machine for files of a run; it is there."""
 
-    def target(self, run_id: str, number: int) -> Path:
+    def packs_for(self, store: Store) -> bool:  # noqa: ARG002 - for staging on a disk
+        """Tell if what is staged can become an object of ``store`` as it is, and so is to be packed."""
+        return False
+
+    def target(self, run_id: str, number: int, *, packed: bool = False) -> Path:
         """Return the path to which a transfer writes the bytes on this machine."""
-        return self.scratch(run_id) / str(number)
+        return self.scratch(run_id) / _name(number, packed=packed)
 
     def share(self, run_id: str, number: int) -> None:
         """Put finished bytes where every worker finds them."""
@@ -54,7 +69,7 @@ class Staging(Protocol):
     def sync(self, run_id: str) -> None:
         """Make what was shared survive a power cut."""
 
-    def opened(self, run_id: str, number: int) -> AbstractContextManager[BinaryIO]:
+    def opened(self, run_id: str, number: int) -> AbstractContextManager[Staged]:
         """Open staged bytes for reading; raise FileNotFoundError when they are gone."""
 
     def remove(self, run_id: str, number: int) -> None:
@@ -86,6 +101,11 @@ class LocalStaging(Staging):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
 
+    def packs_for(self, store: Store) -> bool:
+        """Compare the mounts of both folders: the archive links what lies on its own."""
+        mount = mount_of(self.root) if isinstance(store, LocalStore) else None
+        return isinstance(store, LocalStore) and mount is not None and mount == mount_of(store.root)
+
     def share(self, run_id: str, number: int) -> None:
         """Do nothing: a folder is shared as it is."""
 
@@ -97,13 +117,21 @@ class LocalStaging(Staging):
                 with suppress(PermissionError):  # of a mount point's parent, which is not ours to sync
                     sync_folder(place)
 
-    def opened(self, run_id: str, number: int) -> AbstractContextManager[BinaryIO]:
-        """Open the file."""
-        return opened(self._folder(run_id) / str(number))
+    @contextmanager
+    def opened(self, run_id: str, number: int) -> Iterator[Staged]:
+        """Open the file: the packed one, else the raw one, which an older version may have left."""
+        folder = self._folder(run_id)
+        with ExitStack() as stack:
+            try:
+                found = Staged(stack.enter_context(opened(folder / _name(number, packed=True))), is_packed=True)
+            except FileNotFoundError:
+                found = Staged(stack.enter_context(opened(folder / _name(number))), is_packed=False)
+            yield found
 
     def remove(self, run_id: str, number: int) -> None:
-        """Unlink the file."""
-        remove(self._folder(run_id) / str(number))
+        """Unlink the file in either form."""
+        for packed in (True, False):
+            remove(self._folder(run_id) / _name(number, packed=packed))
 
     def probe(self) -> str:
         """Probe the folder as the archive's own folder is probed."""
@@ -140,7 +168,7 @@ class BucketStaging(Staging):
         """Move the file into the bucket, in the place of what an earlier attempt left there."""
         key = self._key(run_id, number)
         self._bucket.remove(key)
-        with self._scratch.opened(run_id, number) as file, self._bucket.begin(key) as draft:
+        with opened(self._scratch.target(run_id, number)) as file, self._bucket.begin(key) as draft:
             shutil.copyfileobj(file, draft.file, _COPY_BYTES)
             draft.publish()
         self._scratch.remove(run_id, number)
@@ -149,7 +177,7 @@ class BucketStaging(Staging):
         """Do nothing: an object that the bucket confirmed is durable."""
 
     @contextmanager
-    def opened(self, run_id: str, number: int) -> Iterator[BinaryIO]:
+    def opened(self, run_id: str, number: int) -> Iterator[Staged]:
         """Read it from the bucket."""
         key = self._key(run_id, number)
         try:
@@ -157,7 +185,7 @@ class BucketStaging(Staging):
         except AbsentError as error:
             raise FileNotFoundError(f"{self}/{key}") from error
         with file:
-            yield file
+            yield Staged(file, is_packed=False)
 
     def remove(self, run_id: str, number: int) -> None:
         """Delete it in the bucket, and here."""
@@ -179,6 +207,10 @@ class BucketStaging(Staging):
 
     def _key(self, run_id: str, number: int) -> str:
         return f"{safe_name(run_id)}/{number}"
+
+
+def _name(number: int, *, packed: bool = False) -> str:
+    return f"{number}.gz" if packed else str(number)
 
 
 def _explained(path: Path) -> AbstractContextManager[None]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from recording_archive.errors import Stopped
+from recording_archive.store.packer import RUN_BYTES, Helpers
 from recording_archive.transfer.allowed_hosts import CheckedHost, MediaHosts
 from recording_archive.transfer.bounds import Bounds
 from recording_archive.transfer.limits import TransferLimits
@@ -17,7 +18,7 @@ from recording_archive.transfer.network import DIRECT, Network
 from recording_archive.transfer.pinned import PinnedConnection
 
 CONNECTIONS_PER_THREAD = 4
-BUFFER_BYTES = 256 * 1024  # measured: docs/decisions/0002-media-client.md
+BUFFER_BYTES = RUN_BYTES  # about 256 KiB, measured: docs/decisions/0002-media-client.md
 
 
 class MediaClient:
@@ -39,6 +40,7 @@ class MediaClient:
         network: Network = DIRECT,
     ) -> None:
         self.limits, self.clock, self.jitter = limits, clock, jitter
+        self.helpers = Helpers(limits.helpers)
         self._hosts, self._stopping, self._sleep = hosts, stop, sleep or stop.wait
         self._network = network
         self._tls: ssl.SSLContext | None = None
@@ -66,6 +68,7 @@ class MediaClient:
             connections, self._connections = self._connections, set()
         for connection in connections:
             connection.close()
+        self.helpers.close()
 
     def check_stop(self) -> None:
         """Raise Stopped after a stop was requested."""

@@ -22,6 +22,7 @@ class TransferLimits:
     backoff_base_s: float = 1
     refills: int = 100  # times the attempts that a transfer gets in all, however steadily it advances
     room_check_bytes: int = 64 * 2**20  # written between two looks at the free space
+    helpers: int = 1  # threads that deflate large files, beside those that receive
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -34,4 +35,5 @@ class TransferLimits:
             retry_after_max_s=settings.retry_after_max_s,
             max_media_bytes=settings.max_media_bytes,
             free_space_reserve_bytes=settings.free_space_reserve_bytes,
+            helpers=settings.compressors,
         )

@@ -1,4 +1,4 @@
-"""A file on its way into staging: locked, hashed as it grows, and resumable after a crash."""
+"""A file on its way into staging: locked, hashed as it grows, packed where it is asked for, resumable after a crash."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
 from recording_archive.errors import FixityError, PermanentError, StoreError
+from recording_archive.store import bgzf
 from recording_archive.store.disk import disk_errors, exhausted
+from recording_archive.store.local import OBJECT_MODE
+from recording_archive.store.packer import Helpers, Packer
 from recording_archive.transfer.formats import HEAD_BYTES
 from recording_archive.transfer.limits import TransferLimits
 
@@ -31,14 +34,28 @@ class Partial:
     ``{target}.part`` is taken up again only under an exclusive lock and only when ``{target}.resume`` names the strong
     ETag and the length it belongs to; without the lock the attempt gets a name of its own. Every refusal of the disk
     is a StoreError.
+
+    With ``helpers`` what is written is BGZF, in whole members; ``size``, ``sha256`` and ``head`` are the media's in
+    either case.
     """
 
-    def __init__(self, target: Path, path: Path, descriptor: int, *, limits: TransferLimits, shared: bool) -> None:
+    def __init__(
+        self,
+        target: Path,
+        path: Path,
+        descriptor: int,
+        *,
+        limits: TransferLimits,
+        helpers: Helpers | None,
+        shared: bool,
+    ) -> None:
         self.etag: str | None = None
         self.total: int | None = None
         self.size = 0
         self.head = b""
         self._target, self._path, self._descriptor, self._limits = target, path, descriptor, limits
+        self._packer = Packer(self._write, helpers) if helpers else None
+        self._index = bgzf.Index()
         self._shared = shared  # the name that the next attempt looks for
         self._hash = hashlib.sha256()
         self._checked = 0
@@ -47,8 +64,10 @@ class Partial:
         self._done = False
 
     @classmethod
-    def take(cls, target: Path, limits: TransferLimits, check_stop: Callable[[], None]) -> Self:
-        """Open and lock the partial of ``target``; bytes of an earlier attempt are hashed again from byte 0."""
+    def take(
+        cls, target: Path, limits: TransferLimits, check_stop: Callable[[], None], *, helpers: Helpers | None = None
+    ) -> Self:
+        """Open and lock the partial of ``target``; media of an earlier attempt is hashed again from byte 0."""
         path = target.with_name(target.name + ".part")
         with _staging_errors(path):
             descriptor = _locked(path)
@@ -57,8 +76,8 @@ class Partial:
                 descriptor = os.open(path, _FLAGS | os.O_EXCL, 0o600)
                 with contextlib.suppress(OSError):  # a file system without locks is no reason to fail
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return cls(target, path, descriptor, limits=limits, shared=False)
-            partial = cls(target, path, descriptor, limits=limits, shared=True)
+                return cls(target, path, descriptor, limits=limits, helpers=helpers, shared=False)
+            partial = cls(target, path, descriptor, limits=limits, helpers=helpers, shared=True)
         try:
             partial._adopt(check_stop)
         except BaseException:
@@ -72,6 +91,8 @@ class Partial:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Release the lock; keep an unfinished file when the next attempt can resume it, else remove it."""
         hopeless = isinstance(error, PermanentError | FixityError)
+        if self._packer:
+            self._packer.drop()
         with contextlib.suppress(OSError):
             if not self._done and (hopeless or not self._resumable):
                 self._forget()
@@ -85,13 +106,18 @@ class Partial:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of all bytes so far, in hex."""
+        """SHA-256 of all media so far, in hex."""
         return self._hash.hexdigest()
 
     def peek(self, offset: int) -> bytes:
-        """Read a few kilobytes from ``offset`` on; nothing behind the end."""
+        """Read a few kilobytes of media from ``offset`` on, after `end`; nothing behind its end."""
+        if offset >= self.size:
+            return b""
         with _staging_errors(self._path):
-            return os.pread(self._descriptor, HEAD_BYTES, offset) if offset < self.size else b""
+            if not self._packer:
+                return os.pread(self._descriptor, HEAD_BYTES, offset)
+            with open(self._descriptor, "rb", closefd=False) as file:
+                return b"".join(bgzf.media_range(file, offset, offset + HEAD_BYTES, index=self._index))
 
     def begin(self, etag: str | None, total: int | None) -> None:
         """Start at byte 0 of the representation that ``etag`` names, ``total`` bytes long (None: not told)."""
@@ -106,6 +132,8 @@ class Partial:
 
     def restart(self) -> None:
         """Throw away all bytes so far."""
+        if self._packer:
+            self._packer.drop()
         with _staging_errors(self._path):
             self._forget()
             if self._used:
@@ -114,15 +142,15 @@ class Partial:
                 self._used = False
         self.etag = self.total = None
         self.size, self.head, self._checked = 0, b"", 0
-        self._hash = hashlib.sha256()
+        self._hash, self._index = hashlib.sha256(), bgzf.Index()
 
     def append(self, chunk: memoryview) -> None:
         """Hash and write ``chunk``; the free space is checked again after every so many bytes."""
+        if self._packer:  # first, so that helpers deflate while it is hashed
+            self._packer.add(chunk, large=max(self.size, self.total or 0) >= RESUMABLE_BYTES)
+        else:
+            self._write(chunk)
         self._count(chunk)
-        self._used = True
-        with _staging_errors(self._path):
-            while chunk:
-                chunk = chunk[os.write(self._descriptor, chunk) :]
         if self.size - self._checked >= self._limits.room_check_bytes:
             self.check_room(0)
 
@@ -138,9 +166,19 @@ class Partial:
                 "free space there, or lower RECORDING_ARCHIVE_FREE_SPACE_RESERVE_BYTES"
             )
 
+    def end(self) -> None:
+        """Write what is still to be packed, and the end marker: all media is here."""
+        if self._packer:
+            self._packer.end()
+
     def complete(self) -> None:
-        """Make the bytes durable, then give them their final name; the folder is the caller's to sync."""
+        """Make the bytes durable, then give them their final name; the folder is the caller's to sync.
+
+        What is packed becomes an object as it is, and so gets the rights of one.
+        """
         with _staging_errors(self._path):
+            if self._packer:
+                os.fchmod(self._descriptor, OBJECT_MODE)
             os.fsync(self._descriptor)
             self._forget()
             self._path.rename(self._target)
@@ -160,6 +198,13 @@ class Partial:
             self._resume.unlink(missing_ok=True)
             self._noted = False
 
+    def _write(self, content: bytes | memoryview) -> None:
+        self._used = True
+        with _staging_errors(self._path):
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
     def _count(self, chunk: memoryview | bytes) -> None:
         self._hash.update(chunk)
         self.size += len(chunk)
@@ -172,20 +217,45 @@ class Partial:
             size = os.fstat(self._descriptor).st_size
             self._used, self._noted = size > 0, self._resume.exists()
             note = _read_note(self._resume) if self._noted else None
-        if note is None or not 0 < size <= note[1]:
+        try:
+            for block in self._left() if note and size else ():
+                self._count(block)
+                check_stop()
+        except bgzf.DamagedError:
+            note = None
+        if note is None or not 0 < self.size <= note[1]:
             self.restart()
             return
         self.etag, self.total = note
+
+    def _left(self) -> Iterator[bytes | memoryview]:
+        """The media that lies in a left-over; of one that is packed whole members stay, and what follows is cut off."""
         with _staging_errors(self._path):
-            while block := os.read(self._descriptor, 2**20):
-                self._count(block)
-                check_stop()
+            if not self._packer:
+                while block := os.read(self._descriptor, 2**20):
+                    yield block
+                return
+            end = 0
+            with open(self._descriptor, "rb", closefd=False) as file:
+                for end, media in bgzf.whole_members(file, str(self._path)):  # noqa: B007 - the last one is needed
+                    yield media
+            os.ftruncate(self._descriptor, end)
+            os.lseek(self._descriptor, end, os.SEEK_SET)
 
 
 def _locked(path: Path) -> int | None:
     """Open ``path`` and lock it exclusively; None when another live attempt holds it or the file system cannot lock."""
+    made_writable = False
     while True:
-        descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            descriptor = os.open(path, _FLAGS, 0o600)
+        except PermissionError:  # a packed file that was ended, and whose process died before it had its name
+            if made_writable:
+                raise
+            if not _make_writable(path):
+                return None
+            made_writable = True
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -194,6 +264,24 @@ def _locked(path: Path) -> int | None:
         if _is_still(path, descriptor):
             return descriptor
         os.close(descriptor)  # renamed or removed between open and lock
+
+
+def _make_writable(path: Path) -> bool:
+    """Take back that a file is read-only; False when another attempt, which is alive, has it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:  # it got its name meanwhile
+        return True
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        if _is_still(path, descriptor):
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _is_still(path: Path, descriptor: int) -> bool:

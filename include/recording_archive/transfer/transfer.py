@@ -1,7 +1,7 @@
-"""One media file from its host into staging: stream, resume, hash.
+"""One media file from its host into staging: stream, resume, hash, and pack where that is asked for.
 
-* Bytes are raw (``Accept-Encoding: identity``), hashed from byte 0 in every case, and written under a temporary name
-  that is locked while an attempt lives (`partial_file`). The final name appears by rename, after fsync.
+* The media comes as it is (``Accept-Encoding: identity``), is hashed from byte 0 in every case, and written under a
+  temporary name that is locked while an attempt lives (`partial_file`). The final name appears by rename, after fsync.
 * Resume never guesses: ``Range`` goes with ``If-Range`` and a strong ETag (RFC 9110, 13.1.5), and only a 206 that
   starts exactly at our offset is appended. Anything else begins again at byte 0.
 * No credential is sent, and no message holds a path or a query string of a URL: only its host.
@@ -42,7 +42,8 @@ class MediaRequest:
     """The media to fetch, and its target; ``name`` is the part's, for messages.
 
     ``renew`` asks the source for a fresh URL and may raise ArchiveError. An empty ``url`` is renewed at once.
-    ``declared`` is the content type by the source's own word, where it gives one.
+    ``declared`` is the content type by the source's own word, where it gives one. ``packed`` writes BGZF, as the
+    archive stores it, instead of the media; sizes and hashes stay those of the media.
     """
 
     name: str
@@ -51,6 +52,7 @@ class MediaRequest:
     expected_sha256: str | None
     renew: Callable[[], str] = field(repr=False)
     declared: str | None = None
+    packed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Transfer:
         """
         client = self._client
         client.check_stop()
-        with Partial.take(self._order.target, client.limits, client.check_stop) as partial:
+        helpers = client.helpers if self._order.packed else None
+        with Partial.take(self._order.target, client.limits, client.check_stop, helpers=helpers) as partial:
             retries = Retries(client.limits, client.jitter, partial.size)
             while True:
                 try:
@@ -247,6 +250,7 @@ class Transfer:
             log.warning("%s: %s sent media with SHA-256 %s, expected %s", name, place.host, found, expected.lower())
             raise DiffersError(name, expected=expected.lower(), found=found)
         size = partial.size
+        partial.end()
         form = sniff(partial.head, self._content_type, self._order.declared, peek=partial.peek)
         partial.complete()
         return Fetched(
