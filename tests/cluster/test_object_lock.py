@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from genesys_sandbox import Sandbox
@@ -22,8 +25,11 @@ from recording_archive.store import s3
 from recording_archive.store.base import Lock
 from recording_archive.store.s3 import S3Store
 from recording_archive.store.sidecar import beside
+from support.commands import configure, run_command
 from support.contents import events_of, ids, row_of, rows
+from support.fixity_run import ALL, Verifying
 from support.in_bucket import RETENTION_DAYS, TODAY, filled
+from support.live_app import serve
 from support.retention_run import at, enforce
 from support.services import Bucket
 
@@ -155,6 +161,44 @@ def test_a_bucket_without_locks_takes_nothing(found: Callable[..., Archive], buc
     with pytest.raises(StoreError, match="RECORDING_ARCHIVE_OBJECT_LOCK=off"):
         filled(archive, calls)
     assert not list(archive.store.list("recordings/"))
+
+
+def test_a_repaired_recording_is_locked_again(archive: Archive, bucket: Bucket, calls: Sandbox) -> None:
+    """Somebody put other bytes over it, which no lock prevents: the version that a repair makes has the lock."""
+    key = row_of(archive, ids(archive)[0]).key
+    bucket.client().put_object(**place(archive, key), Body=b"other bytes")
+    assert archive.store.lock_of(key) == Lock()
+    verify = Verifying(calls)
+    verify.read_all(archive, "v", ALL)
+    verify.repair(archive, "v")
+    assert archive.store.lock_of(key).until == ends(archive)[key]
+    told = follow(archive).to_json()
+    assert (told["raised"], told["behind"], len(events_of(archive, "locked"))) == (0, 0, 5)
+
+
+def test_people_are_told_of_the_locks(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `check`, by `hold create` and `hold release`; over REST the flag is set before the answer."""
+    configure(archive.settings, monkeypatch)
+    monkeypatch.setenv("RECORDING_ARCHIVE_OBJECT_LOCK", archive.settings.object_lock)
+    monkeypatch.setenv("RECORDING_ARCHIVE_RETENTION_DAYS", str(RETENTION_DAYS))
+    run = partial(run_command, capsys)
+    mine, other, *_ = ids(archive)
+    made = run("hold", "create", "--matter", "M", "--reason", "R", "--id", mine, "--json")
+    told = json.loads(made.out)
+    assert (made.code, told["locks"]["held"], told["locks"]["behind"]) == (0, 1, 0)
+    assert archive.store.lock_of(row_of(archive, mine).key).held
+    ended = run("hold", "release", told["id"], "--reason", "settled")
+    assert "legal holds in the bucket: 0 set, 1 cleared, 0 behind" in ended.out
+    assert not archive.store.lock_of(row_of(archive, mine).key).held
+    wanted = {"matter": "M", "reason": "R", "interactionIds": [other]}
+    with serve(archive) as address:
+        reply = requests.post(f"{address}api/holds", json=wanted, timeout=30)
+        assert (reply.status_code, archive.store.lock_of(row_of(archive, other).key).held) == (201, True)
+        gone = requests.post(f"{address}api/holds/{reply.json()['id']}/release", json={"reason": "settled"}, timeout=30)
+        assert (gone.status_code, archive.store.lock_of(row_of(archive, other).key).held) == (200, False)
+    assert "refuses to delete what is locked" in run("check").out
 
 
 class TestCheck:
