@@ -52,6 +52,9 @@ QUERIES = {  # of routes that show what may be seen: the addresses at which they
     "/why": ("?id={id}",),
     "/retrieve": ("?interactionId={id}", "?interactionId={id}&recordingId={id}&part=0"),
     "/failures": ("",),
+    "/listening": ("?from=2020-01-01", "?by=person&from=2020-01-01", "?by=day&from=2020-01-01", "?by=call&id={id}"),
+    "/api/listens": ("?from=2020-01-01&limit=3", "?id={id}", "?format=csv&from=2020-01-01"),
+    "/api/listens/counts": ("?from=2020-01-01", "?by=call&from=2020-01-01", "?by=day&from=2020-01-01&format=csv"),
     "/api/failures": ("", "?kind=retrying", "?kind=acknowledged"),
 }
 WRITE = {"X-Recording-Archive": "1", "Content-Type": "application/json", "Authorization": "Bearer of-a-test"}
@@ -75,7 +78,9 @@ def filled(archived_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             connection.execute(delete(table))
         for row in (*ROWS, audio):
             connection.execute(insert(recordings).values(row))
-            record(connection, "seen", PartId(row["interaction_id"], row["recording_id"], 0), at=AS_OF)
+            part = PartId(row["interaction_id"], row["recording_id"], 0)
+            record(connection, "seen", part, at=AS_OF)
+            record(connection, "played", part, at=row["interaction_date"] or AS_OF, actor="someone")
         index(connection, connection.execute(select(recordings)).all())
     yield archive
     archive.catalog.close()

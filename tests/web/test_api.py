@@ -364,6 +364,8 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/runs/{run_id}/report": ["get"],
         "/api/failures": ["get"],
         "/api/failures/acknowledge": ["post"],
+        "/api/listens": ["get"],
+        "/api/listens/counts": ["get"],
         "/api/statistics": ["get"],
         "/api/coverage": ["get"],
         "/api/metrics": ["get"],

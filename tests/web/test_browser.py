@@ -65,6 +65,9 @@ VIEWS = {
     "coverage": "coverage?from=2026-10-01&to=2026-12-10",
     "evidence": "evidence",
     "openings": "openings",
+    "listening": "listening",
+    "listening-person": "listening?by=person",
+    "listening-call": "listening?by=call",
     "not-found": "no/such/page",
 }
 CUT = """() => [...document.querySelectorAll("main *")]
@@ -224,6 +227,22 @@ def test_an_evidence_pack_of_a_search_or_of_chosen_calls(visit: Visit, world: Wo
     expect(visit.page.frame_locator("iframe").get_by_text("Choose recordings by their boxes")).to_be_visible()
     frame.get_by_role("checkbox", name=f"Choose {world.calm} ").check()
     assert get_pack(visit, frame, tmp_path / "chosen") == [world.calm]
+
+
+def test_who_heard_a_call_is_two_clicks_away(visit: Visit, world: World) -> None:
+    """From the call's page: each access with its person; a click on the person shows what else they heard."""
+    visit.go(f"api/recordings/{world.calm}/{world.calm}/media")
+    page, clicks = visit.go(f"recordings/{world.calm}/{world.calm}"), 0
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("link", name="Who heard it").click()
+    clicks += 2
+    row = page.locator("tbody tr", has_text="played").first
+    expect(row).to_contain_text("admin")
+    row.get_by_role("link", name="admin").click()
+    expect(page.get_by_label("Person")).to_have_value("admin")
+    page.get_by_role("link", name="By day").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert clicks <= 2
 
 
 def test_an_evidence_pack_of_a_recording_says_why_it_cannot_be_had(visit: Visit, world: World, tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     false,
+    literal_column,
 )
 
 
@@ -129,6 +131,15 @@ for _columns in (
     Index(None, *(recordings.c[name] for name in _columns))
 _unread = recordings.c.parties.is_(None)
 Index("ix_recordings_unread", *recordings.primary_key, sqlite_where=_unread, postgresql_where=_unread)
+_failing = and_(recordings.c.failed_since.is_not(None), recordings.c.acknowledged_at.is_(None))
+Index(
+    "ix_recordings_failing",  # failures that nobody accepted, the longest failing first
+    recordings.c.failed_since,
+    *recordings.primary_key,
+    recordings.c.state,
+    sqlite_where=_failing,
+    postgresql_where=_failing,
+)
 for _name in ("interaction_id", "recording_id"):  # finds the start of an id where texts are sorted by language
     _start = Index(f"ix_recordings_{_name}_start", recordings.c[_name], postgresql_ops={_name: "text_pattern_ops"})
     _start.ddl_if(dialect="postgresql").info["dialect"] = "postgresql"
@@ -232,6 +243,12 @@ events = Table(
     Index(None, "interaction_id"),
     Index(None, "segment", "id"),
 )
+HEARD = events.c.kind.in_([literal_column(f"'{kind}'") for kind in ("played", "downloaded", "exported")])
+"""Accesses to what is archived; in words, not as parameters, by which a database finds the index."""
+
+Index("ix_events_heard", events.c.at, events.c.kind, events.c.uid, sqlite_where=HEARD, postgresql_where=HEARD)
+_of_all = events.c.interaction_id.is_(None)  # of no recording: policies put to use, lists that were exported
+Index("ix_events_archive", events.c.kind, events.c.id, sqlite_where=_of_all, postgresql_where=_of_all)
 
 segments = Table(
     "segments",  # of the ledger, as far as this catalog knows it; one in the archive and not here means: reindex

@@ -17,6 +17,7 @@ from recording_archive.web.pages import (
     fixity_pages,
     hold_pages,
     openings_page,
+    listening_page,
     overview_page,
     plan_pages,
     recording_page,
@@ -56,6 +57,7 @@ def create_app() -> FastAPI:
         plan_pages,
         fixity_pages,
         openings_page,
+        listening_page,
     )
     for part in (retrieve, routes, *pages):
         app.include_router(part.router)

@@ -15,6 +15,7 @@ from recording_archive.web.api import (
     figures,
     fixity,
     holds,
+    listening,
     metrics,
     openings,
     ready_packs,
@@ -38,6 +39,7 @@ for _part in (
     ready_packs,
     metrics,
     openings,
+    listening,
     recordings,
 ):
     router.include_router(_part.router)

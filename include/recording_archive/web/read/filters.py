@@ -57,7 +57,9 @@ def _given(value: Any) -> Any:
     return value.strip() or None if isinstance(value, str) else value
 
 
-_Blank = BeforeValidator(_given)
+Blank = BeforeValidator(_given)
+"""Takes a field that was left empty for one that was not given."""
+
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
@@ -83,18 +85,18 @@ Said = AfterValidator(_said)
 _Line = Annotated[str, StringConstraints(max_length=200), Storable]
 _Paste = Annotated[str, Storable]  # the server limits the length of addresses
 _Seconds = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
-Text = Annotated[_Line | None, _Blank]
-Moment = Annotated[Annotated[_Line, Field(json_schema_extra={"format": "date"})] | None, _Blank]
-Seconds = Annotated[_Seconds | None, _Blank]
+Text = Annotated[_Line | None, Blank]
+Moment = Annotated[Annotated[_Line, Field(json_schema_extra={"format": "date"})] | None, Blank]
+Seconds = Annotated[_Seconds | None, Blank]
 Limit = Annotated[int, Query(ge=1, le=500, description="Most items of a page.")]
-After = Annotated[_Paste | None, _Blank, Query(description="`next` of the page before.")]
+After = Annotated[_Paste | None, Blank, Query(description="`next` of the page before.")]
 SortBy = Annotated[Sort, Query(description="By interaction date; undated recordings come last.")]
 
 
 def read_asked(
     *,
     q: Annotated[
-        _Paste | None, _Blank, Query(description="Ids, the start of one, a number, or a part of a name.")
+        _Paste | None, Blank, Query(description="Ids, the start of one, a number, or a part of a name.")
     ] = None,
     ids: Annotated[
         list[_Paste] | None,
@@ -116,12 +118,12 @@ def read_asked(
     media_type: Annotated[Text, Query(alias="mediaType")] = None,
     min_seconds: Annotated[Seconds, Query(alias="minSeconds")] = None,
     max_seconds: Annotated[Seconds, Query(alias="maxSeconds")] = None,
-    status: Annotated[State | None, _Blank] = None,
-    verified: Annotated[VerifiedFilter | None, _Blank] = None,
+    status: Annotated[State | None, Blank] = None,
+    verified: Annotated[VerifiedFilter | None, Blank] = None,
     unverified_since: Annotated[
         Moment, Query(alias="notVerifiedSince", description="In the archive, and not read since this day or moment.")
     ] = None,
-    failure: Annotated[Failure | None, _Blank, Query(description="Those that could not be archived.")] = None,
+    failure: Annotated[Failure | None, Blank, Query(description="Those that could not be archived.")] = None,
     rule: Annotated[
         Text, Query(description="In the archive, and governed by this rule of the policy in force; or `default`.")
     ] = None,
@@ -134,13 +136,13 @@ def read_asked(
     zone: Annotated[Text, Query(description="The time zone in which days begin; by default the archive's.")] = None,
 ) -> Filters:
     """Read what an address asks for, whoever asks; raises Problem (400) for what cannot be understood."""
-    _few("q", split_ids(q or ""))
+    few("q", split_ids(q or ""))
     days_of = read_zone(zone)
     return Filters(
         text=q,
         ids=_split(ids or []),
-        start=_moment("from", start, days_of, end=False),
-        end=_moment("to", end, days_of, end=True),
+        start=day_or_moment("from", start, days_of, end=False),
+        end=day_or_moment("to", end, days_of, end=True),
         agent=agent,
         queue=queue,
         number=number,
@@ -151,11 +153,11 @@ def read_asked(
         max_seconds=max_seconds,
         state=status,
         verified=verified,
-        unverified_since=_moment("notVerifiedSince", unverified_since, days_of, end=False),
+        unverified_since=day_or_moment("notVerifiedSince", unverified_since, days_of, end=False),
         failing=failure is not None,
         rule=rule,
-        expires_from=_moment("expires_from", expires_from, days_of, end=False),
-        expires_to=_moment("expires_to", expires_to, days_of, end=True),
+        expires_from=day_or_moment("expires_from", expires_from, days_of, end=False),
+        expires_to=day_or_moment("expires_to", expires_to, days_of, end=True),
         region=read_settings().phone_region,
     )
 
@@ -220,16 +222,18 @@ def read_cursor(text: str | None) -> Position | None:
 
 
 def _split(given: list[str]) -> tuple[str, ...]:
-    return _few("id", tuple(dict.fromkeys(each for text in given for each in split_ids(text))))
+    return few("id", tuple(dict.fromkeys(each for text in given for each in split_ids(text))))
 
 
-def _few(name: str, ids: Sequence[str]) -> tuple[str, ...]:
+def few(name: str, ids: Sequence[str]) -> tuple[str, ...]:
+    """Take ids that can be searched at once; raises Problem (400) for more."""
     if len(ids) > MOST_IDS:
         raise Problem(400, "Too many ids", f"{name}: {len(ids)} were given, at most {MOST_IDS} are searched at once.")
     return tuple(ids)
 
 
-def _moment(name: str, text: str | None, zone: ZoneInfo, *, end: bool) -> datetime | None:
+def day_or_moment(name: str, text: str | None, zone: ZoneInfo, *, end: bool) -> datetime | None:
+    """Read a day, the word for one, or a moment; raises Problem (400), which calls it ``name``."""
     if text is None:
         return None
     try:
