@@ -51,11 +51,11 @@ QUERIES = {  # of routes that show what may be seen: the addresses at which they
     "/api/names": ("",),
     "/why": ("?id={id}",),
     "/retrieve": ("?interactionId={id}", "?interactionId={id}&recordingId={id}&part=0"),
-    "/failures": ("",),
+    "/failures": ("", "?kind=decision&cause=HTTP+404"),
     "/listening": ("?from=2020-01-01", "?by=person&from=2020-01-01", "?by=day&from=2020-01-01", "?by=call&id={id}"),
     "/api/listens": ("?from=2020-01-01&limit=3", "?id={id}", "?format=csv&from=2020-01-01"),
     "/api/listens/counts": ("?from=2020-01-01", "?by=call&from=2020-01-01", "?by=day&from=2020-01-01&format=csv"),
-    "/api/failures": ("", "?kind=retrying", "?kind=acknowledged"),
+    "/api/failures": ("", "?kind=retrying", "?kind=acknowledged", "?format=csv"),
 }
 WRITE = {"X-Recording-Archive": "1", "Content-Type": "application/json", "Authorization": "Bearer of-a-test"}
 

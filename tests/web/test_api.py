@@ -21,7 +21,7 @@ from recording_archive.catalog.events import record
 from recording_archive.catalog.tables import events, recordings, runs, work
 from recording_archive.model import PartId, State
 from recording_archive.store import sidecar
-from recording_archive.web.read.figures import kind_of
+from recording_archive.web.read.failures import kind_of
 from support.site import Site
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -261,6 +261,31 @@ def test_failures_by_how_they_stand(app_client: TestClient, archived: Archive) -
     assert listed("acknowledged") == ["old-1"]
     kind, actor, detail = kinds(archived)[-1]
     assert (kind, actor, detail["reason"]) == ("acknowledged", "tester", "test call")
+
+
+def test_failures_are_told_by_cause(app_client: TestClient, archived: Archive) -> None:
+    """Errors of one wording are one cause, whose number its list has; as pages, and as a whole CSV, which is noted."""
+    for number in range(5):
+        add_failure(
+            archived, f"gone-{number}", days=30 - number, error=f"HTTP 404 for https://media.example/{number}/x_%"
+        )
+    add_failure(archived, "refused", days=20, error="HTTP 403: 100 % refused by 'x'")
+    add_failure(archived, "fresh", days=1)
+    told = app_client.get("api/failures?limit=3").json()
+    causes = {each["cause"]: each["recordings"] for each in told["causes"]}
+    assert causes == {"HTTP 404 for …": 5, "HTTP 403: … % refused by …": 1}
+    for cause, count in causes.items():
+        query = {"cause": cause, "limit": 2}
+        found = [item["interactionId"] for item in app_client.get("api/failures", params=query).json()["items"]]
+        assert len(found) == min(count, 2)
+        lines = app_client.get("api/failures", params={"cause": cause, "format": "csv"}).text.splitlines()
+        assert len(lines) == count + 1
+        assert kinds(archived)[-1] == ("exported", "tester", {"list": "failures", "format": "csv"})
+        page = app_client.get("/failures", params={"cause": cause}, headers={"Accept": "text/html"}).text
+        assert page.count("data-pick=") == count
+    assert app_client.get("api/failures?cause=HTTP+4%25").json()["items"] == []
+    page = app_client.get("/failures?kind=retrying", headers={"Accept": "text/html"}).text
+    assert ("fresh" in page, "gone-1" in page) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ VIEWS = {
     "report": f"runs/{RUN}",
     "report-tab": "runs/by-airflow?dag_id=other&run_id=x",
     "failures": "failures",
+    "failures-accepted": "failures?kind=acknowledged",
     "overview": "overview",
     "recording-quarantined": "recordings/{quarantined}/{quarantined}",
     "recording-purged": "recordings/{purged}/{purged}",
@@ -381,6 +382,34 @@ def test_a_failure_is_accepted_with_a_reason(visit: Visit, world: World) -> None
     expect(visit.page.get_by_text("deleted at the source <b>")).to_be_visible()
 
 
+def test_failures_of_a_cause_are_accepted_at_once(visit: Visit, world: World) -> None:
+    """One cause, all of the page, one reason; what somebody else accepted meanwhile is said."""
+    long_ago = world.archive.clock() - timedelta(days=40)
+    for number in range(3):
+        facts = {
+            "state": "discovered",
+            "failed_since": long_ago,
+            "failures": 4,
+            "last_error": f"HTTP 410: gone-{number}11",
+        }
+        with world.archive.catalog.write() as connection:
+            part = {"interaction_id": f"lost-{number}", "recording_id": f"lost-{number}", "part": 0}
+            connection.execute(insert(recordings).values(**part, **facts))
+    page = visit.go("failures")
+    page.get_by_role("link", name="HTTP 410: …").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_label("Choose all of this page").check()
+    change(world.archive, "lost-1", acknowledged_at=world.archive.clock())
+    page.get_by_role("region", name="Chosen failures").get_by_role("button", name="Accept…").click()
+    expect(page.get_by_text("Each of 3 will not be archived")).to_be_visible()
+    page.get_by_label("Reason").fill("the source deleted them")
+    page.get_by_role("button", name="Accept the failure").click()
+    expect(page.get_by_role("alert")).to_contain_text("2 done, 1 not")
+    assert all(world.row(f"lost-{number}").acknowledged_at for number in range(3))
+    page.get_by_role("button", name="Cancel").click()
+    visit.complaints.clear()  # the browser's own word on a 409
+
+
 def test_a_hold_is_previewed_made_and_released(visit: Visit, world: World) -> None:
     """What it would hold shows as the fields are filled in; a changed field takes the button away until it is told."""
     frame = visit.go_framed("holds")
@@ -648,6 +677,38 @@ def test_every_text_can_be_read(browser: Browser, world: World, session: Any, *,
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     context.close()
     assert [said for said in visiting.complaints if "404" not in said] == []
+
+
+WIDE = """() => [...document.querySelectorAll("main *")]
+  .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
+  .filter((each) => !each.closest(".hidden-text, .subtabs, thead, svg"))
+  .map((each) => `${each.tagName}.${each.className}: ${each.textContent.trim().slice(0, 40)}`).slice(0, 3)"""
+CARDS = """() => [...document.querySelectorAll("main tbody tr")]
+  .every((row) => getComputedStyle(row).display !== "table-row")"""
+TABS = """() => [...document.querySelectorAll(".tabs, .subtabs")].every((each) =>
+  each.scrollWidth <= each.clientWidth + 2 || each.matches(".goes-on, .came-from"))"""
+
+
+def test_a_phone_has_cards_and_nothing_sticks_out(browser: Browser, world: World, session: Any) -> None:
+    """Every page in Airflow's frame on a screen of 390 points: rows are cards, tabs say that they go on."""
+    context = new_context(browser, session)
+    visiting = Visit(context.new_page(), world.site.url)
+    visiting.page.set_viewport_size({"width": 390, "height": 844})
+    frame, problems = visiting.go_framed(), {}
+    for name, path in VIEWS.items():
+        frame.goto(f"{world.site.url}/archive/{path.format(**world.names())}")
+        assert frame.evaluate("innerWidth") <= 390
+        frame.wait_for_function(TABS)
+        wide = frame.evaluate("document.documentElement.scrollWidth > innerWidth")
+        if (out := frame.evaluate(WIDE)) or wide:
+            problems[name] = out or "the page"
+        assert frame.evaluate(CARDS), name
+        shoot(visiting.page, f"{name}-phone")
+    assert problems == {}
+    page = visiting.go("retention")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator(".tabs.goes-on")).to_have_count(1)
+    context.close()
 
 
 def test_what_is_printed_is_whole(visit: Visit, world: World) -> None:

@@ -120,9 +120,8 @@ def _look(catalog: Catalog, known: _Known | None) -> tuple[Mapping[str, str | No
 
 
 def _adoptions(connection: Connection, *, after: int | None = None) -> dict[str, str | None]:
-    # the first condition has an index: that of the interactions, or the events' own
-    wanted = events.c.interaction_id.is_(None) if after is None else events.c.id > after
-    told = select(events.c.detail).where(wanted, events.c.kind == ADOPTED)
+    wanted = [events.c.interaction_id.is_(None), events.c.kind == ADOPTED]  # has an index of its own
+    told = select(events.c.detail).where(*wanted, *([] if after is None else [events.c.id > after]))
     adopted: dict[str, str | None] = {}
     for detail in connection.execute(told.order_by(events.c.segment.nulls_last(), events.c.id)).scalars():
         adopted |= detail.get("files", {})

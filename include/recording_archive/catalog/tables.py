@@ -19,7 +19,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    and_,
     false,
     literal_column,
 )
@@ -131,12 +130,13 @@ for _columns in (
     Index(None, *(recordings.c[name] for name in _columns))
 _unread = recordings.c.parties.is_(None)
 Index("ix_recordings_unread", *recordings.primary_key, sqlite_where=_unread, postgresql_where=_unread)
-_failing = and_(recordings.c.failed_since.is_not(None), recordings.c.acknowledged_at.is_(None))
+_failing = recordings.c.failed_since.is_not(None)
 Index(
-    "ix_recordings_failing",  # failures that nobody accepted, the longest failing first
+    "ix_recordings_failing",  # failures, the longest failing first: they are counted from it alone
     recordings.c.failed_since,
     *recordings.primary_key,
     recordings.c.state,
+    recordings.c.acknowledged_at,
     sqlite_where=_failing,
     postgresql_where=_failing,
 )

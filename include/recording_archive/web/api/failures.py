@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ConfigDict, Field, StringConstraints
 
 from recording_archive.archiving import acknowledge as decisions
 from recording_archive.web import access
-from recording_archive.web.deps import ArchiveDep
+from recording_archive.web.deps import ArchiveDep, note_access
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
 from recording_archive.web.read.details import NEVER_LISTED, NOT_VISIBLE
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.failures import Failing, list_failures
-from recording_archive.web.read.filters import After, Limit, Said, Storable, write_cursor
-from recording_archive.web.read.recording_documents import Decided, RecordingPage
+from recording_archive.web.read.failures import Cause, Failing, causes, every_failure, list_failures
+from recording_archive.web.read.filters import After, Limit, Said, Storable, Text, write_cursor
+from recording_archive.web.read.list_files import LIST_TYPES, ListFormat, begun, send_list
+from recording_archive.web.read.recording_documents import Decided, RecordingPage, RecordingRow
 from recording_archive.web.read.recording_rows import to_rows
 from recording_archive.web.read.run_list import read_dated
 from recording_archive.web.viewer import ViewerDep, decidable
@@ -41,13 +42,37 @@ class Acknowledged(ApiDocument):
     parts: list[Decided]
 
 
-@router.get("/failures", response_model=RecordingPage)
+OfCause = Annotated[Text, Query(description="A wording of `causes`; where it has … anything may stand.")]
+
+
+class FailurePage(RecordingPage):
+    """A page of failures. ``causes`` counts those of up to 5,000, on the first page alone."""
+
+    causes: list[Cause]
+
+
+@router.get("/failures", response_model=FailurePage, responses=LIST_TYPES)
 def show_failures(
-    archive: ArchiveDep, seen: ViewerDep, kind: Failing = Failing.DECISION, limit: Limit = 50, after: After = None
-) -> RecordingPage:
+    request: Request,
+    archive: ArchiveDep,
+    seen: ViewerDep,
+    *,
+    kind: Failing = Failing.DECISION,
+    cause: OfCause = None,
+    limit: Limit = 50,
+    after: After = None,
+    format: ListFormat = ListFormat.PAGE,
+) -> Any:
     """Recordings that could not be archived: those that need a decision, are tried again, or are acknowledged."""
-    page = list_failures(archive, kind, seen.sees, limit=limit, after=read_dated(after))
-    return RecordingPage(items=to_rows(archive, page.rows), next=write_cursor(page.next))
+    if format is not ListFormat.PAGE:
+        pages = every_failure(archive, kind, seen.sees, cause=cause)
+        rows = begun(row for each in pages for row in to_rows(archive, each))
+        told = {"list": "failures", "format": format}
+        note_access(archive, "exported", None, access.user_name(request), told)
+        return send_list(RecordingRow, rows, format, "failures")
+    page = list_failures(archive, kind, seen.sees, limit=limit, after=read_dated(after), cause=cause)
+    counted = causes(archive, kind, seen.sees) if after is None else []
+    return FailurePage(items=to_rows(archive, page.rows), next=write_cursor(page.next), causes=counted)
 
 
 @router.post(

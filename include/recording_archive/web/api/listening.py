@@ -81,7 +81,7 @@ def show_listens(
     after: After = None,
     format: ListFormat = ListFormat.PAGE,
 ) -> Any:
-    """Who played, downloaded or exported which recording, and when; the latest first."""
+    """Accesses: who played, downloaded or exported which recording, and when; the latest first."""
     if format is not ListFormat.PAGE:
         rows = begun(every_listen(archive, asked))
         _note(archive, request, format)
@@ -100,7 +100,7 @@ def count_listens(
     by: By = By.PERSON,
     format: ListFormat = ListFormat.PAGE,
 ) -> Any:
-    """The same accesses counted by person, day, or recording; the latest first."""
+    """Accesses counted by person, day, or recording; the latest first."""
     groups = group_listens(archive, asked, by)
     if format is ListFormat.PAGE:
         return groups

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import asdict
 from datetime import date, datetime
@@ -17,7 +16,7 @@ from recording_archive.ledger.vouched import read_vouched
 from recording_archive.model import STORED, State
 from recording_archive.web.read.calendar_days import day_window, days_between
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.failures import Failing, count_failures
+from recording_archive.web.read.failures import NOT_TOLD, Failing, count_failures, kind_of
 from recording_archive.web.read.verification import VerificationAge, count_by_age, count_failed
 
 
@@ -72,9 +71,6 @@ class Statistics(ApiDocument):
 _c = recordings.c
 _MOST_FAILURES = 10_000  # the latest ones are read for their reasons
 _MOST_REASONS = 20
-# what differs between two failures of one kind: URLs, quoted values, hashes, ids, numbers
-_PARTICULARS = re.compile(r"https?://\S+|'[^']*'|\"[^\"]*\"|\S*~\S*|\b(?=[\w-]*\d)[\w-]{8,}\b|\d[\d.,:]*")
-_STATUS = re.compile(r"\b(HTTP |status |answered |SHA-)(\d{3})\b", re.I)
 _UNRESOLVED = (_c.failed_since.is_not(None), _c.acknowledged_at.is_(None))
 
 
@@ -123,12 +119,5 @@ def _reasons(connection: Connection) -> list[Reason]:
     """The most frequent kinds among the latest unresolved failures."""
     latest = select(_c.last_error).where(*_UNRESOLVED).order_by(_c.failed_since.desc())
     query = latest.limit(_MOST_FAILURES)
-    counts = Counter(kind_of(error or "not told") for error in connection.execute(query).scalars())
+    counts = Counter(kind_of(error or NOT_TOLD) for error in connection.execute(query).scalars())
     return [Reason(reason=reason, recordings=count) for reason, count in counts.most_common(_MOST_REASONS)]
-
-
-def kind_of(error: str) -> str:
-    """An error without what is particular to one recording; an HTTP status is the kind itself."""
-    kept = _STATUS.sub(lambda match: match[1] + "".join(chr(0xE000 + int(digit)) for digit in match[2]), error)
-    plain = _PARTICULARS.sub("…", kept)
-    return re.sub("[\ue000-\ue009]", lambda match: str(ord(match[0]) - 0xE000), plain)[:300]

@@ -187,6 +187,32 @@ document.addEventListener("click", (event) => {
   outer.remove();
 });
 
+// --- Narrow screens --------------------------------------------------------------------------------------------------
+
+// On a phone each row is a card (app.css), in which a value needs the name of its column; the first is the card's title.
+for (const table of document.querySelectorAll("main table:not(.results)")) {
+  const names = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
+  for (const row of table.tBodies[0]?.rows ?? []) {
+    [...row.cells].forEach((cell, number) => {
+      if (number && names[number] && !cell.querySelector("button")) cell.dataset.label ??= names[number];
+    });
+  }
+  table.classList.add("stack");
+}
+
+// Tabs that do not fit go on at an edge, and say so by fading there; the open one is in sight.
+for (const tabs of document.querySelectorAll(".tabs, .subtabs")) {
+  const edges = () => {
+    tabs.classList.toggle("came-from", tabs.scrollLeft > 2);
+    tabs.classList.toggle("goes-on", tabs.scrollLeft + tabs.clientWidth < tabs.scrollWidth - 2);
+  };
+  const open = tabs.querySelector("[aria-current]");
+  if (open) tabs.scrollLeft = open.offsetLeft - (tabs.clientWidth - open.offsetWidth) / 2;
+  tabs.addEventListener("scroll", edges, { passive: true });
+  new ResizeObserver(edges).observe(tabs);
+  edges();
+}
+
 // --- Searching -------------------------------------------------------------------------------------------------------
 
 const LONGEST_ADDRESS = 60_000; // servers refuse requests whose first line is longer than 64 KiB
@@ -266,20 +292,31 @@ async function decide(form, action) {
 }
 
 // A button with `data-decide` opens the dialog of that name, which asks for a reason, if it has a field for one, and sends
-// it to `data-post`.
+// it to `data-post`: with `data-each` once for each chosen row, so that one that is refused costs itself alone.
 for (const button of document.querySelectorAll("[data-decide]")) {
   button.addEventListener("click", () => {
     const dialog = document.getElementById(button.dataset.decide);
     const form = dialog.querySelector("form");
-    for (const place of dialog.querySelectorAll("[data-subject]")) place.textContent = button.dataset.subject;
+    const rows = "each" in button.dataset ? boxes.filter((box) => box.checked) : [button];
+    const subject = rows.length === 1 ? rows[0].dataset.interaction ?? button.dataset.subject : `Each of ${rows.length}`;
+    for (const place of dialog.querySelectorAll("[data-subject]")) place.textContent = subject;
     form.querySelector("[data-problem]").hidden = true;
     form.reset();
     form.onsubmit = (event) => {
       event.preventDefault();
       decide(form, async () => {
-        const body = JSON.parse(button.dataset.body ?? "{}");
-        for (const [name, value] of new FormData(form)) body[name] = value.trim();
-        await send(button.dataset.post, body);
+        const given = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
+        const refused = [];
+        for (const row of rows) {
+          try {
+            await send(button.dataset.post, { ...JSON.parse(row.dataset.body ?? "{}"), ...given });
+            if (row !== button) row.checked = false;
+          } catch (error) {
+            refused.push(error.message);
+          }
+        }
+        const done = rows.length - refused.length;
+        if (refused.length) throw new Error(`${done ? `${done} done, ${refused.length} not: ` : ""}${refused[0]}`);
         location.reload();
       });
     };

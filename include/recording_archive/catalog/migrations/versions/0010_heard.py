@@ -1,4 +1,4 @@
-"""Indexes for who heard what, for failures that nobody has accepted, and for the few events of no recording."""
+"""Indexes for who heard what, for failures, and for the few events of no recording."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,8 +11,8 @@ _INDEXES = {
     "ix_events_archive": ("events", ["kind", "id"], "interaction_id IS NULL"),
     "ix_recordings_failing": (
         "recordings",
-        ["failed_since", "interaction_id", "recording_id", "part", "state"],
-        "failed_since IS NOT NULL AND acknowledged_at IS NULL",
+        ["failed_since", "interaction_id", "recording_id", "part", "state", "acknowledged_at"],
+        "failed_since IS NOT NULL",
     ),
 }
 
