@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -105,6 +107,21 @@ class TestCommand:
         code, out = self.call(capsys, str(root))
         assert code == 1
         assert out.startswith(f"tampered: {second.relative_to(root)}: missing, and ledger/")
+
+    def test_progress_shows_on_a_terminal(
+        self, archived: Archive, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Reading all objects takes hours: a person sees how many are done, and of how many."""
+
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        shown = Terminal()
+        monkeypatch.setattr(sys, "stderr", shown)
+        monkeypatch.setenv("TERM", "xterm")
+        assert self.call(capsys, str(archived.settings.root), "--objects")[0] == 0
+        assert re.search(r"proving .*\D(\d+)/\1\D", shown.getvalue())
 
     def test_a_cut_end_shows_by_the_catalog(
         self, archived: Archive, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,6 +18,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from recording_archive import holds
 from recording_archive.archive import Archive
 from recording_archive.catalog.tables import events
 from recording_archive.evidence import in_parts
@@ -40,12 +44,35 @@ def ask(address: str, **wanted: Any) -> requests.Response:
     return requests.post(address, json={"reason": "letter of counsel", **wanted}, headers=WRITE, timeout=60)
 
 
-@pytest.mark.parametrize("by", ["interactionIds", "runId", "query"])
+def hold_all(archive: Archive) -> str:
+    """Put every recording on hold; return the hold's id."""
+    wanted = holds.Criteria(interaction_ids=tuple(ids(archive)))
+    return holds.create(archive, matter="M", reason="R", criteria=wanted, actor="ann")[0].id
+
+
+@pytest.mark.parametrize("of", ["hold", "run", "search", "recording"])
+def test_each_page_hands_out_what_it_shows(address: str, archived: Archive, of: str) -> None:
+    """What the button of a hold, a run, a search or a recording asks for is a pack of just these calls."""
+    first = all_rows(archived)[0]
+    pages = {"run": f"runs/{first.archived_by}", "search": "?from=2026-11-20&to=2026-11-20"}
+    pages["recording"] = f"recordings/{first.interaction_id}/{first.recording_id}"
+    page = f"holds/{hold_all(archived)}" if of == "hold" else pages[of]
+    shown = requests.get(address.removesuffix("api/evidence") + page, headers=HTML, timeout=10).text
+    wanted = next(each for each in re.findall(r"data-evidence='([^']+)'", shown) if each != "null")
+    reply = ask(address, **json.loads(unescape(wanted)))
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as pack:
+        calls = [name for name in pack.namelist() if name.endswith(".wav")]
+    assert len(calls) == (1 if of == "recording" else 6)
+
+
+@pytest.mark.parametrize("by", ["interactionIds", "holdId", "runId", "query"])
 def test_a_pack_comes_and_checks_itself(address: str, archived: Archive, tmp_path: Path, by: str) -> None:
     """A ZIP with a name; every call is handed out by an event with the user's name."""
     rows = all_rows(archived)
     wanted: dict[str, Any] = {"interactionIds": ids(archived), "runId": rows[0].archived_by}
     wanted["query"] = {"from": "2026-11-20", "to": "2026-11-20", "direction": " "}
+    if by == "holdId":
+        wanted[by] = hold_all(archived)
     reply = ask(address, **{by: wanted[by]})
     assert (reply.status_code, reply.headers["Content-Type"]) == (200, "application/zip")
     name = reply.headers["Content-Disposition"].removeprefix('attachment; filename="').removesuffix('"')
