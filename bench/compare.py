@@ -190,10 +190,10 @@ def programs(scratch: Path, rivals: Iterable[tuple[str, str]]) -> dict[str, str]
     else:
         tell("curl is not installed: bench/rivals/curl.sh and tee.sh are left out")
     if go := os.environ.get("GO") or shutil.which("go"):
-        program = scratch / "loop"
+        program = (scratch / "loop").absolute()  # go runs in another folder
         subprocess.run([go, "build", "-o", program, "."], cwd=RIVALS / "loop", check=True)
         for name, setting in GO_RIVALS.items():
-            commands[name] = f"{setting} {shlex.quote(str(program.absolute()))} {{manifest}} {{out}}"
+            commands[name] = f"{setting} {shlex.quote(str(program))} {{manifest}} {{out}}"
     else:
         tell("go is not installed ($GO names it): bench/rivals/loop is left out")
     return commands | dict(rivals)

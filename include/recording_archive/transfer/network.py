@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
 from recording_archive.errors import ConfigurationError
 from recording_archive.settings import PREFIX, Settings
 from recording_archive.transfer.pinned import Proxy
@@ -127,11 +129,7 @@ def default_certificates() -> str:
     if paths.cafile:
         return paths.cafile
     is_filled = paths.capath is not None and any(Path(paths.capath).iterdir())
-    if paths.capath and is_filled:
-        return paths.capath
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - an HTTP client, for this case alone
-
-    return DEFAULT_CA_BUNDLE_PATH
+    return paths.capath if paths.capath and is_filled else DEFAULT_CA_BUNDLE_PATH
 
 
 def _proxy_for(scheme: str, proxies: Mapping[str, str], settings: Settings, environment: Mapping[str, str]) -> Found:
