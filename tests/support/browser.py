@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +103,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def sign_in(browser: Browser, site: Site) -> Any:
-    """Sign in by Airflow's own form; return the cookies for other contexts."""
+def sign_in(browser: Browser, site: Site, role: str = ROLE) -> Any:
+    """Sign in by Airflow's own form, with the role as name and password; return the cookies for other contexts."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(site.url)
-    page.fill("input[name=username]", ROLE)
-    page.fill("input[name=password]", ROLE)
+    page.fill("input[name=username]", role)
+    page.fill("input[name=password]", role)
     page.click("button[type=submit]")
     page.get_by_text("Recordings", exact=True).wait_for()
     state = context.storage_state()
@@ -125,6 +126,13 @@ def new_context(browser: Browser, state: Any, *, dark: bool = False, zone: str =
         timezone_id=zone,
         locale="en-GB",
     )
+
+
+def axe(page: Page) -> list[str]:
+    """What axe-core finds wrong with a page: the rule, the element and what to do."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
+    return [f"{each['id']}: {node['html'][:160]}: {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 def shoot(page: Page, name: str) -> None:

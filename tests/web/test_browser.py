@@ -17,12 +17,13 @@ from playwright.sync_api import Browser, Frame, Page, expect
 from sqlalchemy import insert, select
 
 from genesys_sandbox import Sandbox
+from recording_archive.access import in_force
 from recording_archive.catalog.tables import recordings, runs
 from recording_archive.ledger import chain
 from recording_archive.model import State
 from recording_archive.reports.reading import keys_of
 from support import sounds
-from support.browser import CONTRAST, Visit, chromium, new_context, shoot, sign_in
+from support.browser import CONTRAST, HEIGHT, WIDTH, Visit, axe, chromium, new_context, shoot, sign_in
 from support.contents import change
 from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
 from support.packs import check, unpack
@@ -74,6 +75,10 @@ VIEWS = {
 CUT = """() => [...document.querySelectorAll("main *")]
   .filter((each) => each.checkVisibility() && getComputedStyle(each).textOverflow === "ellipsis")
   .map((each) => each.textContent)"""
+COPIED = """() => {
+  document.execCommand = () => { window.copied = getSelection().toString(); return true };
+  navigator.clipboard.writeText = async (text) => { window.copied = text };
+}"""
 PAPERS = ("certificate", "plan", "plan-done", "hold", "report", "coverage")
 
 
@@ -640,8 +645,7 @@ def test_a_place_is_typed_linked_and_jumped_over(visit: Visit, world: World) -> 
     page.keyboard.press("t")
     page.keyboard.type("3")
     page.keyboard.press("Enter")
-    page.evaluate("() => { document.execCommand = () => { window.copied = getSelection().toString(); return true } }")
-    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text } }")
+    page.evaluate(COPIED)
     page.get_by_role("button", name="Copy link").click()
     page.wait_for_function("() => (window.copied ?? '').endsWith('/archive/recordings/sound-mp3/sound-mp3?t=3')")
 
@@ -666,16 +670,24 @@ def test_each_side_of_a_call_can_be_muted(visit: Visit, world: World) -> None:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_can_be_read(browser: Browser, world: World, session: Any, *, dark: bool) -> None:
-    """On every page each text has the contrast that WCAG 2.2 AA asks for, and nothing scrolls sideways."""
+    """On every page each text has the contrast that WCAG 2.2 AA asks for, and nothing scrolls sideways.
+
+    On a phone axe finds nothing either: every thing has a name, and every text is read out in its place.
+    """
     context = new_context(browser, session, dark=dark)
-    visiting = Visit(context.new_page(), world.site.url)
+    visiting, found = Visit(context.new_page(), world.site.url), list[str]()
     for name, path in VIEWS.items():
+        visiting.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         page = visiting.go(path.format(**world.names()))
         page.wait_for_timeout(250)
         shoot(page, f"{name}-{'dark' if dark else 'light'}")
         assert page.evaluate(CONTRAST) == [], name
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        page.set_viewport_size({"width": 390, "height": 844})
+        shoot(page, f"{name}-{'dark' if dark else 'light'}-phone")
+        found += [f"{name}: {each}" for each in axe(page)]
     context.close()
+    assert not found, "\n".join(found)
     assert [said for said in visiting.complaints if "404" not in said] == []
 
 
@@ -738,6 +750,82 @@ def test_what_is_printed_is_whole(visit: Visit, world: World) -> None:
         page.emulate_media(media="print")
         assert page.evaluate(CUT) == [], name
         page.emulate_media(media="null")
+
+
+def test_last_night_is_told_without_a_click(visit: Visit) -> None:
+    """Home says whether the last run closed its books, and by which equation."""
+    expect(visit.go("overview").locator(".lead")).to_contain_text(re.compile(r"\d+ asked = +\d+ archived"))
+
+
+def test_what_nobody_verified_for_30_days_is_found(visit: Visit, world: World) -> None:
+    """Two clicks: the filters, and the day from which readings count."""
+    now = datetime.now(UTC)
+    sounds.add(world.archive, "sound-old", b"RIFF", "audio/wav", verified_at=now - timedelta(days=31))
+    sounds.add(world.archive, "sound-read", b"RIFF", "audio/wav", verified_at=now - timedelta(days=29))
+    page = visit.go("")
+    page.get_by_text("More filters").click()
+    page.get_by_label("Not verified since").fill(f"{now - timedelta(days=30):%Y-%m-%d}")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".chip", has_text="not verified since")).to_be_visible()
+    found = page.locator(".results .id").all_text_contents()
+    assert ("sound-old" in found, "sound-read" in found) == (True, False)
+
+
+def test_a_link_for_a_colleague_who_may_not_listen(browser: Browser, visit: Visit, world: World) -> None:
+    """One click copies it; who opens it sees the call and its proof, and neither player nor download."""
+    rights = (
+        "- {name: ours, users: [admin], what: [download, decide]}\n- {name: see, everyone: true, what: [metadata]}\n"
+    )
+    in_force.adopt(world.archive, f"name: some\ngrants:\n{rights}".encode(), "some.yaml", actor="admin")
+    try:
+        page = visit.go(f"recordings/{world.calm}/{world.calm}")
+        page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text } }")
+        page.evaluate(
+            "() => { document.execCommand = () => { window.copied = getSelection().toString(); return true } }"
+        )
+        page.get_by_role("button", name="Copy link").click()
+        link = page.wait_for_function("() => window.copied").json_value()
+        context = new_context(browser, sign_in(browser, world.site, "viewer"))
+        other = context.new_page()
+        other.goto(link)
+        expect(other.get_by_label("Verdict")).to_contain_text("every byte read")
+        for name in ("Play", "Download audio"):
+            expect(other.get_by_role("button", name=name)).to_have_count(0)
+            expect(other.get_by_role("link", name=name)).to_have_count(0)
+        other.goto(f"{world.site.url}/archive/?q={world.calm}")
+        expect(other.locator(".results tbody tr")).to_have_count(1)
+        expect(other.locator(".results").get_by_role("button", name="Play")).to_have_count(0)
+        context.close()
+    finally:
+        everything = b"name: all\ngrants:\n- {name: all, everyone: true, what: [download, decide]}\n"
+        in_force.adopt(world.archive, everything, "all.yaml", actor="admin")
+
+
+def test_two_hundred_pasted_ids_are_exported_and_held(visit: Visit, world: World) -> None:
+    """Five clicks: the box, the list as a file, the hold, its matter, and that it is to be."""
+    names = [f"many-{number:03}" for number in range(200)]
+    model = {**world.row(world.calm)._asdict(), "interaction_date": datetime(2020, 1, 1, tzinfo=UTC), "parties": []}
+    named = [{**model, "interaction_id": each, "recording_id": each, "key": f"many/{each}"} for each in names]
+    with world.archive.catalog.write() as connection:
+        connection.execute(insert(recordings), named)
+    page, clicks = visit.go(""), 0
+    page.locator("#q").click()
+    page.locator("#q").fill("\n".join(names))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("200 of 200 ids")).to_be_visible()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="CSV").click()
+    listed = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert all(each in listed for each in names)
+    page.get_by_role("link", name="Hold…").first.click()
+    expect(page.locator(".card", has_text="held now").locator("strong")).to_have_text("200")
+    page.get_by_label("Matter").click()
+    page.keyboard.type("Many v. Held")
+    page.get_by_label("Reason").fill("letter")
+    page.get_by_role("button", name="Put on hold").click()
+    expect(page.get_by_text("The hold is in force.")).to_be_visible()
+    clicks += 5
+    assert clicks <= 5
 
 
 def test_signed_out_there_is_a_way_in(browser: Browser, world: World) -> None:
