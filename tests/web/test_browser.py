@@ -24,6 +24,7 @@ from recording_archive.model import State
 from recording_archive.reports.reading import keys_of
 from support import sounds
 from support.browser import CONTRAST, HEIGHT, WIDTH, Visit, axe, chromium, new_context, shoot, sign_in
+from support.catalog_rows import archived_row
 from support.contents import change
 from support.lived_in import BAD, RUN, VERIFIED, WAITING, World, make_world
 from support.packs import check, unpack
@@ -597,6 +598,30 @@ def test_pasted_ids_are_chosen_and_held(visit: Visit, world: World) -> None:
     inner.get_by_label("Reason").fill("letter")
     inner.get_by_role("button", name="Put on hold").click()
     expect(inner.get_by_text("The hold is in force.")).to_be_visible()
+
+
+def test_what_goes_next_month_is_held_in_part(visit: Visit, world: World) -> None:
+    """From the forecast to its calls, one of them chosen and held: four clicks."""
+    now = world.archive.clock()
+    month = (now.replace(day=1) + timedelta(days=40)).replace(day=1)
+    with world.archive.catalog.write() as connection:
+        for number in range(2):
+            date = month + timedelta(days=5 + number - 365)
+            row = archived_row(number, date, interaction_id=f"goes-{number}", recording_id=f"goes-{number}")
+            connection.execute(insert(recordings).values(**row))
+    page, clicks = visit.go("retention"), 0
+    page.get_by_role("link", name=f"{month:%Y-%m}", exact=True).click()
+    expect(page.locator(".results tbody tr")).to_have_count(2)
+    page.get_by_role("checkbox", name="Choose goes-1 ").check()
+    page.get_by_role("region", name="Chosen recordings").get_by_role("link", name="Hold…").click()
+    expect(page.locator(".card", has_text="held now").locator("strong")).to_have_text("1")
+    page.get_by_label("Matter").fill("Kept v. Gone")
+    page.get_by_label("Reason").fill("letter")
+    page.get_by_role("button", name="Put on hold").click()
+    clicks += 4
+    expect(page.get_by_text("The hold is in force.")).to_be_visible()
+    expect(page.get_by_text("goes-1").first).to_be_visible()
+    assert clicks <= 4
 
 
 def test_names_complete_and_days_are_of_the_zone_that_is_named(browser: Browser, world: World, session: Any) -> None:
