@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from genesys_sandbox import Fault, Sandbox
 from recording_archive.archive import Archive
+from recording_archive.fixity.readings_table import begin_run, note_facts
 from recording_archive.metrics.exposition import as_text
 from recording_archive.metrics.figures import read_figures
 from support.contents import all_rows, change
@@ -50,6 +52,21 @@ def test_what_falls_behind(archived: Archive) -> None:
     assert found["damaged"] == found["failures{decision}"] == found["recordings{discovered}"] == 1
     (lag,) = [value for name, value in found.items() if name.startswith("coverage_lag_seconds{")]
     assert lag > 6 * 86400
+
+
+def test_who_vouches_and_what_is_locked_falls_behind(archived: Archive) -> None:
+    """Of an authority that is asked for and never answered; and of locks, once a run has followed them."""
+    assert "ledger_waiting_segments{stamped}" not in scraped(archived)
+    asked = archived.settings.model_copy(update={"tsa_urls": "https://tsa.example/tsr"})
+    later = replace(archived, settings=asked, clock=lambda: archived.clock() + timedelta(days=2))
+    found = scraped(later)
+    assert found["ledger_waiting_segments{stamped}"] >= 1
+    assert found["ledger_lag_seconds{stamped}"] > 86400
+    assert found["locks_behind"] == 0
+    for number, facts in enumerate(({"locks": {"behind": 3}}, {})):
+        begin_run(later, f"verify__{number}", "due")
+        note_facts(later, f"verify__{number}", **facts)
+    assert scraped(later)["locks_behind"] == 3
 
 
 def test_a_failed_run(archive: Archive, run: Callable[..., Any], cloud: Sandbox) -> None:

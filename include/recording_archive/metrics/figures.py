@@ -17,6 +17,7 @@ from recording_archive.ledger.vouched import read_vouched
 from recording_archive.model import STORED, State
 
 _c = recordings.c
+_LOOKED_AT = 20  # runs: some are about named recordings alone
 _DAGS = {"archive_recordings": runs, "enforce_retention": plans, "verify_archive": fixity_runs}
 
 
@@ -64,6 +65,8 @@ def _troubles(connection: Connection, archive: Archive) -> Iterator[Figure]:
     yield Figure("failures", "Recordings that could not be archived, by what comes next.", failures, "next")
     damaged = _count(connection, _c.verified_ok.is_(False), _c.state.in_(STORED))
     yield _one("damaged", "Recordings whose last reading failed.", damaged)
+    behind = _locks_behind(connection)
+    yield _one("locks_behind", "Recordings whose object lock is behind what policy and holds ask for.", behind)
     yield _one("plans_waiting", "Plans of retention or erasure that a person must approve.", len(undecided(connection)))
     succeeded, ended = {}, {}
     for dag, table in _DAGS.items():
@@ -88,6 +91,13 @@ def _delays(connection: Connection, archive: Archive) -> Iterator[Figure]:
     yield Figure("ledger_waiting_segments", "Segments of the ledger that wait for it.", waiting, "vouched")
     behind = {each.kind: _since(each.since, now) if each.since else 0.0 for each in vouched}
     yield Figure("ledger_lag_seconds", "Time since the oldest segment began to wait.", behind, "vouched")
+
+
+def _locks_behind(connection: Connection) -> float:
+    """Count what the last run of `verify_archive` that followed object locks left behind."""
+    newest = select(fixity_runs.c.facts).order_by(fixity_runs.c.started_at.desc()).limit(_LOOKED_AT)
+    told = (facts.get("locks") for facts in connection.execute(newest).scalars())
+    return next((float(locks["behind"]) for locks in told if locks), 0.0)
 
 
 def _one(name: str, help: str, value: float) -> Figure:
