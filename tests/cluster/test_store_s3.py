@@ -131,8 +131,8 @@ def test_staging_in_a_bucket_is_taken_up_by_any_worker(bucket: Bucket, tmp_path:
         here.target("run", 1).write_bytes(content)
         here.share("run", 1)
     assert not here.target("run", 1).exists()
-    with there.opened("run", 1) as file:
-        assert file.read() == b"second"
+    with there.opened("run", 1) as (file, is_packed):
+        assert (file.read(), is_packed) == (b"second", False)
     there.drop("run", lambda number: number == 1)
     with pytest.raises(FileNotFoundError), there.opened("run", 1):
         pass
