@@ -52,6 +52,8 @@ def list_openings(archive: ArchiveDep) -> list[OpeningRow]:
 @router.post("", response_model=OpeningRow, status_code=201, responses=problems(404, 415))
 def open_recordings(request: Request, archive: ArchiveDep, seen: ViewerDep, wanted: NewOpening) -> OpeningRow:
     """Open all recordings of an interaction to oneself: to see and hear, not to fetch; an event names who and why."""
+    if not seen.may_open and seen.sees.everything and seen.hears.everything:
+        raise Problem(400, "There is nothing to open", "You may see and hear every recording.")
     if not seen.may_open:
         raise Problem(403, "You may not break the glass", "The access document of the archive names who may.")
     try:
