@@ -159,13 +159,15 @@ def caller(number: int) -> str:
     return f"tel:+4930{number:08}"
 
 
-def visible(*, agents: Sequence[str] = (), queues: Sequence[str] = (), denied: Sequence[str] = ()) -> Visible:
-    """The recordings of somebody who is granted some, or all but those of some agents."""
+def visible(
+    *, agents: Sequence[str] = (), queues: Sequence[str] = (), denied: Sequence[str] = (), opened: Sequence[str] = ()
+) -> Visible:
+    """The recordings of somebody who is granted some, or all but those of some agents; and what was opened to them."""
     who, what = Who(everyone=True), (Right.METADATA,)
     grant = Rule("granted", who, what, agents=tuple(agents), queues=tuple(queues))
     denials = (Rule("denied", who, what, agents=tuple(denied)),) if denied else ()
     document = Document("", "bench", (grant,), denials)
-    return permitted(document, Viewer("jane"), Right.METADATA, now=FIRST + timedelta(days=DAYS))
+    return permitted(document, Viewer("jane"), Right.METADATA, now=FIRST + timedelta(days=DAYS), opened=opened)
 
 
 def questions(rows: int, dice: random.Random) -> dict[str, Callable[[], Filters]]:
@@ -208,6 +210,9 @@ def questions(rows: int, dice: random.Random) -> dict[str, Callable[[], Filters]
         "failed, one month": lambda: within(30, Filters(state=State.DISCOVERED)),
         "verified: failed": lambda: Filters(verified="failed"),
         "one queue alone is visible": lambda: Filters(visible=visible(queues=[f"Queue {dice.randrange(QUEUES)}"])),
+        "one queue, and three calls that were opened": lambda: Filters(
+            visible=visible(queues=[f"Queue {dice.randrange(QUEUES)}"], opened=[some_id() for _ in range(3)])
+        ),
         "own calls alone": lambda: Filters(visible=visible(agents=[agent_name(dice.randrange(AGENTS))])),
         "an agent, where one queue is visible": lambda: Filters(
             agent=agent(), visible=visible(queues=[f"queue-{dice.randrange(QUEUES)}"])
