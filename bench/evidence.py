@@ -57,9 +57,10 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=chosen.scratch) as scratch:
             fill(Path(scratch), int(calls), int(float(megabytes) * 1e6))
             command = [sys.executable, "-m", "bench.evidence", "--pack", scratch]
-            told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+            figures = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
         print(
-            "| {calls:,} | {bytes:,.0f} MB | {wall:.1f} s | {cpu:.1f} s | {memory:.0f} MB |".format(**told), flush=True
+            "| {calls:,} | {bytes:,.0f} MB | {wall:.1f} s | {cpu:.1f} s | {memory:.0f} MB |".format(**figures),
+            flush=True,
         )
     return 0
 

@@ -36,11 +36,11 @@ def described() -> str:
 def processor() -> str:
     """The name that the processor gives itself, with its flag for SHA-256 in hardware."""
     try:
-        told = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc/cpuinfo").read_text()
     except OSError:
-        told = ""
-    name = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
-    has_sha = re.search(r"^(?:flags|Features)\s*:.*\bsha(?:_ni|2)\b", told, re.MULTILINE)
+        text = ""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    has_sha = re.search(r"^(?:flags|Features)\s*:.*\bsha(?:_ni|2)\b", text, re.MULTILINE)
     return (name[1] if name else platform.processor() or platform.machine()) + (" (SHA-NI)" if has_sha else "")
 
 

@@ -67,7 +67,7 @@ def test_a_deletion_that_comes_first_is_a_risk(archive: Archive) -> None:
     for days, risk in ((5, True), (30, False), (None, False)):
         (found,) = reconcile(at(archive, now), [stored(days)], within=timedelta(days=30))
         assert (found.at_risk, found.is_well) == (risk, not risk)
-        assert ("at risk" in found.told()) is risk
+        assert ("at risk" in found.in_words()) is risk
 
 
 def test_the_command_names_what_is_missing(

@@ -31,7 +31,7 @@ rules:
 """
 
 
-def told_by(archive: Archive, run_id: str = "retention__1", **asked: Any) -> Foretold:
+def source(archive: Archive, run_id: str = "retention__1", **asked: Any) -> Foretold:
     """What a plan foretells."""
     plan = make_plan(archive, run_id, **asked)
     assert plan.foretold is not None
@@ -52,7 +52,7 @@ def test_the_days_after_are_those_of_the_rules(archive: Archive) -> None:
         after = -(-(when + days * DAY - AS_OF) // DAY)
         if 1 <= after <= foretelling.DAYS:
             wanted[after] += Portion(1, number + 1, when)
-    told = told_by(fill(archive, *rows))
+    told = source(fill(archive, *rows))
     assert told.days["quarantine"] == wanted
     assert len(wanted) > foretelling.DAYS - 5
     assert read_foretold(told.to_json()) == told
@@ -65,7 +65,7 @@ def test_purges_are_foretold_of_what_waits_and_of_what_goes_there(archive: Archi
         archived_row(each, old, state=State.QUARANTINED, quarantined_at=AS_OF - 14 * DAY + timedelta(hours=hours))
         for each, hours in enumerate([1, 24, 25])
     ]
-    told = told_by(fill(archive, *waiting, archived_row(9, old + DAY)))
+    told = source(fill(archive, *waiting, archived_row(9, old + DAY)))
     purges = {day: portion.recordings for day, portion in told.days["purge"].items()}
     assert purges == {1: 2, 2: 1, 14: 1}
     assert told.days["purge"][14] == Portion(1, 10, old + DAY)
@@ -77,7 +77,7 @@ def test_what_is_held_or_restored(archived: Archive) -> None:
     soon = quarantined(archived)
     restore(soon, first, reason="listen", actor="ann")
     holds.create(soon, matter="M", reason="R", criteria=Criteria(interaction_ids=(second,)), actor="ann")
-    told = told_by(soon, "retention__2")
+    told = source(soon, "retention__2")
     assert {day: each.recordings for day, each in told.days["quarantine"].items()} == {14: 1}
     assert told.held.recordings == 1
     assert soon.clock() == EXPIRED + QUARANTINE
@@ -94,6 +94,6 @@ def test_days_between_plans(hours: int, days: int) -> None:
 
 def test_a_first_plan_without_anything_due_foretells_the_days_after(archived: Archive) -> None:
     """It says why it does not count: nobody was asked."""
-    told = told_by(at(archived, EXPIRED - 30 * DAY))
+    told = source(at(archived, EXPIRED - 30 * DAY))
     assert sum(each.recordings for each in told.days["quarantine"].values()) == 6
     assert "no plan has gone through" in told.unasked[0]

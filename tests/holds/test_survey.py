@@ -22,13 +22,13 @@ def test_holds_in_order_need_nobody(archive: Archive) -> None:
 
 def test_each_kind_of_disorder_is_told_apart(archive: Archive) -> None:
     """Lost, unknown, untold and foreign; a file of no hold is foreign as well."""
-    lost, untold, unreleased = (hold(archive) for _ in range(3))
+    lost, unrecorded, unreleased = (hold(archive) for _ in range(3))
     (archive.settings.root / f"holds/{lost.id}.json").unlink()
     with archive.catalog.write() as connection:
-        connection.execute(update(holds).where(holds.c.id == untold.id).values(released_at=NOON))
+        connection.execute(update(holds).where(holds.c.id == unrecorded.id).values(released_at=NOON))
     files = {put_hold(archive, HOLD), put_release(archive, unreleased), "holds/notes.txt"}
     (archive.settings.root / "holds/notes.txt").write_text("x")
-    assert survey(archive) == Survey((lost.id,), (HOLD,), (untold.id,), tuple(sorted(files)))
+    assert survey(archive) == Survey((lost.id,), (HOLD,), (unrecorded.id,), tuple(sorted(files)))
 
 
 def test_a_hold_that_was_released_is_not_lost(archive: Archive) -> None:

@@ -146,7 +146,7 @@ def test_a_policy_that_cannot_be_read_leaves_the_pages_standing(app_client: Test
     archived.store.put("policies/000001.yaml", b"nonsense")
     row = row_of(archived, ids(archived)[0])
     for path in ("retention", "retention/policy", f"recordings/{row.interaction_id}/{row.recording_id}"):
-        assert "No policy can be told, so nothing is deleted." in page_of(app_client, path)
+        assert "No policy can be read, so nothing is deleted." in page_of(app_client, path)
 
 
 def test_a_quarantined_recording_names_its_day_and_can_be_restored(app_client: TestClient, archived: Archive) -> None:

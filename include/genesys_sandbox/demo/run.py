@@ -88,7 +88,7 @@ class Demo:
         airflow.trigger(DAG, run_id, conf, run_after=today - timedelta(days=DAYS))  # before what the schedule begins
         airflow.unpause(DAG)
         state = follow(airflow, DAG, run_id)
-        as_told = [
+        as_expected = [
             state == "success",
             command(airflow, "report", run_id) == 0,
             command(airflow, "verify", "--all") == 0,
@@ -109,7 +109,7 @@ class Demo:
         if not self.leave:
             console.print("\nPress Ctrl-C to stop everything this started.")
             _wait_for_ctrl_c()
-        return 0 if all(as_told) else 1
+        return 0 if all(as_expected) else 1
 
 
 @contextmanager

@@ -26,8 +26,8 @@ class StandIn:
 
     def recordings(self, day: date) -> list[str]:
         """The ids of a day's interactions."""
-        told: list[dict[str, Any]] = requests.get(f"{self._control}/recordings", timeout=30).json()
-        return [each["id"] for each in told if each["date"].startswith(str(day))]
+        recordings: list[dict[str, Any]] = requests.get(f"{self._control}/recordings", timeout=30).json()
+        return [each["id"] for each in recordings if each["date"].startswith(str(day))]
 
     def refuse(self, interaction: str) -> None:
         """Answer 404 whenever media of this interaction is asked for."""

@@ -89,16 +89,16 @@ def read_document(content: bytes, name: str) -> Document:
 
     Raise ConfigurationError that names every line that is wrong and what to write there.
     """
-    told = strict_yaml.read(content, name)
-    if told.value is None:
+    written = strict_yaml.read(content, name)
+    if written.value is None:
         raise ConfigurationError(f"{name} is empty: write at least name and grants")
     try:
-        document = _Document.model_validate(told.value)
+        document = _Document.model_validate(written.value)
     except ValidationError as error:
         found = [(tuple(each["loc"]), _explain(each)) for each in error.errors(include_url=False)]
-        raise _error(name, told, found) from error
+        raise _error(name, written, found) from error
     if flaws := list(_flaws(document)):
-        raise _error(name, told, flaws)
+        raise _error(name, written, flaws)
     version = sha256(content).hexdigest()
     grants, denials, glass = (
         tuple(map(_rule, each)) for each in (document.grants, document.denials, document.break_glass)
@@ -106,9 +106,9 @@ def read_document(content: bytes, name: str) -> Document:
     return Document(version, document.name, grants, denials, glass, document.agents, origin=name)
 
 
-def _rule(told: _About) -> Rule:
-    given = {name: value for name, value in told if name not in {"users", "roles", "everyone"}}
-    return Rule(**{"what": (Right.LISTEN,), **given}, who=Who(told.users, told.roles, told.everyone))
+def _rule(written: _About) -> Rule:
+    given = {name: value for name, value in written if name not in {"users", "roles", "everyone"}}
+    return Rule(**{"what": (Right.LISTEN,), **given}, who=Who(written.users, written.roles, written.everyone))
 
 
 def _flaws(document: _Document) -> Iterator[tuple[YamlPath, str]]:

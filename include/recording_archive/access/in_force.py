@@ -121,9 +121,9 @@ def _look(catalog: Catalog, known: _Known | None) -> tuple[Mapping[str, str | No
 
 def _adoptions(connection: Connection, *, after: int | None = None) -> dict[str, str | None]:
     wanted = [events.c.interaction_id.is_(None), events.c.kind == ADOPTED]  # has an index of its own
-    told = select(events.c.detail).where(*wanted, *([] if after is None else [events.c.id > after]))
+    details = select(events.c.detail).where(*wanted, *([] if after is None else [events.c.id > after]))
     adopted: dict[str, str | None] = {}
-    for detail in connection.execute(told.order_by(events.c.segment.nulls_last(), events.c.id)).scalars():
+    for detail in connection.execute(details.order_by(events.c.segment.nulls_last(), events.c.id)).scalars():
         adopted |= detail.get("files", {})
     return adopted
 

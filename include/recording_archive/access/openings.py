@@ -107,7 +107,7 @@ class Desk:
                 if last > newest:  # over another catalog than before
                     last, known = 0, {}
                 # transactions that were faster may have later events: the last few are looked at each time
-                found = dict(_told(connection, after=last - _AGAIN))
+                found = dict(_openings(connection, after=last - _AGAIN))
             known = {number: each for number, each in {**known, **found}.items() if each.until >= since}
             self._known[archive.catalog] = newest, known
         newest_first = sorted(known.items(), key=lambda item: -item[0])
@@ -127,13 +127,13 @@ def _openable(
     return None
 
 
-def _told(connection: Connection, *, after: int) -> Iterator[tuple[int, Opening]]:
+def _openings(connection: Connection, *, after: int) -> Iterator[tuple[int, Opening]]:
     query = select(events).where(events.c.id > after, events.c.kind == OPENED).order_by(events.c.id)
     for row in connection.execute(query):
         yield row.id, _read(row)
 
 
 def _read(row: Row[Any]) -> Opening:
-    told = row.detail
-    until = datetime.fromisoformat(told["until"])
-    return Opening(row.interaction_id, told["user"], row.actor, told["reason"], told["rule"], row.at, until)
+    written = row.detail
+    until = datetime.fromisoformat(written["until"])
+    return Opening(row.interaction_id, written["user"], row.actor, written["reason"], written["rule"], row.at, until)

@@ -92,9 +92,9 @@ class Rule:
         """Return the rule as its document has it; what is not given is left out."""
         who = {"users": self.who.users, "roles": self.who.roles, "everyone": self.who.everyone}
         asked = {name: getattr(self, name) for name in _CRITERIA}
-        told: dict[str, Any] = {"name": self.name, **who, "what": self.what, "hours": self.hours}
-        told |= {to_camel(name): each for name, each in asked.items()}
-        return {name: list(each) if isinstance(each, tuple) else each for name, each in told.items() if each}
+        values: dict[str, Any] = {"name": self.name, **who, "what": self.what, "hours": self.hours}
+        values |= {to_camel(name): each for name, each in asked.items()}
+        return {name: list(each) if isinstance(each, tuple) else each for name, each in values.items() if each}
 
     def gives(self, right: Right) -> bool:
         """Tell if a grant of this gives ``right``."""
@@ -119,11 +119,11 @@ class Document:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON, with its version."""
-        told = {"version": self.version, "name": self.name}
+        head = {"version": self.version, "name": self.name}
         rules = {kind: [rule.to_json() for rule in getattr(self, kind)] for kind in ("grants", "denials")}
         if self.break_glass:
             rules["breakGlass"] = [rule.to_json() for rule in self.break_glass]
-        return {**told, **rules, "agents": {user: list(names) for user, names in self.agents.items()}}
+        return {**head, **rules, "agents": {user: list(names) for user, names in self.agents.items()}}
 
     def granted(self, viewer: Viewer, right: Right) -> list[Rule]:
         """List the grants that give somebody a right to some recordings."""

@@ -51,10 +51,10 @@ def note(
         }
         for gap in kept
     ]
-    told: dict[str, Any] = {"listed": account.listed, "counted": account.counted, "gaps": gaps}
-    told["notes"] = [*account.notes, *notes]
-    told |= {"reconciled": dict(reconciled)} if reconciled is not None else {}
-    connection.execute(update(runs).where(runs.c.run_id == run_id).values(listing=told))
+    document: dict[str, Any] = {"listed": account.listed, "counted": account.counted, "gaps": gaps}
+    document["notes"] = [*account.notes, *notes]
+    document |= {"reconciled": dict(reconciled)} if reconciled is not None else {}
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(listing=document))
 
 
 def add_notes(connection: Connection, run_id: str, notes: Sequence[str]) -> None:
@@ -67,8 +67,8 @@ def add_notes(connection: Connection, run_id: str, notes: Sequence[str]) -> None
     kept += [
         each for each in notes if sum(other[:ALIKE] == each[:ALIKE] for other in kept) < SHOWN and each not in kept
     ]
-    told = (listing or {"listed": 0, "counted": None, "gaps": []}) | {"notes": kept}
-    connection.execute(update(runs).where(mine).values(listing=told))
+    changed = (listing or {"listed": 0, "counted": None, "gaps": []}) | {"notes": kept}
+    connection.execute(update(runs).where(mine).values(listing=changed))
 
 
 def open_gaps(connection: Connection, run: Row[Any]) -> list[Gap]:

@@ -30,17 +30,17 @@ def note(connection: Connection, job: Work, found: Sequence[Mismatch], *, at: da
 
 def count_healed(connection: Connection, run_id: str) -> int:
     """Count the recordings that a run archived after their media had come with a wrong checksum."""
-    told = select(events.c.id).where(same_part(events, work), events.c.kind == KIND, events.c.run_id == run_id)
+    noted = select(events.c.id).where(same_part(events, work), events.c.kind == KIND, events.c.run_id == run_id)
     mine = (work.c.run_id == run_id, work.c.outcome == Outcome.SUCCESS)
-    healed = select(func.count()).select_from(work).where(*mine, told.exists())
+    healed = select(func.count()).select_from(work).where(*mine, noted.exists())
     return connection.execute(healed).scalar_one()
 
 
 def of_rows(connection: Connection, rows: Sequence[Row[Any]]) -> Mapping[PartId, list[dict[str, Any]]]:
     """Return both hashes of each mismatch, for those of some work rows of one run that had any."""
     mine = among(events, [part_of(row) for row in rows])
-    told = select(events).where(mine, events.c.kind == KIND, events.c.run_id.in_({row.run_id for row in rows}))
+    noted = select(events).where(mine, events.c.kind == KIND, events.c.run_id.in_({row.run_id for row in rows}))
     found: dict[PartId, list[dict[str, Any]]] = defaultdict(list)
-    for event in connection.execute(told.order_by(events.c.id)):
+    for event in connection.execute(noted.order_by(events.c.id)):
         found[part_of(event)].append(event.detail)
     return found

@@ -41,7 +41,7 @@ class Compared:
         """Tell if nobody needs to look."""
         return not self.at_risk and self.standing in {Standing.ARCHIVED, Standing.YOUNG}
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """One line for a person."""
         when = f", deleted there on {self.stored.delete_at:%Y-%m-%d}" if self.stored.delete_at else ""
         risk = "at risk: " if self.at_risk else ""

@@ -93,9 +93,9 @@ def leave_to_next_run(connection: Connection, parts: Sequence[PartId], *, at: da
         if is_safe_id(part.interaction_id) and is_safe_id(part.recording_id)
     ]
     insert_missing(connection, recordings, rows)
-    told = {"at": at, "kind": "seen", "actor": actor, "detail": {"by": "reconcile"}}
+    event = {"at": at, "kind": "seen", "actor": actor, "detail": {"by": "reconcile"}}
     if rows:
-        connection.execute(insert(events), [{name: row[name] for name in PartId._fields} | told for row in rows])
+        connection.execute(insert(events), [{name: row[name] for name in PartId._fields} | event for row in rows])
 
 
 def _is_due(connection: Connection, source: str, run_id: str, since: datetime) -> bool:

@@ -124,9 +124,9 @@ def _close(connection: Connection, jobs: Sequence[Work], found: Sequence[Listing
     mine = (recordings.c.interaction_id.in_(list(parts)), recordings.c.recording_id == WHOLE)
     unindex(connection, connection.execute(select(recordings).where(*mine)).all())
     connection.execute(delete(recordings).where(*mine))
-    told = {"at": at, "kind": "listed", "run_id": jobs[0].run_id}
+    event = {"at": at, "kind": "listed", "run_id": jobs[0].run_id}
     details = {name: {"recordings": len(set(ids)), "parts": len(ids)} for name, ids in parts.items()}
-    rows = [{**told, "interaction_id": name, "detail": detail} for name, detail in details.items()]
+    rows = [{**event, "interaction_id": name, "detail": detail} for name, detail in details.items()]
     connection.execute(insert(events), rows)
 
 

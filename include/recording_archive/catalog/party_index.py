@@ -74,10 +74,10 @@ def names_one_of(field: str, values: Sequence[str]) -> ColumnElement[bool]:
 
 def lacks(names: Sequence[str]) -> ColumnElement[bool]:
     """Match recordings that lack one of some columns of `parties.values.NAMED`, or `NUMBER`, as `values_of` says."""
-    told = select(*part_key(party_values)).where(party_values.c.field == LACKS, party_values.c.value.in_(names))
+    lacking = select(*part_key(party_values)).where(party_values.c.field == LACKS, party_values.c.value.in_(names))
     other = recordings.alias()  # by its index of these alone
     unread = select(*part_key(other)).where(other.c.parties.is_(None))
-    return or_(*(tuple_(*part_key(recordings)).in_(found) for found in (told, unread)))
+    return or_(*(tuple_(*part_key(recordings)).in_(found) for found in (lacking, unread)))
 
 
 def among_parties(field: str, values: Texts, *, certain: bool | None = None) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ def names_like(connection: Connection, column: Column[Any], text: str, *, whole:
     """The distinct values of ``column``, which must be the first of an index, that hold ``text``, or are it."""
     wanted = folded(text)
     names = ((name, folded(name)) for name in distinct(connection, column))
-    return [name for name, told in names if (wanted == told if whole else wanted in told)]
+    return [name for name, name_of_it in names if (wanted == name_of_it if whole else wanted in name_of_it)]
 
 
 def other_names_like(connection: Connection, field: str, text: str, *, whole: bool = False) -> list[str]:

@@ -57,17 +57,17 @@ def _count(rows: Sequence[Row[Any]], name: str) -> list[tuple[Any, int]]:
     """Count the values of a column that most of the rows have; names that are spelled otherwise are one."""
     count, spelled = Counter[Any](), dict[Any, Any]()
     for row in rows:
-        told = _names(row, name) if name in _NAMED else {value: value for value in (row._mapping[name],)}
-        count.update(told.keys())
-        spelled = told | spelled
+        texts = _names(row, name) if name in _NAMED else {value: value for value in (row._mapping[name],)}
+        count.update(texts.keys())
+        spelled = texts | spelled
     count.pop(None, None)
     return [(spelled[form], number) for form, number in count.most_common(TOP)]
 
 
 def _names(row: Row[Any], name: str) -> dict[str, str]:
     """The names of everybody who took part, by their forms, the main party's first."""
-    told = (row._mapping[name], *(party.get(NAMES[name]) for party in row.parties or ()))
-    return {folded(text): text for text in reversed(told) if text}
+    texts = (row._mapping[name], *(party.get(NAMES[name]) for party in row.parties or ()))
+    return {folded(text): text for text in reversed(texts) if text}
 
 
 def _within_time(connection: Connection, filters: Filters) -> Sequence[Row[Any]] | None:

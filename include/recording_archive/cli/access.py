@@ -91,8 +91,8 @@ def break_glass(
     with opened_archive() as archive:
         made = open_to(archive, in_force(archive), viewer, interaction, reason=reason, hours=hours, actor=user())
     if json:
-        told = {"interactionId": made.interaction_id, "user": made.user, "by": made.by, "rule": made.rule}
-        terminal.document({**told, "until": made.until.isoformat()})
+        opening = {"interactionId": made.interaction_id, "user": made.user, "by": made.by, "rule": made.rule}
+        terminal.document({**opening, "until": made.until.isoformat()})
     else:
         terminal.say(f"{made.interaction_id} is open to {made.user} until {made.until.isoformat(timespec='minutes')}")
 
@@ -118,18 +118,18 @@ def try_out(
     viewer = Viewer(who, frozenset(role or ()))
     with opened_archive() as archive:
         document = read_document(read_file(file), str(file)) if file else in_force(archive)
-        told = (
+        answer = (
             _of_interaction(archive, document, viewer, interaction)
             if interaction
             else _of_all(archive, document, viewer)
         )
     if json:
-        terminal.document(told)
+        terminal.document(answer)
     elif interaction:
         columns = ("recording", "part", "may", "granted by", "denied by")
-        terminal.table(f"{who} and {interaction}", columns, (_joined(each) for each in told["recordings"]))
+        terminal.table(f"{who} and {interaction}", columns, (_joined(each) for each in answer["recordings"]))
     else:
-        rows = ((right, told["may"][right], told["recordings"]) for right in told["may"])
+        rows = ((right, answer["may"][right], answer["recordings"]) for right in answer["may"])
         terminal.table(f"What {who} may do", ("right", "recordings", "of"), rows)
 
 
@@ -166,8 +166,8 @@ def _of_interaction(archive: Archive, document: Document | None, viewer: Viewer,
         ]
         if not found:
             raise ConfigurationError(f"No recording of {named!r} was ever listed by the source")
-        told = [_of_part(archive, document, viewer, connection, part) for part in found]
-    return {"user": viewer.name, "interactionId": named, "recordings": told}
+        answers = [_of_part(archive, document, viewer, connection, part) for part in found]
+    return {"user": viewer.name, "interactionId": named, "recordings": answers}
 
 
 def _of_part(archive: Archive, document: Document | None, viewer: Viewer, connection: Any, part: Any) -> dict[str, Any]:
@@ -183,17 +183,17 @@ def _of_part(archive: Archive, document: Document | None, viewer: Viewer, connec
 
 
 def _row(rule: Rule) -> tuple[str, ...]:
-    told = rule.to_json()
-    who = [name for key in ("users", "roles") for name in told.pop(key, ())]
-    everyone = ["everyone"] if told.pop("everyone", False) else []
-    what = ", ".join(told.pop("what"))
-    return told.pop("name"), ", ".join([*everyone, *who]), what, "; ".join(_asked(told)) or "all"
+    values = rule.to_json()
+    who = [name for key in ("users", "roles") for name in values.pop(key, ())]
+    everyone = ["everyone"] if values.pop("everyone", False) else []
+    what = ", ".join(values.pop("what"))
+    return values.pop("name"), ", ".join([*everyone, *who]), what, "; ".join(_asked(values)) or "all"
 
 
-def _asked(told: dict[str, Any]) -> Iterator[str]:
-    for name, value in told.items():
+def _asked(values: dict[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
         yield f"{name}: {', '.join(value) if isinstance(value, list) else value}"
 
 
-def _joined(told: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(", ".join(value) or "nothing" if isinstance(value, list) else value for value in told.values())
+def _joined(answer: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(", ".join(value) or "nothing" if isinstance(value, list) else value for value in answer.values())

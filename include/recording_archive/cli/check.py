@@ -145,11 +145,11 @@ class _Trial:
             return store_at(self.settings).probe()
         root = self.settings.root
         if not root.exists():
-            place, told = _existing(root), f"{root} is made by the first run"
+            place, said = _existing(root), f"{root} is made by the first run"
             _try_writing(place, "RECORDING_ARCHIVE_URL")
         else:
-            place, told = root, store_at(self.settings).probe()
-        return "; ".join([told, *try_archive(place)])
+            place, said = root, store_at(self.settings).probe()
+        return "; ".join([said, *try_archive(place)])
 
     def _staging(self) -> str:
         place, reserve = _existing(self.settings.staging), self.settings.free_space_reserve_bytes
@@ -200,23 +200,23 @@ class _Trial:
         return store_at(self.settings).try_locks()
 
     def _documents(self) -> str:
-        return self._told_by(lambda archive: f"{documents_in_order(archive)}; {in_order(archive)}")
+        return self._describe_with(lambda archive: f"{documents_in_order(archive)}; {in_order(archive)}")
 
     def _signing(self) -> str:
-        return self._told_by(tell_signing)
+        return self._describe_with(tell_signing)
 
     def _stamps(self) -> str:
-        return self._told_by(tell_stamps)
+        return self._describe_with(tell_stamps)
 
     def _witness(self) -> str:
-        return self._told_by(describe_witness)
+        return self._describe_with(describe_witness)
 
     def _alerts(self) -> str:
         from recording_archive.tasks.alerts import describe  # noqa: PLC0415 - imports Airflow
 
         return describe(self.settings)
 
-    def _told_by(self, tell: Callable[[Archive], str]) -> str:
+    def _describe_with(self, tell: Callable[[Archive], str]) -> str:
         """Ask something of the archive, where there is one."""
         if store_at(self.settings).identity() is None:
             return "none yet"
@@ -235,8 +235,8 @@ class _Trial:
         probe = self.connected.source.probe()
         scopes = "not named" if probe.scopes is None else " ".join(sorted(probe.scopes))
         listed = "recordings" if probe.listed else "no recordings"
-        told = f"granted, scopes {scopes}; {probe.api_base} lists {listed} of the last day"
-        return "; ".join([told, *(f"warning: {note}" for note in probe.notes)])
+        granted = f"granted, scopes {scopes}; {probe.api_base} lists {listed} of the last day"
+        return "; ".join([granted, *(f"warning: {note}" for note in probe.notes)])
 
     def _network(self) -> str:
         return tell_network(self.connected.facts, self.settings)

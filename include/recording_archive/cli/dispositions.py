@@ -88,10 +88,10 @@ def erase(  # noqa: PLR0917 - options, which are given by name
             else:
                 request = enter(archive, subject, reason=reason, actor=user())
     if json:
-        told = {"found": [_to_json(each) for each in found], **approvals.doubts_to_json(doubts)}
-        told |= {"unmatchedIds": unmatched, "warning": said}
-        told |= {"request": request and request.run_id, "plan": request and request.sha256}
-        terminal.document(told | approvals.outcome(ended))
+        answer = {"found": [_to_json(each) for each in found], **approvals.doubts_to_json(doubts)}
+        answer |= {"unmatchedIds": unmatched, "warning": said}
+        answer |= {"request": request and request.run_id, "plan": request and request.sha256}
+        terminal.document(answer | approvals.outcome(ended))
     else:
         _tell(found, request, ended)
     exit_bad_if(request is None and (ended is None or bool(ended.refused)))

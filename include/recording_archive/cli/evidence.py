@@ -44,7 +44,7 @@ def evidence(  # noqa: PLR0917 - the options of a command
 
     wanted = query.Query(start, end, agent, queue, number, contact)
     named = tuple(dict.fromkeys(each for text in ids or () for each in split_ids(text)))
-    told = {"interactionIds": list(named), "holdId": hold, "runId": run, "query": wanted.given}
+    fields = {"interactionIds": list(named), "holdId": hold, "runId": run, "query": wanted.given}
     with opened_archive() as archive:
         asked = Asked(
             reason,
@@ -52,7 +52,7 @@ def evidence(  # noqa: PLR0917 - the options of a command
             hold=hold,
             run=run,
             filters=wanted.filters(archive) if wanted.given else None,
-            given={name: value for name, value in told.items() if value},
+            given={name: value for name, value in fields.items() if value},
         )
         pack = plan_pack(archive, asked, user())
         with whole_file(out) as file:
@@ -72,7 +72,7 @@ def _fill(pack: Pack, file: BinaryIO) -> None:
 
 
 def _tell(pack: Pack, out: Path, *, json: bool) -> None:
-    told = {
+    answer = {
         "file": str(out),
         "pack": pack.name,
         "calls": pack.included,
@@ -81,7 +81,7 @@ def _tell(pack: Pack, out: Path, *, json: bool) -> None:
         "fingerprint": pack.fingerprint,
     }
     if json:
-        terminal.document(told)
+        terminal.document(answer)
         return
     terminal.facts(f"{out}: {pack.included} calls", {"fingerprint": pack.fingerprint, "bytes": pack.size_bytes})
     if pack.absent:

@@ -58,8 +58,8 @@ def create(  # noqa: PLR0917 - options, which are given by name
         found = {"effect": _effect_to_json(effect), "unmatchedIds": unmatched, "warning": said}
         terminal.document(_to_json(made) | found | _locks_to_json(locked))
     else:
-        told = {"legal holds in the bucket": _locked(locked)} if locked else {}
-        terminal.facts(f"Hold {made.id} holds from now on", _facts(made) | _effect_facts(effect) | told)
+        counts = {"legal holds in the bucket": _locked(locked)} if locked else {}
+        terminal.facts(f"Hold {made.id} holds from now on", _facts(made) | _effect_facts(effect) | counts)
         if effect.examples:
             terminal.say(f"for example: {', '.join(map(str, effect.examples))}")
 
@@ -103,14 +103,14 @@ def release(
             terminal.say(f"legal holds in the bucket: {_locked(locked)}")
 
 
-def _locks_to_json(told: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"locks": told} if told else {}
+def _locks_to_json(counts: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"locks": counts} if counts else {}
 
 
-def _locked(told: Mapping[str, Any]) -> str:
+def _locked(counts: Mapping[str, Any]) -> str:
     """Put into words what became of the locks of a hold's recordings."""
-    rest = f"; the next run of verify_archive goes on: {told['problems'][0]}" if told["problems"] else ""
-    return f"{told['held']} set, {told['released']} cleared, {told['behind']} behind{rest}"
+    rest = f"; the next run of verify_archive goes on: {counts['problems'][0]}" if counts["problems"] else ""
+    return f"{counts['held']} set, {counts['released']} cleared, {counts['behind']} behind{rest}"
 
 
 def _pages(archive: Archive, *, active: bool) -> Iterator[Hold]:
@@ -150,7 +150,7 @@ def _wanted(hold: Hold) -> Iterator[tuple[str, str]]:
 
 
 def _cells(hold: Hold, *, everything: bool) -> tuple[Any, ...]:
-    what = "; ".join(f"{name} {told}" for name, told in _wanted(hold))
+    what = "; ".join(f"{name} {value}" for name, value in _wanted(hold))
     ended = (hold.released_at, hold.released_by) if everything else ()
     return hold.id, hold.matter, hold.owner, hold.created_at, what, *ended
 

@@ -134,7 +134,7 @@ def _store(root: str | None) -> Store:
 def _document(
     proof: Proof, listed: dict[bool, list[Flaw]], counts: dict[bool, int], unread: list[str]
 ) -> dict[str, Any]:
-    told = {
+    problems = {
         tampered: [{"place": flaw.place, "problem": flaw.problem} for flaw in listed[tampered]] for tampered in listed
     }
     return {
@@ -154,8 +154,8 @@ def _document(
         "notChecked": unread,
         "tamperedCount": counts[True],
         "warningCount": counts[False],
-        "tampered": told[True],
-        "warnings": told[False],
+        "tampered": problems[True],
+        "warnings": problems[False],
     }
 
 

@@ -85,14 +85,14 @@ def _part(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     failed = row["state"] == State.DISCOVERED
     failure = ("failed_since", "failures", "retry_at", "last_error", "acknowledged_at")
     hidden = {"interaction_id", "recording_id", "part", "numbers", *(() if failed and row["failures"] else failure)}
-    told = {**row, "parties": in_words(row["parties"])}
-    return ((name.replace("_", " "), value) for name, value in told.items() if name not in hidden)
+    values = {**row, "parties": in_words(row["parties"])}
+    return ((name.replace("_", " "), value) for name, value in values.items() if name not in hidden)
 
 
 def _print_rows(title: str, rows: Iterable[Mapping[str, Any]], hidden: Sequence[str]) -> None:
     """Print a table of what is not hidden; nothing where there are no rows."""
-    if told := [{name: value for name, value in row.items() if name not in hidden} for row in rows]:
-        terminal.table(title, list(told[0]), [list(row.values()) for row in told])
+    if shown := [{name: value for name, value in row.items() if name not in hidden} for row in rows]:
+        terminal.table(title, list(shown[0]), [list(row.values()) for row in shown])
 
 
 def _event(row: Mapping[str, Any], above: Container[Any]) -> dict[str, Any]:

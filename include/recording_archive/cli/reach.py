@@ -26,12 +26,12 @@ def tell_network(facts: Facts, settings: Settings) -> str:
     bases = (facts.endpoints.login_base, facts.endpoints.api_base)
     ways = [(host, network.way_to(host, port, scheme)) for scheme, host, port in map(place_of, bases)]
     ways += [(pattern, network.way_to(*host_of(pattern))) for pattern in facts.media_patterns]
-    told = [
+    said = [
         f"{', '.join(dict.fromkeys(host for host, its in ways if its == way))} {way}"
         for way in dict.fromkeys(way for _, way in ways)
     ]
     alone = f" alone ({network.trusted.place})" if network.trusted.place else ""
-    return "; ".join([*told, f"trusted CAs: {network.certificates}{alone}"])
+    return "; ".join([*said, f"trusted CAs: {network.certificates}{alone}"])
 
 
 def reach_media_hosts(facts: Facts, settings: Settings) -> str:

@@ -152,7 +152,7 @@ def reconcile(
             return
         bad.append(found.to_json())
         if not json:
-            terminal.say(found.told() + (", for the next scheduled run" if taken else ""))
+            terminal.say(found.in_words() + (", for the next scheduled run" if taken else ""))
 
     with opened_archive() as opened:
         leave = partial(take_in.leave_to_next_run, at=opened.clock(), actor=user()) if archive else None

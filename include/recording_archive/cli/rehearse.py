@@ -75,7 +75,7 @@ class Rehearsal:
         if sample.note is not None:
             yield ProbeResult(sample.kind, ProbeStatus.SKIPPED, sample.note)
             return
-        yield ProbeResult(sample.kind, ProbeStatus.OK, _told_of_sample(sample))
+        yield ProbeResult(sample.kind, ProbeStatus.OK, _describe_sample(sample))
         for handout in sample.handouts:
             finding, more = self._handout(client, sample, handout)
             record["ways"].append(more)
@@ -84,18 +84,18 @@ class Rehearsal:
     def _handout(self, client: MediaClient, sample: Sample, handout: Handout) -> tuple[ProbeResult, dict[str, Any]]:
         given = {name: value for name, value in asdict(handout).items() if name != "urls"}
         record: dict[str, Any] = given | {"waited_s": round(handout.waited_s, 1), "files": len(handout.urls)}
-        told = [f"{_number(len(handout.urls), 'file')} after {handout.waited_s:.1f} s"]
-        told += [_number(handout.requests, "request"), *handout.content_types]
+        said = [f"{_number(len(handout.urls), 'file')} after {handout.waited_s:.1f} s"]
+        said += [_number(handout.requests, "request"), *handout.content_types]
         trouble = handout.trouble
         if handout.urls:
             try:
-                told += self._tried(client, sample.kind, handout.urls[0], record)
+                said += self._tried(client, sample.kind, handout.urls[0], record)
             except ArchiveError as error:
                 trouble = str(error)
         record["trouble"] = trouble
         status = ProbeStatus.FAILED if trouble else ProbeStatus.OK
-        told += [trouble] if trouble else []
-        return ProbeResult(f"{sample.kind} {handout.way}", status, "; ".join(told)), record
+        said += [trouble] if trouble else []
+        return ProbeResult(f"{sample.kind} {handout.way}", status, "; ".join(said)), record
 
     def _tried(self, client: MediaClient, kind: str, url: str, record: dict[str, Any]) -> Iterator[str]:
         """Tell a URL's host and life, then what the host answers."""
@@ -106,7 +106,7 @@ class Rehearsal:
         trial = try_url(client, url, kind)
         self._hosts |= dict.fromkeys(trial.hosts[1:], True)
         record["get"] = asdict(trial) | {"seconds": round(trial.seconds, 2)}
-        yield _told_of_trial(trial)
+        yield _describe_trial(trial)
 
     @staticmethod
     def _is_permitted(client: MediaClient, url: str) -> bool:
@@ -120,26 +120,26 @@ class Rehearsal:
         """The line for the connection's extra, where a host is not permitted yet."""
         new = sorted(host for host, is_permitted in self._hosts.items() if host and not is_permitted)
         if not new:
-            told = f"nothing to add: {', '.join(sorted(self._hosts))}" if self._hosts else "no media URL was handed out"
-            return ProbeResult("hosts seen", ProbeStatus.OK, told)
+            said = f"nothing to add: {', '.join(sorted(self._hosts))}" if self._hosts else "no media URL was handed out"
+            return ProbeResult("hosts seen", ProbeStatus.OK, said)
         known = self.facts.extra.media_hosts or [*self.facts.media_patterns, *self.facts.shared_media_patterns]
         line = json.dumps([*known, *new])
         return ProbeResult("hosts seen", ProbeStatus.FAILED, f'if these hosts are yours, add "media_hosts": {line}')
 
 
-def _told_of_sample(sample: Sample) -> str:
+def _describe_sample(sample: Sample) -> str:
     if not sample.ids:
         return "; ".join(f"{name}: {_listed(value)}" for name, value in sample.facts.items())
-    recordings = [_told_of_recording(each) for each in sample.facts.get("recordings", ())]
+    recordings = [_describe_recording(each) for each in sample.facts.get("recordings", ())]
     ended = sample.facts.get("ended")
-    told = [f"{sample.ids[0]}, ended {ended}" if ended else sample.ids[0]]
-    told += [f"{_number(len(recordings), 'recording')}: {'; '.join(recordings)}"] if recordings else []
-    told += ["no recording that is known"] if "recordings" in sample.facts and not recordings else []
-    told += [CUT] if any(handout.is_cut for handout in sample.handouts) else []
-    return "; ".join(told)
+    said = [f"{sample.ids[0]}, ended {ended}" if ended else sample.ids[0]]
+    said += [f"{_number(len(recordings), 'recording')}: {'; '.join(recordings)}"] if recordings else []
+    said += ["no recording that is known"] if "recordings" in sample.facts and not recordings else []
+    said += [CUT] if any(handout.is_cut for handout in sample.handouts) else []
+    return "; ".join(said)
 
 
-def _told_of_recording(shown: Mapping[str, str]) -> str:
+def _describe_recording(shown: Mapping[str, str]) -> str:
     words = " ".join(shown[name] for name in ("media", "mediaSubtype", "fileState") if name in shown)
     region = f" in {shown['region']}" if "region" in shown else ""
     return words + region + (f", to be deleted on {shown['deleteDate'][:10]}" if "deleteDate" in shown else "")
@@ -151,7 +151,7 @@ def _listed(value: Any) -> str:
     return ", ".join(value) or "nothing" if isinstance(value, list) else str(value)
 
 
-def _told_of_trial(trial: Trial) -> str:
+def _describe_trial(trial: Trial) -> str:
     size = f"of {trial.total} bytes" if trial.total is not None else "of unknown size"
     redirected = f" by way of {', '.join(trial.hosts[:-1])}" if len(trial.hosts) > 1 else ""
     return (

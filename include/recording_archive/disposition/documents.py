@@ -35,9 +35,9 @@ def require_documents(archive: Archive) -> None:
             "holds/{id}.json from a copy of the archive and run `recording-archive reindex`, or end the hold with "
             "`recording-archive hold release`"
         )
-    if found.untold:
+    if found.unrecorded:
         raise StoreError(
-            f"The catalog has {_some(found.untold)} released, and no event tells of it: find out who changed the "
+            f"The catalog has {_some(found.unrecorded)} released, and no event tells of it: find out who changed the "
             "catalog, and rebuild it in an empty database with `recording-archive reindex`"
         )
     if erased := list(lost_erasures(archive)):
@@ -96,9 +96,9 @@ def _has_tombstones(archive: Archive, certificate: str) -> bool:
     """Tell if each part that a certificate lists has its tombstone."""
     number = certificate.rpartition("/")[2].removesuffix(".json")
     mine = select(recordings.c.interaction_id).where(recordings.c.certificate == number)
-    told = select(events.c.detail).where(events.c.interaction_id.in_(mine), events.c.kind == "erased")
+    erased = select(events.c.detail).where(events.c.interaction_id.in_(mine), events.c.kind == "erased")
     with archive.catalog.read() as connection:
-        details = connection.execute(told).scalars().all()
+        details = connection.execute(erased).scalars().all()
     keys = {key for detail in details for key in detail.get("files", {}) if key.startswith("tombstones/")}
     return bool(keys) and all(archive.store.size(key) is not None for key in keys)
 

@@ -47,10 +47,10 @@ class Portion(NamedTuple):
         return {"recordings": self.recordings, "storedBytes": self.stored_bytes, "newest": newest}
 
 
-def read_portion(told: Mapping[str, Any]) -> Portion:
+def read_portion(document: Mapping[str, Any]) -> Portion:
     """Read what `Portion.to_json` wrote."""
-    newest = told["newest"] and datetime.fromisoformat(told["newest"])
-    return Portion(told["recordings"], told["storedBytes"], newest)
+    newest = document["newest"] and datetime.fromisoformat(document["newest"])
+    return Portion(document["recordings"], document["storedBytes"], newest)
 
 
 Days = Mapping[str, Mapping[int, Portion]]
@@ -80,7 +80,7 @@ class Foretold:
 
     def to_json(self) -> dict[str, Any]:
         """Return the document in `plans.foretold`."""
-        days = {str(action): _by_day(told) for action, told in self.days.items()}
+        days = {str(action): _by_day(portions) for action, portions in self.days.items()}
         return {
             "policy": self.policy,
             "quarantineDays": self.quarantine_days,
@@ -94,17 +94,20 @@ class Foretold:
         }
 
 
-def read_foretold(told: Mapping[str, Any]) -> Foretold:
+def read_foretold(document: Mapping[str, Any]) -> Foretold:
     """Read what `Foretold.to_json` wrote."""
     return Foretold(
-        told["policy"],
-        told["quarantineDays"],
-        datetime.fromisoformat(told["at"]),
-        datetime.fromisoformat(told["asOf"]),
-        {action: {int(day): read_portion(each) for day, each in days.items()} for action, days in told["days"].items()},
-        {action: datetime.fromisoformat(when) for action, when in told["youngest"].items()},
-        read_portion(told["held"]),
-        tuple(told["unasked"]),
+        document["policy"],
+        document["quarantineDays"],
+        datetime.fromisoformat(document["at"]),
+        datetime.fromisoformat(document["asOf"]),
+        {
+            action: {int(day): read_portion(each) for day, each in days.items()}
+            for action, days in document["days"].items()
+        },
+        {action: datetime.fromisoformat(when) for action, when in document["youngest"].items()},
+        read_portion(document["held"]),
+        tuple(document["unasked"]),
     )
 
 
@@ -186,5 +189,5 @@ def _no_days() -> defaultdict[int, Portion]:
     return defaultdict(Portion)
 
 
-def _by_day(told: Mapping[int, Portion]) -> dict[str, Any]:
-    return {str(day): told[day].to_json() for day in sorted(told)}
+def _by_day(portions: Mapping[int, Portion]) -> dict[str, Any]:
+    return {str(day): portions[day].to_json() for day in sorted(portions)}

@@ -132,8 +132,8 @@ def _quarantine_page(
         count += 1
         values = {"state": State.QUARANTINED, "quarantined_at": at, "deletion": null()}
         connection.execute(update(recordings).where(is_part(recordings, part)).values(**values))
-        told = {"plan": plan.sha256, "policy": plan.policy, "rule": each.rule, "storedSha256": row.stored_sha256}
-        record(connection, "quarantined", part, at=at, run_id=plan.run_id, detail=told)
+        about = {"plan": plan.sha256, "policy": plan.policy, "rule": each.rule, "storedSha256": row.stored_sha256}
+        record(connection, "quarantined", part, at=at, run_id=plan.run_id, detail=about)
     return count
 
 

@@ -46,14 +46,16 @@ def expected(connection: Connection, run_id: str, now: Foretelling) -> Expected 
     for row in connection.execute(_before(run_id), execution_options={"yield_per": 1}):
         if not row.foretold or not row.sha256:
             continue
-        told = read_foretold(row.foretold)
-        if row.approved_by or not (row.caps or told.unasked):
+        foretold = read_foretold(row.foretold)
+        if row.approved_by or not (row.caps or foretold.unasked):
             left = _left(connection, row.run_id)
             left[str(Action.QUARANTINE)] = left.get(str(Action.QUARANTINE), Portion()) + _released(
-                connection, told, now.held
+                connection, foretold, now.held
             )
-            goes = {str(action): told.until(action, now.as_of) + left.get(str(action), Portion()) for action in LETS_GO}
-            return Expected(row.run_id, told, goes)
+            goes = {
+                str(action): foretold.until(action, now.as_of) + left.get(str(action), Portion()) for action in LETS_GO
+            }
+            return Expected(row.run_id, foretold, goes)
     return None
 
 
@@ -71,51 +73,51 @@ def surprises(connection: Connection, now: Foretelling, before: Expected | None,
 
 def _changed(now: Foretelling, before: Expected) -> Iterator[str]:
     """Compare the rules."""
-    told = before.foretold
-    if told.policy != now.policy.version:
+    foretold = before.foretold
+    if foretold.policy != now.policy.version:
         yield (
             f"the policy changed: {now.policy.version} is in force, and run {before.run_id}, which foretold this day, "
-            f"went by {told.policy}"
+            f"went by {foretold.policy}"
         )
-    if told.quarantine_days != now.quarantine_days:
-        yield f"the quarantine changed from {told.quarantine_days} to {now.quarantine_days} days"
+    if foretold.quarantine_days != now.quarantine_days:
+        yield f"the quarantine changed from {foretold.quarantine_days} to {now.quarantine_days} days"
 
 
 def _clock(connection: Connection, now: Foretelling, before: Expected, at: datetime) -> Iterator[str]:
     """Compare the time with that of the plan before, and with all that ran since."""
-    told = before.foretold
-    if at < told.at:
-        yield f"the clock went back: it is {_minute(at)}, and run {before.run_id} made its plan at {_minute(told.at)}"
-    start, end = max(pairwise(_moments(connection, told.at, at)), key=lambda pair: pair[1] - pair[0])
+    past = before.foretold
+    if at < past.at:
+        yield f"the clock went back: it is {_minute(at)}, and run {before.run_id} made its plan at {_minute(past.at)}"
+    start, end = max(pairwise(_moments(connection, past.at, at)), key=lambda pair: pair[1] - pair[0])
     if end - start > SILENCE:
         yield (
             f"the clock jumped, or everything stood still: nothing ran between {_minute(start)} and {_minute(end)}, "
             f"{(end - start).days} days later"
         )
-    if (days := days_between(told.as_of, now.as_of)) > DAYS:
+    if (days := days_between(past.as_of, now.as_of)) > DAYS:
         yield f"it decides as of {days} days after run {before.run_id}, which foretold {DAYS}"
 
 
 def _more(action: Action, goes: Portion, before: Expected, as_of: datetime) -> Iterator[str]:
     """Compare what goes with what was foretold."""
-    told, days = before.goes[str(action)], days_between(before.foretold.as_of, as_of)
+    last, days = before.goes[str(action)], days_between(before.foretold.as_of, as_of)
     if str(action) not in before.foretold.youngest:
         yield f"the first {action}: no plan with one has gone through before"
         return
     since = f"foretold for {'this day' if days <= 1 else f'these {days} days'}"
-    most = max(told.recordings * (100 + MORE_PERCENT) // 100, told.recordings + MORE)
+    most = max(last.recordings * (100 + MORE_PERCENT) // 100, last.recordings + MORE)
     if goes.recordings > most:
         yield (
-            f"{action} of {goes.recordings:,} recordings; {told.recordings:,} were {since}, and {most:,} need no "
+            f"{action} of {goes.recordings:,} recordings; {last.recordings:,} were {since}, and {most:,} need no "
             "approval"
         )
-    most = told.stored_bytes * (100 + MORE_PERCENT) // 100 + MORE * goes.stored_bytes // goes.recordings
+    most = last.stored_bytes * (100 + MORE_PERCENT) // 100 + MORE * goes.stored_bytes // goes.recordings
     if goes.stored_bytes > most:
         yield (
-            f"{action} of {goes.stored_bytes:,} stored bytes; {told.stored_bytes:,} were {since}, and {most:,} need no "
+            f"{action} of {goes.stored_bytes:,} stored bytes; {last.stored_bytes:,} were {since}, and {most:,} need no "
             "approval"
         )
-    youngest = max(filter(None, (told.newest, before.foretold.youngest[str(action)])))
+    youngest = max(filter(None, (last.newest, before.foretold.youngest[str(action)])))
     if goes.newest and goes.newest > youngest + YOUNGER:
         yield (
             f"{action} of recordings as young as {_minute(goes.newest)}; the youngest foretold is of "
@@ -125,13 +127,13 @@ def _more(action: Action, goes: Portion, before: Expected, as_of: datetime) -> I
 
 def _before(run_id: str) -> Select[Any]:
     """Select the plans of other runs, the last one first, whatever a clock says."""
-    told = (events.c.interaction_id.is_(None), events.c.kind == "planned")  # the first has an index
+    planned = (events.c.interaction_id.is_(None), events.c.kind == "planned")  # the first has an index
     real = (plans.c.kind == RETENTION, plans.c.dry_run.is_(False), plans.c.run_id != run_id)
     columns = (plans.c[name] for name in ("run_id", "sha256", "caps", "approved_by", "foretold"))
     return (
         select(*columns)
         .join(events, events.c.run_id == plans.c.run_id)
-        .where(*told, *real)
+        .where(*planned, *real)
         .order_by(events.c.id.desc())
     )
 
@@ -147,13 +149,13 @@ def _left(connection: Connection, run_id: str) -> dict[str, Portion]:
     }
 
 
-def _released(connection: Connection, told: Foretold, held: Portion) -> Portion:
+def _released(connection: Connection, foretold: Foretold, held: Portion) -> Portion:
     """Return what holds kept at the time of an earlier plan and keep no more, because a person released one."""
-    since = select(holds.c.id).where(holds.c.released_at >= told.at).limit(1)
-    free = told.held.recordings - held.recordings
+    since = select(holds.c.id).where(holds.c.released_at >= foretold.at).limit(1)
+    free = foretold.held.recordings - held.recordings
     if free <= 0 or connection.execute(since).first() is None:
         return Portion()
-    return Portion(free, max(0, told.held.stored_bytes - held.stored_bytes), told.held.newest)
+    return Portion(free, max(0, foretold.held.stored_bytes - held.stored_bytes), foretold.held.newest)
 
 
 def _moments(connection: Connection, start: datetime, end: datetime) -> Iterator[datetime]:

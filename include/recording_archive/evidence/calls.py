@@ -80,10 +80,10 @@ class Call:
 
     def to_row(self, held: Sequence[str], possibly: Sequence[str]) -> dict[str, Any]:
         """Its row of ``calls.csv``."""
-        told = {name: getattr(self.row, column) for name, column in _COLUMNS.items()}
+        values = {name: getattr(self.row, column) for name, column in _COLUMNS.items()}
         holding = {"heldBy": " ".join(held), "possiblyHeldBy": " ".join(possibly)}
         others = {"otherParties": in_words(self.row.parties)}
-        return {"number": self.number, **_named(part_of(self.row)), **told, **self.paths, **holding, **others}
+        return {"number": self.number, **_named(part_of(self.row)), **values, **self.paths, **holding, **others}
 
     def listeners(self) -> Iterator[dict[str, Any]]:
         """Rows of ``listeners.csv``: who heard, fetched or exported it, and who was refused it."""
@@ -112,5 +112,5 @@ def _named(part: PartId) -> dict[str, Any]:
 
 def _happening(event: Row[Any]) -> Mapping[str, Any]:
     detail = json.dumps(event.detail or {}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    told = {name: getattr(event, name) for name in ("at", "kind", "actor", "uid", "segment")}
-    return {**told, "runId": event.run_id, "detail": detail}
+    values = {name: getattr(event, name) for name in ("at", "kind", "actor", "uid", "segment")}
+    return {**values, "runId": event.run_id, "detail": detail}

@@ -71,10 +71,10 @@ def plan_parts(archive: Archive, asked: Asked, actor: str, run_id: str) -> Plann
             )
         _put(archive, pack, f"{count:04d}.todo.json", _to_json(share))
     at = archive.clock()
-    told = {"formatVersion": 1, "pack": pack, "parts": count, "runId": run_id, "askedBy": actor}
-    told |= {"reason": asked.reason, "asked": asked.given, "createdAt": at.isoformat()}
-    told |= {"expiresAt": (at + timedelta(days=archive.settings.evidence_days)).isoformat()}
-    _put(archive, pack, "request.json", told)
+    document = {"formatVersion": 1, "pack": pack, "parts": count, "runId": run_id, "askedBy": actor}
+    document |= {"reason": asked.reason, "asked": asked.given, "createdAt": at.isoformat()}
+    document |= {"expiresAt": (at + timedelta(days=archive.settings.evidence_days)).isoformat()}
+    _put(archive, pack, "request.json", document)
     return Planned(pack, count)
 
 
@@ -82,9 +82,9 @@ def make_part(archive: Archive, pack: str, number: int, stop: Event) -> dict[str
     """Make a part, unless it is there; return what is known of it. Raises TransientError when ``stop`` is set."""
     zip_key, name = key_of(pack, f"{number:04d}.zip"), f"{number:04d}.json"
     if archive.store.size(key_of(pack, name)) is not None:
-        told = _read(archive, pack, name)
-        if archive.store.size(zip_key) == told["bytes"]:
-            return told
+        document = _read(archive, pack, name)
+        if archive.store.size(zip_key) == document["bytes"]:
+            return document
         raise PermanentError(f"{zip_key} is not what was made: remove the folder {key_of(pack, '')}, and run it again")
     archive.store.remove(zip_key)  # of an attempt that ended before it told
     request = _read(archive, pack, "request.json")
@@ -98,11 +98,11 @@ def make_part(archive: Archive, pack: str, number: int, stop: Event) -> dict[str
         _compare(draft.file, zip_key, digest)
         draft.publish()
     archive.store.sync([zip_key])
-    told = {"number": number, "file": f"{made.name}.zip", "bytes": made.size_bytes, "sha256": digest}
-    told |= {"fingerprint": made.fingerprint, "calls": made.included, "notIncluded": made.absent}
-    told["absent"] = [list(part) for part in made.left_out]
-    _put(archive, pack, name, told)
-    return told
+    document = {"number": number, "file": f"{made.name}.zip", "bytes": made.size_bytes, "sha256": digest}
+    document |= {"fingerprint": made.fingerprint, "calls": made.included, "notIncluded": made.absent}
+    document["absent"] = [list(part) for part in made.left_out]
+    _put(archive, pack, name, document)
+    return document
 
 
 def finish(archive: Archive, pack: str) -> dict[str, Any]:
@@ -110,9 +110,9 @@ def finish(archive: Archive, pack: str) -> dict[str, Any]:
     request = _read(archive, pack, "request.json")
     parts = [_finished(archive, pack, number) for number in range(1, request["parts"] + 1)]
     sums = {name: sum(part[name] for part in parts) for name in ("calls", "notIncluded", "bytes")}
-    told = {**request, **sums, "readyAt": archive.clock().isoformat(), "parts": parts}
+    document = {**request, **sums, "readyAt": archive.clock().isoformat(), "parts": parts}
     if archive.store.size(key_of(pack, "contents.json")) is None:
-        _put(archive, pack, "contents.json", told)
+        _put(archive, pack, "contents.json", document)
     return _read(archive, pack, "contents.json")
 
 
@@ -148,10 +148,10 @@ def _to_json(share: Selection) -> dict[str, Any]:
     return {"recordings": [list(part) for part in share.parts], "unknown": share.unknown, "days": days}
 
 
-def _selection(told: Mapping[str, Any]) -> Selection:
-    first, last = map(date.fromisoformat, told["days"]) if told["days"] else (None, None)
-    parts = tuple(PartId(*each) for each in told["recordings"])
-    return Selection(parts, told["unknown"], (first, last) if first and last else None)
+def _selection(document: Mapping[str, Any]) -> Selection:
+    first, last = map(date.fromisoformat, document["days"]) if document["days"] else (None, None)
+    parts = tuple(PartId(*each) for each in document["recordings"])
+    return Selection(parts, document["unknown"], (first, last) if first and last else None)
 
 
 def _put(archive: Archive, pack: str, name: str, document: Mapping[str, Any]) -> None:

@@ -61,8 +61,8 @@ class _Proof:
             self.whole.add(proof.segment_key)
             return
         self.seals[segment] = proof.seal
-        told = {"leaf": proof.leaf, "leaves": proof.leaves, "path": proof.path, "line": proof.line.decode()}
-        self.lines.add(json.dumps({"segment": segment, **told}, ensure_ascii=False) + "\n")
+        values = {"leaf": proof.leaf, "leaves": proof.leaves, "path": proof.path, "line": proof.line.decode()}
+        self.lines.add(json.dumps({"segment": segment, **values}, ensure_ascii=False) + "\n")
 
     def lead_on(self) -> None:
         """Find who vouches for the heads."""

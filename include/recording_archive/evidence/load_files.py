@@ -43,11 +43,11 @@ class LoadFiles:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Add a call by its row of ``calls.csv``."""
-        told = {name: _text(value) for name, value in row.items()}
-        told |= {name: f"data/{told[name]}" for name in _LINKS}
+        texts = {name: _text(value) for name, value in row.items()}
+        texts |= {name: f"data/{texts[name]}" for name in _LINKS}
         name = f"CALL{int(row['number']):05d}"
-        self._dat.add(_line([name, *(told[column] for column in _FIELDS.values())]))
-        self._xml.add("".join(_document(name, told)))
+        self._dat.add(_line([name, *(texts[column] for column in _FIELDS.values())]))
+        self._xml.add("".join(_document(name, texts)))
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield the name and content of each, when all calls are in."""
@@ -67,14 +67,14 @@ def _line(cells: Iterable[str]) -> str:
     return _COLUMN.join(f"{_QUOTE}{cell}{_QUOTE}" for cell in plain) + "\r\n"
 
 
-def _document(name: str, told: Mapping[str, str]) -> Iterator[str]:
-    folder, _, file = told["audioFile"].rpartition("/")
-    yield f'<Document DocID="{name}" DocType="File" MimeType={quoteattr(told["mimeType"])}>\n<Tags>\n'
+def _document(name: str, texts: Mapping[str, str]) -> Iterator[str]:
+    folder, _, file = texts["audioFile"].rpartition("/")
+    yield f'<Document DocID="{name}" DocType="File" MimeType={quoteattr(texts["mimeType"])}>\n<Tags>\n'
     for tag, column in _TAGS.items():
         kind = "DateTime" if tag == "#DateSent" else "Text"
-        if told[column]:
-            yield f'<Tag TagName="{tag}" TagDataType="{kind}" TagValue={quoteattr(told[column])}/>\n'
+        if texts[column]:
+            yield f'<Tag TagName="{tag}" TagDataType="{kind}" TagValue={quoteattr(texts[column])}/>\n'
     yield '</Tags>\n<Files>\n<File FileType="Native">\n'
     named = f"FilePath={quoteattr(folder)} FileName={quoteattr(file)}"
-    yield f"<ExternalFile {named} FileSize={quoteattr(told['audioBytes'])}/>\n"
+    yield f"<ExternalFile {named} FileSize={quoteattr(texts['audioBytes'])}/>\n"
     yield "</File>\n</Files>\n</Document>\n"

@@ -117,9 +117,9 @@ class Pack:
                 yield from self._leave_out(bag, row, why)
         for call, held in self._taken(sound):
             yield from call.write(self.archive, bag)
-            told = call.to_row(held.held, held.possibly)
-            self._calls.row(told)
-            self._load_files.add(told)
+            values = call.to_row(held.held, held.possibly)
+            self._calls.row(values)
+            self._load_files.add(values)
             for each in call.listeners():
                 self._listeners.row(each)
 
@@ -147,10 +147,10 @@ class Pack:
             paths.append(f"not-included/{name}")
             yield from bag.payload(paths[-1], [content])
         named = {"interactionId": row.interaction_id, "recordingId": row.recording_id, "part": row.part}
-        told = {"state": row.state, "why": why, "certificate": row.certificate, "documents": " ".join(paths)}
+        why_not = {"state": row.state, "why": why, "certificate": row.certificate, "documents": " ".join(paths)}
         self.absent += 1
         self.left_out.append(part_of(row))
-        self._absences.row({"asked": row.interaction_id, **named, **told})
+        self._absences.row({"asked": row.interaction_id, **named, **why_not})
         if row.certificate:
             self._proved.add(row.interaction_id)
 
@@ -201,8 +201,8 @@ class Pack:
 
     def _note(self, detail: dict[str, Any]) -> None:
         with self.archive.catalog.write() as connection:
-            told = {"evidence": self.id, **detail}
-            record(connection, KIND, None, at=self.archive.clock(), actor=self.actor, detail=told)
+            noted = {"evidence": self.id, **detail}
+            record(connection, KIND, None, at=self.archive.clock(), actor=self.actor, detail=noted)
 
 
 def plan_pack(archive: Archive, asked: Asked, actor: str) -> Pack:

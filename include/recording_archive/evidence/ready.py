@@ -28,23 +28,23 @@ _UNFINISHED = timedelta(days=7)  # a run that makes a pack may be cleared, and g
 def ready_packs(archive: Archive) -> list[dict[str, Any]]:
     """List the packs that can be fetched now, the newest first."""
     found = (match[1] for key in archive.store.list(PREFIX) if (match := _CONTENTS.fullmatch(key)))
-    packs = [told for pack in found if (told := find_pack(archive, pack))]
-    return sorted(packs, key=lambda told: str(told["readyAt"]), reverse=True)
+    packs = [document for pack in found if (document := find_pack(archive, pack))]
+    return sorted(packs, key=lambda document: str(document["readyAt"]), reverse=True)
 
 
 def find_pack(archive: Archive, pack: str) -> dict[str, Any] | None:
     """Return what is known of a pack; None when there is none, or its days are over."""
     if not _ID.fullmatch(pack) or archive.store.size(key_of(pack, "contents.json")) is None:
         return None
-    told: dict[str, Any] = json.loads(archive.store.read(key_of(pack, "contents.json")))
-    return told if datetime.fromisoformat(told["expiresAt"]) > archive.clock() else None
+    document: dict[str, Any] = json.loads(archive.store.read(key_of(pack, "contents.json")))
+    return document if datetime.fromisoformat(document["expiresAt"]) > archive.clock() else None
 
 
 def why_withdrawn(archive: Archive, pack: str, part: Mapping[str, Any]) -> str | None:
     """Say why a part must not be handed out any more: something in it was deleted or put into quarantine since."""
-    told = json.loads(archive.store.read(key_of(pack, f"{part['number']:04d}.todo.json")))
+    document = json.loads(archive.store.read(key_of(pack, f"{part['number']:04d}.todo.json")))
     absent = {PartId(*each) for each in part["absent"]}
-    held = [each for each in (PartId(*each) for each in told["recordings"]) if each not in absent]
+    held = [each for each in (PartId(*each) for each in document["recordings"]) if each not in absent]
     here = and_(recordings.c.state == State.ARCHIVED, recordings.c.deleting_at.is_(None))
     gone = select(recordings.c.interaction_id).where(not_(here))
     with archive.catalog.read() as connection:
@@ -69,14 +69,14 @@ def remove_expired(archive: Archive) -> int:
 
 def _is_kept(archive: Archive, pack: str) -> bool:
     try:
-        if told := find_pack(archive, pack):
-            return not any(why_withdrawn(archive, pack, part) for part in told["parts"])
+        if document := find_pack(archive, pack):
+            return not any(why_withdrawn(archive, pack, part) for part in document["parts"])
         if archive.store.size(key_of(pack, "contents.json")) is not None:
             return False
         if archive.store.size(key_of(pack, "request.json")) is None:
             return True  # its parts are being chosen; another attempt of the run begins anew
-        told = json.loads(archive.store.read(key_of(pack, "request.json")))
-        return datetime.fromisoformat(told["createdAt"]) > archive.clock() - _UNFINISHED
+        document = json.loads(archive.store.read(key_of(pack, "request.json")))
+        return datetime.fromisoformat(document["createdAt"]) > archive.clock() - _UNFINISHED
     except RunError:
         raise
     except (ArchiveError, ValueError, KeyError, TypeError):

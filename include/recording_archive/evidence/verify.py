@@ -122,7 +122,7 @@ class Checker:
 
     def check_segment(self, name: str) -> None:
         """Check that each line follows the one before, and that there are as many as the first one says."""
-        previous, count, events, told = "", 0, 0, 0
+        previous, count, events, claimed = "", 0, 0, 0
         with self.pack.open(name) as file:
             for raw in file:
                 line = self.parse(raw)
@@ -130,14 +130,14 @@ class Checker:
                     self.report(name, f"line {count + 1} does not follow the one before it, or cannot be read")
                     return
                 if not count:
-                    told = line.get("events", -1)
+                    claimed = line.get("events", -1)
                 elif "uid" in line:
                     self.events[str(line["uid"])] = line
                     events += 1
                 previous, count = hashlib.sha256(raw).hexdigest(), count + 1
         self.lines += count
-        if events != told:
-            self.report(name, f"it holds {events} events and tells of {told}")
+        if events != claimed:
+            self.report(name, f"it holds {events} events and tells of {claimed}")
 
     def check_heads(self) -> None:
         """Compare the last line of each segment here with the list of heads."""
@@ -274,10 +274,10 @@ class Checker:
 
 def same_event(event: dict[str, str], line: dict[str, Any], call: dict[str, str]) -> bool:
     """Tell if a row of a time line is the ledger's line, and about this call."""
-    told: dict[str, Any] = {"at": event["at"], "kind": event["kind"]}
-    told.update({"actor": event["actor"] or None, "runId": event["runId"] or None})
-    told.update({name: call[name] for name in ("interactionId", "recordingId")})
-    same = all(line.get(name) == value for name, value in told.items()) and str(line.get("part")) == call["part"]
+    expected: dict[str, Any] = {"at": event["at"], "kind": event["kind"]}
+    expected.update({"actor": event["actor"] or None, "runId": event["runId"] or None})
+    expected.update({name: call[name] for name in ("interactionId", "recordingId")})
+    same = all(line.get(name) == value for name, value in expected.items()) and str(line.get("part")) == call["part"]
     return same and line.get("detail") == parsed(event["detail"])
 
 

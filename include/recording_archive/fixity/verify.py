@@ -53,8 +53,8 @@ def verify(archive: Archive, ids: Iterable[str] | None = None) -> Iterator[Verif
 
 def verify_one(archive: Archive, row: Row[Any], actor: str) -> Verified | None:
     """Re-read one recording, a row of `recordings`, and note the verdict and who asked; None when it left meanwhile."""
-    told = _note(archive, [(row, examine(archive, row))], actor)
-    return told[0] if told else None
+    results = _note(archive, [(row, examine(archive, row))], actor)
+    return results[0] if results else None
 
 
 def count(archive: Archive) -> int:

@@ -90,16 +90,16 @@ class Criteria:
         } | ({"phoneRegion": self.region} if self.region else {})
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Criteria:
+    def from_json(cls, document: Mapping[str, Any]) -> Criteria:
         """Read what `to_json` made; raise ValueError, KeyError or TypeError for anything else."""
         return cls(
-            _texts(told["interactionIds"]),
-            _texts(told["agents"]),
-            _texts(told["queues"]),
-            _texts(told["numbers"]),
-            _moment(told["from"]),
-            _moment(told["to"]),
-            _text(told.get("phoneRegion", "")),
+            _texts(document["interactionIds"]),
+            _texts(document["agents"]),
+            _texts(document["queues"]),
+            _texts(document["numbers"]),
+            _moment(document["from"]),
+            _moment(document["to"]),
+            _text(document.get("phoneRegion", "")),
         )
 
 
@@ -153,17 +153,17 @@ def _in_utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _texts(told: Any) -> tuple[str, ...]:
-    if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise TypeError("values are no list of texts")
-    return tuple(told)
+    return tuple(value)
 
 
-def _text(told: Any) -> str:
-    if not isinstance(told, str):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
         raise TypeError("a region is no text")
-    return told
+    return value
 
 
-def _moment(told: str | None) -> datetime | None:
-    return None if told is None else datetime.fromisoformat(told)
+def _moment(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)

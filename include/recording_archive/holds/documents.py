@@ -80,10 +80,10 @@ def compose_release(archive_id: str, hold: Hold) -> bytes:
 def parse(content: bytes, hold_id: str, archive_id: str) -> Hold:
     """The hold that a document makes; raise PermanentError when it is damaged, misplaced, or of another archive."""
     try:
-        told = _read(content, key_of(hold_id), hold_id, archive_id)
-        criteria = Criteria.from_json(told["criteria"])
-        matter, reason, owner = (_text(told[name]) for name in ("matter", "reason", "owner"))
-        return Hold(hold_id, matter, reason, owner, _moment(told["createdAt"]), checked(criteria), None, None, None)
+        document = _read(content, key_of(hold_id), hold_id, archive_id)
+        criteria = Criteria.from_json(document["criteria"])
+        matter, reason, owner = (_text(document[name]) for name in ("matter", "reason", "owner"))
+        return Hold(hold_id, matter, reason, owner, _moment(document["createdAt"]), checked(criteria), None, None, None)
     except (ValueError, KeyError, TypeError, AttributeError, ConfigurationError) as error:
         raise _damaged(key_of(hold_id), error) from error
 
@@ -91,9 +91,9 @@ def parse(content: bytes, hold_id: str, archive_id: str) -> Hold:
 def parse_release(content: bytes, hold: Hold, archive_id: str) -> Hold:
     """The hold as the document of its release ends it; raises as `parse` does."""
     try:
-        told = _read(content, release_key_of(hold.id), hold.id, archive_id)
-        by, why = _text(told["releasedBy"]), _text(told["reason"])
-        return replace(hold, released_at=_moment(told["releasedAt"]), released_by=by, release_reason=why)
+        document = _read(content, release_key_of(hold.id), hold.id, archive_id)
+        by, why = _text(document["releasedBy"]), _text(document["reason"])
+        return replace(hold, released_at=_moment(document["releasedAt"]), released_by=by, release_reason=why)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(release_key_of(hold.id), error) from error
 
@@ -103,14 +103,16 @@ def _heading(archive_id: str, hold: Hold) -> dict[str, Any]:
 
 
 def _read(content: bytes, key: str, hold_id: str, archive_id: str) -> Mapping[str, Any]:
-    told: dict[str, Any] = json.loads(content)
-    if told["formatVersion"] != FORMAT_VERSION:
-        raise PermanentError(f"{key} has format version {told['formatVersion']}: a release that knows it can read it")
-    if told["holdId"] != hold_id:
-        raise PermanentError(f"{key} tells of hold {told['holdId']}: it was moved or renamed; put it back")
-    if told["archiveId"] != archive_id:
-        raise PermanentError(f"{key} belongs to archive {told['archiveId']}: find out who put it into this one")
-    return told
+    document: dict[str, Any] = json.loads(content)
+    if document["formatVersion"] != FORMAT_VERSION:
+        raise PermanentError(
+            f"{key} has format version {document['formatVersion']}: a release that knows it can read it"
+        )
+    if document["holdId"] != hold_id:
+        raise PermanentError(f"{key} tells of hold {document['holdId']}: it was moved or renamed; put it back")
+    if document["archiveId"] != archive_id:
+        raise PermanentError(f"{key} belongs to archive {document['archiveId']}: find out who put it into this one")
+    return document
 
 
 def _text(value: Any) -> str:

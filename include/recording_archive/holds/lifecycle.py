@@ -29,7 +29,7 @@ from recording_archive.holds.documents import (
     release_key_of,
 )
 from recording_archive.holds.effect import Effect, effect
-from recording_archive.holds.survey import read_told
+from recording_archive.holds.survey import read_recorded
 from recording_archive.ledger.sealing import seal
 from recording_archive.spelling.ids import clean_id
 from recording_archive.store.documents import publish
@@ -118,10 +118,10 @@ def _find(archive: Archive, hold_id: str) -> Hold:
         return read(archive, hold_id)
     except ConfigurationError:
         with archive.catalog.read() as connection:
-            told = read_told(connection)
-        if hold_id not in told.held or hold_id in told.released:
+            recorded = read_recorded(connection)
+        if hold_id not in recorded.held or hold_id in recorded.released:
             raise
-        made = told.held[hold_id]
+        made = recorded.held[hold_id]
         return Hold(hold_id, "its document is gone", "", made.owner or "", made.at, Criteria(), None, None, None)
 
 

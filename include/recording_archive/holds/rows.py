@@ -104,8 +104,8 @@ def respell(connection: Connection) -> int:
 
 def to_hold(row: Row[Any]) -> Hold:
     """A row as a hold."""
-    told = {field.name: getattr(row, field.name) for field in dataclasses.fields(Hold)}
-    return Hold(**told | {"criteria": Criteria.from_json(row.criteria)})
+    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(Hold)}
+    return Hold(**values | {"criteria": Criteria.from_json(row.criteria)})
 
 
 def listed(connection: Connection, values: Iterable[str]) -> Select[Any]:

@@ -19,7 +19,7 @@ from recording_archive.holds.documents import FOLDER, key_of, read_key, release_
 
 
 @dataclass(frozen=True, slots=True)
-class ToldHold:
+class RecordedHold:
     """The event of a hold: who made it, and when."""
 
     owner: str | None
@@ -27,13 +27,13 @@ class ToldHold:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Recorded:
     """Facts that the catalog's events tell of holds: those made and those released, by id.
 
     ``hashes`` are of their documents, by key; None where an event names none.
     """
 
-    held: Mapping[str, ToldHold]
+    held: Mapping[str, RecordedHold]
     released: frozenset[str]
     hashes: Mapping[str, str | None]
 
@@ -48,39 +48,41 @@ class Survey:
 
     lost: tuple[str, ...]
     unknown: tuple[str, ...]
-    untold: tuple[str, ...]
+    unrecorded: tuple[str, ...]
     foreign: tuple[str, ...]
 
 
-def read_told(connection: Connection) -> Told:
+def read_recorded(connection: Connection) -> Recorded:
     """Read what events tell of holds; the newest event of a document has the hash that counts."""
     wanted = (events.c.interaction_id.is_(None), events.c.kind.in_(("held", "released")))  # the first has an index
     order = (events.c.segment.nulls_last(), events.c.id)
     columns = (events.c.kind, events.c.at, events.c.actor, events.c.detail)
-    held, released, hashes = dict[str, ToldHold](), set[str](), dict[str, str | None]()
+    held, released, hashes = dict[str, RecordedHold](), set[str](), dict[str, str | None]()
     for kind, at, actor, detail in connection.execute(select(*columns).where(*wanted).order_by(*order)):
         hold_id = str(detail["hold"])
         if kind == "held":
-            held.setdefault(hold_id, ToldHold(actor, at))
+            held.setdefault(hold_id, RecordedHold(actor, at))
         else:
             released.add(hold_id)
         key = key_of(hold_id) if kind == "held" else release_key_of(hold_id)
         hashes[key] = detail.get("files", {}).get(key, hashes.get(key))
-    return Told(held, frozenset(released), hashes)
+    return Recorded(held, frozenset(released), hashes)
 
 
 def survey(archive: Archive) -> Survey:
     """Compare events, rows and documents of all holds, the documents by their names alone."""
     with archive.catalog.read() as connection:  # before the folder: a document is there before its event
-        told = read_told(connection)
+        recorded = read_recorded(connection)
         rows = {row.id: row.released_at for row in connection.execute(select(holds.c.id, holds.c.released_at))}
     lying = set(archive.store.list(FOLDER))
     made = {hold_id for hold_id, ends in map(_named, lying) if hold_id and not ends}
     return Survey(
-        lost=_sorted(hold_id for hold_id in told.held if hold_id not in told.released and hold_id not in made),
-        unknown=_sorted(made.difference(rows, told.released)),
-        untold=_sorted(hold_id for hold_id, at in rows.items() if at is not None and hold_id not in told.released),
-        foreign=_sorted(lying.difference(told.hashes)),
+        lost=_sorted(hold_id for hold_id in recorded.held if hold_id not in recorded.released and hold_id not in made),
+        unknown=_sorted(made.difference(rows, recorded.released)),
+        unrecorded=_sorted(
+            hold_id for hold_id, at in rows.items() if at is not None and hold_id not in recorded.released
+        ),
+        foreign=_sorted(lying.difference(recorded.hashes)),
     )
 
 

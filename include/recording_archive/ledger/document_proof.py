@@ -47,7 +47,7 @@ class DocumentProof:
 
     key: str | None
     sha256: str | None
-    told_at: datetime | None = None
+    recorded_at: datetime | None = None
     head: Head | None = None
     signatures: Sequence[Vouching] = field(default=())
     stamps: Sequence[Vouching] = field(default=())
@@ -62,12 +62,12 @@ def prove_document(archive: Archive, key: str, *about: ColumnElement[bool]) -> D
         raise
     except ArchiveError as error:
         return DocumentProof(key, None, problem=str(error))
-    told_at, segment, expected = _event_of(archive, key, about)
+    recorded_at, segment, expected = _event_of(archive, key, about)
     if expected is None:
         return DocumentProof(key, found, problem="No event tells of it: the archive does not vouch for it.")
     if expected != found:
-        return DocumentProof(key, found, told_at, problem=f"It was changed: its event tells of SHA-256 {expected}.")
-    return DocumentProof(key, found, told_at, *_vouched_for(archive, segment))
+        return DocumentProof(key, found, recorded_at, problem=f"It was changed: its event tells of SHA-256 {expected}.")
+    return DocumentProof(key, found, recorded_at, *_vouched_for(archive, segment))
 
 
 def prove_statement(archive: Archive, sha256: str, *about: ColumnElement[bool]) -> DocumentProof:
@@ -125,10 +125,10 @@ def _signed(archive: Archive, keys: Mapping[str, KnownKey], mark: Mark, head: He
 
 def _stamped(archive: Archive, mark: Mark, head: Head) -> Vouching:
     try:
-        told = read_stamp(archive.store.read(mark.key)).tst_info
+        stamp = read_stamp(archive.store.read(mark.key)).tst_info
     except RunError:
         raise
     except (ArchiveError, ValueError) as error:
         return Vouching(mark.key, head, mark.by, problem=f"cannot be read ({error})")
-    fits = told.message_imprint.message.hex() == head.sha256
-    return Vouching(mark.key, head, mark.by, told.gen_time, None if fits else "is of another head")
+    fits = stamp.message_imprint.message.hex() == head.sha256
+    return Vouching(mark.key, head, mark.by, stamp.gen_time, None if fits else "is of another head")

@@ -83,7 +83,7 @@ def _tell(archive: Archive, public: PublicKey, kind: str, *, actor: str, by: Sig
     """Publish the documents of a key, then its event, once; seal."""
     document, pem, signature = key_files(public.name)
     store, at = archive.store, archive.clock()
-    told = {
+    announced = {
         "formatVersion": 1,
         "archiveId": archive.id,
         "keyId": public.name,
@@ -94,7 +94,7 @@ def _tell(archive: Archive, public: PublicKey, kind: str, *, actor: str, by: Sig
         "follows": by and by.public.name,
         "publicKey": public.pem,
     }
-    content = compose(told) if store.size(document) is None else store.read(document)
+    content = compose(announced) if store.size(document) is None else store.read(document)
     files = {document: publish(store, document, content), pem: publish(store, pem, public.pem.encode())}
     if by:
         files[signature] = publish(store, signature, by.sign(content))
@@ -102,7 +102,7 @@ def _tell(archive: Archive, public: PublicKey, kind: str, *, actor: str, by: Sig
         same = (events.c.interaction_id.is_(None), events.c.kind.in_([CREATED, ROTATED]))
         known = connection.execute(select(events.c.detail).where(*same)).scalars().all()
         if all(detail.get("keyId") != public.name for detail in known):
-            detail = {"keyId": public.name, "fingerprint": public.fingerprint, "follows": told["follows"]}
+            detail = {"keyId": public.name, "fingerprint": public.fingerprint, "follows": announced["follows"]}
             record(connection, kind, None, at=at, actor=actor, detail={**detail, "files": files})
     seal(archive)
     return known_keys(store)[public.name]

@@ -87,8 +87,8 @@ class ProofIndex:
 
     def add_head(self, head: Head, sealed_at: datetime | None) -> None:
         """Note where a segment ends, and when it says it was sealed."""
-        told = sealed_at.isoformat() if sealed_at else None
-        self._connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (head.segment, head.sha256, told))
+        at = sealed_at.isoformat() if sealed_at else None
+        self._connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (head.segment, head.sha256, at))
 
     def sealed_at(self, segment: int) -> datetime | None:
         """Return when a segment says it was sealed; None when it does not."""

@@ -77,10 +77,10 @@ class StampProof:
         if head is None:
             return Flaw(mark.key, "stamps a segment that is not there: the ledger was cut")
         try:
-            told = read_stamp(store.read(mark.key))
-            if told.tst_info.message_imprint.message.hex() != head.sha256:
+            stamp = read_stamp(store.read(mark.key))
+            if stamp.tst_info.message_imprint.message.hex() != head.sha256:
                 return Flaw(mark.key, f"is not of the head {head}: the ledger was rewritten since it was stamped")
-            return _verified(self._verifier, told, head)
+            return _verified(self._verifier, stamp, head)
         except RunError:
             raise
         except VerificationError as error:
@@ -89,10 +89,10 @@ class StampProof:
             return Flaw(mark.key, f"is no time stamp ({error}): it was changed")
 
 
-def _verified(verifier: Verifier | None, told: TimeStampResponse, head: Head) -> datetime:
+def _verified(verifier: Verifier | None, stamp: TimeStampResponse, head: Head) -> datetime:
     if verifier:
-        verifier.verify(told, bytes.fromhex(head.sha256))
-    return told.tst_info.gen_time
+        verifier.verify(stamp, bytes.fromhex(head.sha256))
+    return stamp.tst_info.gen_time
 
 
 def _range(first: int, last: int) -> str:

@@ -171,9 +171,9 @@ def _documents(store: Store) -> Iterator[KnownKey]:
     for key in store.list(PREFIX):
         if key.endswith(".json"):
             try:
-                told: dict[str, Any] = json.loads(store.read(key))
-                public = parse_public_key(str(told["publicKey"]).encode())
-                known = KnownKey(public, str(told["createdAt"]), str(told["createdBy"]), told["follows"])
+                document: dict[str, Any] = json.loads(store.read(key))
+                public = parse_public_key(str(document["publicKey"]).encode())
+                known = KnownKey(public, str(document["createdAt"]), str(document["createdBy"]), document["follows"])
             except RunError:
                 raise
             except (ArchiveError, ValueError, KeyError, TypeError):

@@ -75,14 +75,14 @@ def ask(settings: Settings, url: str, line: bytes) -> bytes:
     if reply.status_code != requests.codes.ok:
         raise TransientError(f"{host} answered {reply.status_code}: is its address right, and are we allowed to ask?")
     try:
-        told = read_stamp(content)
-        granted = told.status == PKIStatus.GRANTED
-        fits = granted and told.tst_info.message_imprint.message == sha256(line).digest()
-        fits = fits and told.tst_info.nonce == query.nonce
+        stamp = read_stamp(content)
+        granted = stamp.status == PKIStatus.GRANTED
+        fits = granted and stamp.tst_info.message_imprint.message == sha256(line).digest()
+        fits = fits and stamp.tst_info.nonce == query.nonce
     except ValueError as error:
         raise TransientError(f"{host} answered no time stamp ({error}): is its address right?") from None
     if not fits:
-        status = f"status {told.status} {' '.join(told.status_string)}".rstrip()
+        status = f"status {stamp.status} {' '.join(stamp.status_string)}".rstrip()
         why = "one of something else" if granted else status
         raise TransientError(f"{host} gave no such stamp but {why}: ask whoever runs it")
     return content

@@ -200,9 +200,9 @@ def _note_behind(found: Followed, row: Row[Any], error: ArchiveError) -> None:
 def _known(connection: Connection, page: Sequence[Row[Any]]) -> dict[PartId, _Known]:
     """Read what the newest events tell of the locks of a page."""
     columns = [*part_key(events), events.c.kind, events.c.detail]
-    told = select(*columns).where(among(events, [part_of(row) for row in page]), events.c.kind.in_((KIND, "repaired")))
+    noted = select(*columns).where(among(events, [part_of(row) for row in page]), events.c.kind.in_((KIND, "repaired")))
     known: dict[PartId, _Known] = {}
-    for row in connection.execute(told.order_by(events.c.segment.nulls_last(), events.c.id)):
+    for row in connection.execute(noted.order_by(events.c.segment.nulls_last(), events.c.id)):
         before = known.get(part_of(row), _UNKNOWN)
         known[part_of(row)] = _read(row.detail) if row.kind == KIND else _Known(before.lock, current=False)
     return known

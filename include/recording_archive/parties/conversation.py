@@ -88,8 +88,8 @@ def numbers_of(session: Document) -> dict[str, str | None]:
 
 
 def _divisions(document: Document, name_of: NameOf) -> Iterator[Party]:
-    told = document.get("divisionIds")
-    for each in told if isinstance(told, list) else ():
+    ids = document.get("divisionIds")
+    for each in ids if isinstance(ids, list) else ():
         if isinstance(each, str) and each:
             yield Party(division=name_of(DIVISION, each) or each)
 

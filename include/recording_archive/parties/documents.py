@@ -35,11 +35,11 @@ def to_json(parties: Iterable[Party]) -> list[dict[str, Any]]:
     ]
 
 
-def from_json(told: Any) -> tuple[Party, ...]:
+def from_json(document: Any) -> tuple[Party, ...]:
     """Read what `to_json` made; raise ValueError, KeyError, AttributeError or TypeError for anything else."""
-    if not isinstance(told, list):
+    if not isinstance(document, list):
         raise TypeError("parties are no list")
-    return tuple(_party(each) for each in told)
+    return tuple(_party(each) for each in document)
 
 
 def columns(attributes: Mapping[str, Any] | Attributes, parties: Iterable[Party], region: str) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def _forms(parties: Iterable[Party | Attributes], region: str) -> list[str]:
     return list(dict.fromkeys(number_form(number, region) for number in given))
 
 
-def _party(told: Any) -> Party:
-    certain = told["certain"]
-    values = {name: told.get(camel) for name, camel in NAMES.items()}
+def _party(document: Any) -> Party:
+    certain = document["certain"]
+    values = {name: document.get(camel) for name, camel in NAMES.items()}
     if not isinstance(certain, bool) or not all(value is None or isinstance(value, str) for value in values.values()):
         raise TypeError("a party has a field of a wrong type")
     return Party(**values, certain=certain)

@@ -32,8 +32,8 @@ def _of_lists(fields: Mapping[str, Any]) -> Iterator[Party]:
 
 
 def _of_participants(fields: Mapping[str, Any]) -> Iterator[Party]:
-    told = fields.get(PARTICIPANTS)
-    for each in told if isinstance(told, list) else ():
+    participants = fields.get(PARTICIPANTS)
+    for each in participants if isinstance(participants, list) else ():
         if isinstance(each, dict):
             given = _given((name, _text(each.get(camel))) for name, camel in NAMES.items())
             if given:
@@ -44,9 +44,9 @@ def _given(pairs: Iterable[tuple[str, str | None]]) -> dict[str, Any]:
     return {name: value for name, value in pairs if value}
 
 
-def _texts(told: Any) -> list[str | None]:
-    return [_text(each) for each in told] if isinstance(told, list) else [text] if (text := _text(told)) else []
+def _texts(value: Any) -> list[str | None]:
+    return [_text(each) for each in value] if isinstance(value, list) else [text] if (text := _text(value)) else []
 
 
-def _text(told: Any) -> str | None:
-    return told if isinstance(told, str) and told else None
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

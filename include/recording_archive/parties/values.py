@@ -65,9 +65,9 @@ def named(main: Named, parties: Sequence[Mapping[str, Any]] | None, thing: tuple
     """List what each party says of one thing of `TOGETHER`, and if it is certain; the main party first, each once."""
     known = [(main, True)] if any(main) else []
     keys = _KEYS[thing]
-    for told in parties or ():
-        texts = tuple(map(told.get, keys))
-        if any(texts) and (pair := (texts, told["certain"])) not in known:
+    for party in parties or ():
+        texts = tuple(map(party.get, keys))
+        if any(texts) and (pair := (texts, party["certain"])) not in known:
             known.append(pair)
     return known
 
@@ -130,5 +130,5 @@ def to_rows(row: Any) -> Iterator[dict[str, Any]]:
 
 
 def _others(row: Any) -> Iterator[tuple[Mapping[str, str | None], bool]]:
-    for told in row.parties or ():
-        yield {name: told.get(camel) for name, camel in NAMES.items()}, told["certain"]
+    for party in row.parties or ():
+        yield {name: party.get(camel) for name, camel in NAMES.items()}, party["certain"]

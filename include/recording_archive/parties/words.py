@@ -6,23 +6,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-Told = Mapping[str, Any]
+PartyDocument = Mapping[str, Any]
 """A party as `documents.to_json` has it."""
 
 
-def in_words(parties: Iterable[Told] | None) -> str:
+def in_words(parties: Iterable[PartyDocument] | None) -> str:
     """Name all parties in one line; None: nobody has asked for them yet."""
     if parties is None:
         return "not read yet"
     return "; ".join(("" if party["certain"] else "possibly ") + one_in_words(party) for party in parties)
 
 
-def one_in_words(party: Told) -> str:
+def one_in_words(party: PartyDocument) -> str:
     """Name a party by all that is known of it."""
     return ", ".join(_named(party)) or "somebody"
 
 
-def _named(party: Told) -> Iterator[str]:
+def _named(party: PartyDocument) -> Iterator[str]:
     agent = party.get("agentName") or party.get("agentId")
     queue = party.get("queueName") or party.get("queueId")
     if agent:

@@ -18,7 +18,7 @@ from recording_archive.store.base import Store
 
 log = logging.getLogger(__name__)
 
-_TOLD: tuple[Callable[[Store, Catalog], Iterator[Indexed]], ...] = (reindex_tombstones, reindex_certificates)
+_READERS: tuple[Callable[[Store, Catalog], Iterator[Indexed]], ...] = (reindex_tombstones, reindex_certificates)
 
 
 def learn_deletions(archive: Archive) -> str | None:
@@ -29,7 +29,7 @@ def learn_deletions(archive: Archive) -> str | None:
     unknown = unknown_segments(archive)
     if not unknown:
         return None
-    for read in _TOLD:
+    for read in _READERS:
         for found in read(archive.store, archive.catalog):
             if found.result is IndexResult.BAD:
                 log.warning("%s: %s", found.key, found.problem)

@@ -45,9 +45,9 @@ def foreign(key: str, effect: str) -> PermanentError:
     )
 
 
-def changed(key: str, digest: str, told: str) -> PermanentError:
+def changed(key: str, digest: str, recorded: str) -> PermanentError:
     """The problem of a document that is not the one its event tells of."""
-    return PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {told}; restore it")
+    return PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {recorded}; restore it")
 
 
 def is_hash(text: str) -> bool:

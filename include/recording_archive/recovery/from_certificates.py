@@ -87,10 +87,10 @@ def _bury_unburied(
         if row is not None and (row.deleting_at or row.certificate):
             continue
         try:
-            _require_told(connection, part, key, sha256(content).hexdigest())
+            _require_recorded(connection, part, key, sha256(content).hexdigest())
             columns = _columns(key, document, entry)
             require_sound(columns, entry["tombstone"]["key"], key)
-            bury(connection, store, row, columns, told_by=key)
+            bury(connection, store, row, columns, source=key)
             buried.append(part)
         except PermanentError as error:
             problems.append(error)
@@ -114,12 +114,12 @@ def _columns(key: str, document: Mapping[str, Any], entry: Mapping[str, Any]) ->
         ) from error
 
 
-def _require_told(connection: Connection, part: PartId, key: str, digest: str) -> None:
+def _require_recorded(connection: Connection, part: PartId, key: str, digest: str) -> None:
     """Raise PermanentError when the event of a deletion has another hash of its certificate."""
     gone = (is_part(events, part), events.c.kind.in_(("purged", "erased")))
     for detail in connection.execute(select(events.c.detail).where(*gone)).scalars():
-        if (told := detail.get("files", {}).get(key, digest)) != digest:
-            raise changed(key, digest, told)
+        if (recorded := detail.get("files", {}).get(key, digest)) != digest:
+            raise changed(key, digest, recorded)
 
 
 def _agree(store: Store, row: Row[Any], digest: str) -> bool:

@@ -28,8 +28,8 @@ def reindex_deletions(store: Store, catalog: Catalog) -> Iterator[Indexed]:
 
     Each is named, because its documents are gone; so is one whose files lie in the archive, which is left as it is.
     """
-    told = select(events).where(events.c.kind.in_(tuple(_GONE)))
-    for page in pages(catalog, told, events.c.id):
+    deletions = select(events).where(events.c.kind.in_(tuple(_GONE)))
+    for page in pages(catalog, deletions, events.c.id):
         with catalog.write() as connection:
             indexed = list(_enter_page(store, connection, page))
         yield from indexed
@@ -46,7 +46,7 @@ def _enter_page(store: Store, connection: Connection, page: Sequence[Row[Any]]) 
             erased = without_personal_data(row) if row is not None and event.kind == "erased" else {}
             if row is not None and erased:
                 unindex(connection, [row])
-            bury(connection, store, row, _columns(connection, part, event) | erased, told_by="The ledger")
+            bury(connection, store, row, _columns(connection, part, event) | erased, source="The ledger")
             problem = "its tombstone and certificate are gone: it counts as deleted; restore them from a copy"
         except PermanentError as error:
             problem = str(error)
@@ -72,5 +72,5 @@ def _columns(connection: Connection, part: PartId, event: Row[Any]) -> dict[str,
 def _archived(connection: Connection, part: PartId) -> Mapping[str, Any]:
     """Read what the ledger has of the archiving of a part; nothing of one that never was archived."""
     mine = among(events, [part])
-    told = select(events.c.detail).where(mine, events.c.kind == "archived").order_by(events.c.id.desc()).limit(1)
-    return connection.execute(told).scalar() or {}
+    archived = select(events.c.detail).where(mine, events.c.kind == "archived").order_by(events.c.id.desc()).limit(1)
+    return connection.execute(archived).scalar() or {}

@@ -17,7 +17,7 @@ from recording_archive.catalog.tables import holds
 from recording_archive.errors import PermanentError
 from recording_archive.holds import rows
 from recording_archive.holds.documents import FOLDER, Hold, parse, parse_release, read_key, release_key_of
-from recording_archive.holds.survey import Told, read_told
+from recording_archive.holds.survey import Recorded, read_recorded
 from recording_archive.recovery.documents import changed, enter_documents, foreign
 from recording_archive.recovery.result import Indexed, IndexResult
 from recording_archive.store.base import Store
@@ -32,8 +32,8 @@ def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
     """
     archive_id = store.required_identity()
     with catalog.read() as connection:
-        told = read_told(connection)
-    missing = set(told.hashes)
+        recorded = read_recorded(connection)
+    missing = set(recorded.hashes)
 
     def read(key: str) -> bytes:
         missing.discard(key)
@@ -41,10 +41,10 @@ def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
         return store.read(key)
 
     def enter(connection: Connection, key: str, content: bytes) -> bool:
-        is_foreign, ends = key not in told.hashes, read_key(key)[1]
+        is_foreign, ends = key not in recorded.hashes, read_key(key)[1]
         if is_foreign and ends:
             raise foreign(key, "it releases nothing")
-        added = enter_hold_document(connection, archive_id, key, content, told)
+        added = enter_hold_document(connection, archive_id, key, content, recorded)
         _require_release(connection, store, key)
         if is_foreign:
             raise foreign(key, "it holds until a person looks at it")
@@ -52,15 +52,15 @@ def reindex_holds(store: Store, catalog: Catalog) -> Iterator[Indexed]:
 
     yield from enter_documents(catalog, "holds", store.list(FOLDER), read=read, enter=enter)
     for key in sorted(missing):
-        yield Indexed("holds", key, IndexResult.BAD, _lost(key, told))
+        yield Indexed("holds", key, IndexResult.BAD, _lost(key, recorded))
 
 
-def enter_hold_document(connection: Connection, archive_id: str, key: str, content: bytes, told: Told) -> bool:
+def enter_hold_document(connection: Connection, archive_id: str, key: str, content: bytes, recorded: Recorded) -> bool:
     """Enter one document; False when the catalog knew it. A hold comes before its release, by their keys.
 
     Raises PermanentError for one that is damaged, or not as its event has it. No event is written.
     """
-    digest, expected = sha256(content).hexdigest(), told.hashes.get(key)
+    digest, expected = sha256(content).hexdigest(), recorded.hashes.get(key)
     if expected not in (None, digest):
         raise changed(key, digest, str(expected))
     hold_id, ends = read_key(key)
@@ -109,10 +109,10 @@ def _require_release(connection: Connection, store: Store, key: str) -> None:
         )
 
 
-def _lost(key: str, told: Told) -> str:
+def _lost(key: str, recorded: Recorded) -> str:
     """Say what is to be done about a document of which only the ledger tells."""
     hold_id, ends = read_key(key)
-    if ends or hold_id in told.released:
+    if ends or hold_id in recorded.released:
         return "the ledger tells of it, and it is gone: restore it from a copy"
     return (
         "the ledger tells that it holds, and it is gone: enforce_retention deletes nothing until it is restored from a "

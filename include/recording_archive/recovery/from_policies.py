@@ -45,7 +45,7 @@ def _compare(adopted: dict[str, str | None], effect: str, _: Connection, key: st
     digest = sha256(content).hexdigest()
     if key not in adopted:
         raise foreign(key, effect)
-    told = adopted[key]
-    if told not in (None, digest):
-        raise changed(key, digest, str(told))
+    recorded = adopted[key]
+    if recorded not in (None, digest):
+        raise changed(key, digest, str(recorded))
     return False

@@ -44,18 +44,18 @@ def _enter_tombstone(store: Store, archive_id: str, connection: Connection, key:
         return False
     state = State.ERASED if columns["key"] is None else State.QUARANTINED
     values = {**columns, "state": state, "deletion": columns["deletion"] | {"tombstone": sha256(content).hexdigest()}}
-    bury(connection, store, known, values, told_by=key)
+    bury(connection, store, known, values, source=key)
     return True
 
 
 def bury(
-    connection: Connection, store: Store, known: Row[Any] | None, columns: Mapping[str, Any], *, told_by: str
+    connection: Connection, store: Store, known: Row[Any] | None, columns: Mapping[str, Any], *, source: str
 ) -> None:
     """Make or change the row of a deleted part; raise PermanentError when a file of it lies in the archive."""
     part, keys = part_in(columns), {columns["key"], known and known.key}
     if lying := [each for each in files_of(*keys) if store.size(each) is not None]:
         raise PermanentError(
-            f"{told_by} says that {part} was deleted, and {', '.join(lying)} lies in the archive: "
+            f"{source} says that {part} was deleted, and {', '.join(lying)} lies in the archive: "
             "find out who put it back"
         )
     if known is None:
@@ -70,7 +70,7 @@ def files_of(*keys: str | None) -> Iterator[str]:
         yield from (key, sidecar.beside(key))
 
 
-def require_sound(columns: Mapping[str, Any], tombstone: str, told_by: str) -> None:
+def require_sound(columns: Mapping[str, Any], tombstone: str, source: str) -> None:
     """Raise PermanentError unless columns of a deleted part are safe to make keys of, and ``tombstone`` is its key."""
     part = part_in(columns)
     hashes = (columns["sha256"], columns["stored_sha256"], columns["sidecar_sha256"])
@@ -84,6 +84,6 @@ def require_sound(columns: Mapping[str, Any], tombstone: str, told_by: str) -> N
         and columns["deleting_at"] is not None
     )
     if not sound:
-        raise PermanentError(f"{told_by} is damaged: restore it from a copy of the archive")
+        raise PermanentError(f"{source} is damaged: restore it from a copy of the archive")
     if tombstone != tombstone_key(part, columns["deleting_at"]):
-        raise PermanentError(f"{told_by} has {tombstone} of {part}: it was moved; put it back")
+        raise PermanentError(f"{source} has {tombstone} of {part}: it was moved; put it back")

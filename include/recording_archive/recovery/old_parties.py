@@ -24,7 +24,7 @@ from recording_archive.store.base import Store
 log = logging.getLogger(__name__)
 
 _UNREAD = recordings.c.parties.is_(None)
-_TOLD_EVERY = 10_000
+_PROGRESS_EVERY = 10_000
 
 
 def read_old_parties(store: Store, catalog: Catalog, region: str) -> tuple[int, int]:
@@ -34,9 +34,9 @@ def read_old_parties(store: Store, catalog: Catalog, region: str) -> tuple[int, 
     """
     read = failed = 0
     for page in pages(catalog, select(recordings).where(_UNREAD), *part_key(recordings)):
-        found = [(row, told) for row in page if (told := _read(store, row, region)) is not None]
+        found = [(row, values) for row in page if (values := _read(store, row, region)) is not None]
         _enter(catalog, found)
-        if (read + failed) // _TOLD_EVERY != (read + failed + len(page)) // _TOLD_EVERY:
+        if (read + failed) // _PROGRESS_EVERY != (read + failed + len(page)) // _PROGRESS_EVERY:
             log.info("read the parties of %d recordings so far, from their sidecars", read + len(found))
         read, failed = read + len(found), failed + len(page) - len(found)
     if read or failed:
@@ -60,7 +60,7 @@ def _read(store: Store, row: Row[Any], region: str) -> dict[str, Any] | None:
 
 def _enter(catalog: Catalog, found: Sequence[tuple[Row[Any], Mapping[str, Any]]]) -> None:
     with catalog.write() as connection:
-        for row, told in found:
+        for row, columns in found:
             still = update(recordings).where(is_part(recordings, part_of(row)), _UNREAD)
-            if connection.execute(still.values(**told)).rowcount:
-                index(connection, [{**row._asdict(), **told}])
+            if connection.execute(still.values(**columns)).rowcount:
+                index(connection, [{**row._asdict(), **columns}])

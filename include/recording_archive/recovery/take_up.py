@@ -17,7 +17,7 @@ from recording_archive.holds import documents as hold_documents
 from recording_archive.holds import rows
 from recording_archive.holds.documents import read_key
 from recording_archive.holds.lifecycle import checked_text
-from recording_archive.holds.survey import read_told
+from recording_archive.holds.survey import read_recorded
 from recording_archive.ledger.sealing import seal
 from recording_archive.ledger.segments import unknown_segments
 from recording_archive.recovery.documents import changed
@@ -65,9 +65,9 @@ def _take_up_hold(archive: Archive, key: str, *, reason: str, actor: str) -> Tak
     (hold_id, ends), content = read_key(key), archive.store.read(key)
     digest = sha256(content).hexdigest()
     with archive.catalog.write() as connection:
-        told = read_told(connection)
-        new = key not in told.hashes
-        enter_hold_document(connection, archive.id, key, content, told)
+        recorded = read_recorded(connection)
+        new = key not in recorded.hashes
+        enter_hold_document(connection, archive.id, key, content, recorded)
         if new:
             tell = rows.tell_ended if ends else rows.tell_made
             tell(connection, hold_id, digest, at=archive.clock(), actor=actor, reason=reason)
@@ -79,8 +79,8 @@ def _take_up_policy(archive: Archive, key: str, *, reason: str, actor: str) -> T
     if key not in adopted and key not in policy_in_force.foreign(archive):
         raise ConfigurationError(f"{key} is no policy of the archive: `recording-archive retention adopt` makes it one")
     policy = policy_in_force.read_policy(archive.store.read(key), key)
-    if (told := adopted.get(key)) not in (None, policy.version):
-        raise changed(key, policy.version, str(told))
+    if (recorded := adopted.get(key)) not in (None, policy.version):
+        raise changed(key, policy.version, str(recorded))
     if new := key not in adopted:
         policy_in_force.tell(archive, key, policy.version, actor=actor, reason=reason)
     return TakenUp(key, new, f"policy {policy.name} is adopted, version {policy.version}")
@@ -93,8 +93,8 @@ def _take_up_access(archive: Archive, key: str, *, reason: str, actor: str) -> T
             f"{key} is no access document of the archive: `recording-archive access adopt` makes it one"
         )
     document = read_document(archive.store.read(key), key)
-    if (told := adopted.get(key)) not in (None, document.version):
-        raise changed(key, document.version, str(told))
+    if (recorded := adopted.get(key)) not in (None, document.version):
+        raise changed(key, document.version, str(recorded))
     if new := key not in adopted:
         in_force.tell(archive, key, document.version, actor=actor, reason=reason)
     return TakenUp(key, new, f"access document {document.name} is adopted, version {document.version}")

@@ -20,12 +20,12 @@ def common_parties(dialect: str, names: Iterable[str]) -> ColumnElement[str]:
     if dialect == "sqlite":
         each = func.json_each(_parties).table_valued("value").c.value
         pairs = [part for name in wanted for part in (name, func.json_extract(each, f"$.{name}"))]
-        told = select(func.json_group_array(func.json_object(*pairs)))
+        document = select(func.json_group_array(func.json_object(*pairs)))
     else:
         each = func.json_array_elements(_parties).table_valued("value").c.value
         pairs = [part for name in wanted for part in (name, func.json_extract_path(each, name))]
-        told = select(func.coalesce(cast(func.json_agg(func.json_build_object(*pairs)), Text), "[]"))
-    return case((_parties.is_(None), None), else_=told.scalar_subquery())
+        document = select(func.coalesce(cast(func.json_agg(func.json_build_object(*pairs)), Text), "[]"))
+    return case((_parties.is_(None), None), else_=document.scalar_subquery())
 
 
 def alike(parties: Sequence[Mapping[str, Any]] | None, names: Iterable[str]) -> str | None:
@@ -33,9 +33,9 @@ def alike(parties: Sequence[Mapping[str, Any]] | None, names: Iterable[str]) -> 
     if parties is None:
         return None
     wanted = ["certain", *(NAMES[name] for name in names)]
-    return json.dumps([{name: told.get(name) for name in wanted} for told in parties])
+    return json.dumps([{name: party.get(name) for name in wanted} for party in parties])
 
 
 def read_parties(text: str | None) -> list[dict[str, Any]] | None:
     """Read the parties that a text stands for, with what the rules ask for alone."""
-    return None if text is None else [told | {"certain": bool(told["certain"])} for told in json.loads(text)]
+    return None if text is None else [party | {"certain": bool(party["certain"])} for party in json.loads(text)]

@@ -144,10 +144,10 @@ def _enter(archive: Archive, policy: Policy, *, actor: str | None = None, run_id
 def adoptions(catalog: Catalog) -> dict[str, str | None]:
     """Read which policies events tell of, by key, with the SHA-256 each was adopted with last; None: it is not told."""
     wanted = (events.c.interaction_id.is_(None), events.c.kind == "adopted")  # the first has an index
-    told = select(events.c.detail).where(*wanted).order_by(events.c.segment.nulls_last(), events.c.id)
+    details = select(events.c.detail).where(*wanted).order_by(events.c.segment.nulls_last(), events.c.id)
     adopted: dict[str, str | None] = {}
     with catalog.read() as connection:
-        for detail in connection.execute(told).scalars():
+        for detail in connection.execute(details).scalars():
             adopted |= detail.get("files", {})
     return adopted
 
@@ -155,9 +155,9 @@ def adoptions(catalog: Catalog) -> dict[str, str | None]:
 def adoption(catalog: Catalog, policy: Policy) -> Any:
     """Read the row of the event by which a policy of the archive was adopted last; None where nothing tells of it."""
     wanted = (events.c.interaction_id.is_(None), events.c.kind == "adopted")
-    told = select(events.c.at, events.c.actor, events.c.detail).where(*wanted).order_by(events.c.id.desc())
+    adopted = select(events.c.at, events.c.actor, events.c.detail).where(*wanted).order_by(events.c.id.desc())
     with catalog.read() as connection:
-        rows = connection.execute(told).all()
+        rows = connection.execute(adopted).all()
     return next((row for row in rows if policy.origin in row.detail.get("files", {})), None)
 
 

@@ -41,8 +41,8 @@ def mount_of(folder: Path) -> tuple[int, str] | None:
     except OSError:
         return None
     try:
-        told = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
-        mount = next((line for line in told.splitlines() if line.startswith("mnt_id:")), None)
+        text = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+        mount = next((line for line in text.splitlines() if line.startswith("mnt_id:")), None)
         return (os.fstat(descriptor).st_dev, mount) if mount else None
     except OSError:
         return None

@@ -181,8 +181,8 @@ class S3Store(Store):
         if self._extra:
             return "every object encrypted by the key RECORDING_ARCHIVE_S3_KMS_KEY names"
         try:
-            told = self._client.get_bucket_encryption(Bucket=self._bucket)["ServerSideEncryptionConfiguration"]
-            return f"encrypted by default ({told['Rules'][0]['ApplyServerSideEncryptionByDefault']['SSEAlgorithm']})"
+            answer = self._client.get_bucket_encryption(Bucket=self._bucket)["ServerSideEncryptionConfiguration"]
+            return f"encrypted by default ({answer['Rules'][0]['ApplyServerSideEncryptionByDefault']['SSEAlgorithm']})"
         except (ClientError, LookupError):
             return "NOT encrypted by default: set default encryption on the bucket, or RECORDING_ARCHIVE_S3_KMS_KEY"
 
@@ -251,8 +251,8 @@ class S3Store(Store):
 
     def _put_part(self, name: dict[str, str], number: int, part: bytes) -> dict[str, Any]:
         digest = _base64(hashlib.sha256(part).digest())
-        told = self._client.upload_part(**name, PartNumber=number, Body=part, ChecksumSHA256=digest)
-        return {"PartNumber": number, "ETag": told["ETag"], "ChecksumSHA256": digest}
+        answer = self._client.upload_part(**name, PartNumber=number, Body=part, ChecksumSHA256=digest)
+        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": digest}
 
     def _versions(self, key: str) -> Iterator[str]:
         """Ids of all versions and delete markers of a key; a bucket without versions calls its one ``null``."""

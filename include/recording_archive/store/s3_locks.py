@@ -124,12 +124,12 @@ def _read(found: Mapping[str, Any]) -> Lock:
 
 def _has_lock(client: Any, bucket: str) -> bool:
     try:
-        told = client.get_object_lock_configuration(Bucket=bucket)
+        answer = client.get_object_lock_configuration(Bucket=bucket)
     except ClientError as error:
         if code_of(error) == "ObjectLockConfigurationNotFoundError":
             return False
         raise
-    return bool(told["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled")
+    return bool(answer["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled")
 
 
 def _not_used(client: Any, bucket: str) -> str:
@@ -144,8 +144,8 @@ def _not_used(client: Any, bucket: str) -> str:
 
 def _now(client: Any, bucket: str) -> datetime:
     """The bucket's own time, by which its locks end."""
-    told = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"].get("date")
-    return parsedate_to_datetime(told).astimezone(UTC) if told else datetime.now(UTC)
+    answer = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return parsedate_to_datetime(answer).astimezone(UTC) if answer else datetime.now(UTC)
 
 
 @contextmanager

@@ -118,27 +118,27 @@ def to_recording(content: bytes, key: str, region: str) -> dict[str, Any]:
     ``region`` reads numbers without a country, see `phone_numbers`.
     """
     try:
-        told = json.loads(content)
-        attributes = {name: told["attributes"].get(camel) for name, camel in _CAMEL.items()}
-        archived_at = _moment(told["archivedAt"])
+        document = json.loads(content)
+        attributes = {name: document["attributes"].get(camel) for name, camel in _CAMEL.items()}
+        archived_at = _moment(document["archivedAt"])
         return {
-            "interaction_id": told["interactionId"],
-            "recording_id": told["recordingId"],
-            "part": told["part"],
+            "interaction_id": document["interactionId"],
+            "recording_id": document["recordingId"],
+            "part": document["part"],
             "state": State.ARCHIVED,
-            "interaction_date": _moment(told["interactionDate"]),
+            "interaction_date": _moment(document["interactionDate"]),
             **attributes,
-            **columns(attributes, _parties(told, attributes), region),
-            "key": told["object"]["key"],
-            "mime_type": told["media"]["mimeType"],
-            "sha256": told["media"]["sha256"],
-            "size_bytes": told["media"]["bytes"],
-            "stored_sha256": told["object"]["sha256"],
-            "stored_bytes": told["object"]["bytes"],
+            **columns(attributes, _parties(document, attributes), region),
+            "key": document["object"]["key"],
+            "mime_type": document["media"]["mimeType"],
+            "sha256": document["media"]["sha256"],
+            "size_bytes": document["media"]["bytes"],
+            "stored_sha256": document["object"]["sha256"],
+            "stored_bytes": document["object"]["bytes"],
             "sidecar_sha256": sha256(content).hexdigest(),
-            "source_checksum": told["checksum"]["result"],
+            "source_checksum": document["checksum"]["result"],
             "archived_at": archived_at,
-            "archived_by": told["runId"],
+            "archived_by": document["runId"],
             "verified_at": archived_at,  # the object was read back and compared before it got its name
             "verified_ok": True,
         }
@@ -162,8 +162,8 @@ def differing(row: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
     return [name for name, value in recorded.items() if name not in _CHANGES and row[name] != value]
 
 
-def _parties(told: Mapping[str, Any], attributes: Mapping[str, Any]) -> Iterable[Party]:
-    return from_json(told["parties"]) if "parties" in told else parties_in(told["sourceFields"], attributes)
+def _parties(document: Mapping[str, Any], attributes: Mapping[str, Any]) -> Iterable[Party]:
+    return from_json(document["parties"]) if "parties" in document else parties_in(document["sourceFields"], attributes)
 
 
 def _text(moment: datetime | None) -> str | None:

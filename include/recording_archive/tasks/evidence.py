@@ -28,17 +28,17 @@ def plan_evidence(*, run_id: str, conf: Mapping[str, Any] | None, asked_by: str 
 def make_evidence_part(run_id: str, number: int) -> int:
     """Make a part, unless it is there; return how many recordings it holds."""
     with task_archive(read_settings()) as archive, stoppable() as (stop, _):
-        told = in_parts.make_part(archive, in_parts.id_of(archive, run_id), number, stop)
+        part = in_parts.make_part(archive, in_parts.id_of(archive, run_id), number, stop)
     log.info(
-        "%s: %d recordings, SHA-256 %s, fingerprint %s", *map(told.get, ("file", "calls", "sha256", "fingerprint"))
+        "%s: %d recordings, SHA-256 %s, fingerprint %s", *map(part.get, ("file", "calls", "sha256", "fingerprint"))
     )
-    return int(told["calls"])
+    return int(part["calls"])
 
 
 def offer_evidence(run_id: str) -> dict[str, Any]:
     """Offer the pack; return its id and figures, which tell nothing of a recording."""
     with task_archive(read_settings()) as archive:
-        told = in_parts.finish(archive, in_parts.id_of(archive, run_id))
+        pack = in_parts.finish(archive, in_parts.id_of(archive, run_id))
     names = ("pack", "calls", "notIncluded", "bytes", "expiresAt")
-    log.info("pack %s can be fetched until %s", told["pack"], told["expiresAt"])
-    return {name: told[name] for name in names} | {"parts": len(told["parts"])}
+    log.info("pack %s can be fetched until %s", pack["pack"], pack["expiresAt"])
+    return {name: pack[name] for name in names} | {"parts": len(pack["parts"])}

@@ -31,7 +31,7 @@ _WORDS = {
     **{"escalated": "damaged", "failed": "failed"},
 }
 """Counts of the reports that a note tells, where they are not 0."""
-_TOLD_BY_PROBLEMS = ("failed", "missing", "checksumErrors", "escalated")
+_IN_PROBLEMS = ("failed", "missing", "checksumErrors", "escalated")
 _DAGS = frozenset({"archive_recordings", "enforce_retention", "verify_archive"})
 
 
@@ -40,10 +40,10 @@ def leave_note(problems: Sequence[str], counts: Mapping[str, int], *, page: str,
     ends = [f"[Report]({link})"] if (link := page_link(page)) else []
     ends += [f"ledger head `{head}`"] if head else []
     end = "\n\n" + " · ".join(ends) if ends else ""
-    told, room = in_words(problems, counts), _LONGEST - len(end)
-    if len(told) > room:
-        told = f"{told[: room - 2].rstrip()} …"
-    get_current_context()["ti"].xcom_push(KEY, told + end)
+    sentence, room = in_words(problems, counts), _LONGEST - len(end)
+    if len(sentence) > room:
+        sentence = f"{sentence[: room - 2].rstrip()} …"
+    get_current_context()["ti"].xcom_push(KEY, sentence + end)
 
 
 def in_words(problems: Sequence[str], counts: Mapping[str, int]) -> str:
@@ -51,7 +51,7 @@ def in_words(problems: Sequence[str], counts: Mapping[str, int]) -> str:
 
     What failed is counted by the problems themselves.
     """
-    hidden = _TOLD_BY_PROBLEMS if problems else ()
+    hidden = _IN_PROBLEMS if problems else ()
     done = [f"{counts[name]:,} {words}" for name, words in _WORDS.items() if counts.get(name) and name not in hidden]
     if not problems and not done:
         return "Nothing was to be done"

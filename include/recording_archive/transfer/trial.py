@@ -64,7 +64,7 @@ def try_url(client: MediaClient, url: str, name: str, *, clock: Callable[[], flo
                 if reply.status not in (200, 206):
                     raise _refused(reply, name, place.host, client)
                 head = _beginning(reply, client.buffer())
-            return _told(reply, hosts, head, clock() - begun)
+            return _trial_of(reply, hosts, head, clock() - begun)
         except (OSError, http.client.HTTPException) as error:
             raise replies.broken(error, name, place.host) from replies.quotable(error)
         finally:
@@ -113,7 +113,7 @@ def _beginning(reply: BoundedResponse, buffer: memoryview) -> bytes:
     return b"".join(bytes(piece) for piece in chunks_of(reply, buffer, due, lambda _: None))
 
 
-def _told(reply: BoundedResponse, hosts: list[str], head: bytes, seconds: float) -> Trial:
+def _trial_of(reply: BoundedResponse, hosts: list[str], head: bytes, seconds: float) -> Trial:
     etag, content_type = reply.headers["ETag"], reply.headers["Content-Type"]
     found = _TOTAL.fullmatch((reply.headers["Content-Range"] or "").strip()) if reply.status == 206 else None
     length = reply.headers["Content-Length"] or ""

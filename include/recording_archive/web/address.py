@@ -70,7 +70,7 @@ class Address:
 
     def chips(self, ids: Sequence[str]) -> list[Chip]:
         """All that narrows the search, of which ``ids`` are asked for by name."""
-        return [Chip(text, self.but(**{name: None, "after": None})) for name, text in self._told(ids)]
+        return [Chip(text, self.but(**{name: None, "after": None})) for name, text in self._words(ids)]
 
     def on_days(self, zone: ZoneInfo) -> Address:
         """Put days for words such as ``today``: a hold or a pack of this search must mean the same tomorrow."""
@@ -113,7 +113,7 @@ class Address:
             return {"interactionIds": list(ids)}
         return {"query": given} if set(given) - {"zone"} else None
 
-    def _told(self, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    def _words(self, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
         given = dict(self.pairs)
         for name in ("q", "id"):
             if name in given:

@@ -49,8 +49,8 @@ def test_one_that_cannot_be_asked_again_is_named(start: Start, archive: Archive)
     """Metadata tell what a batch does not; without both the conversation fails by name, and what is archived stays."""
     tasks = start()
     run(tasks, archive, "scheduled__0")
-    told_by, bad = (tasks.cloud.world.conversations[n].id for n in (3, 4))
-    tasks.cloud.faults.add(*(Fault("status", "batch", recording=each, status=400) for each in (told_by, bad)))
+    source, bad = (tasks.cloud.world.conversations[n].id for n in (3, 4))
+    tasks.cloud.faults.add(*(Fault("status", "batch", recording=each, status=400) for each in (source, bad)))
     tasks.cloud.faults.add(Fault("status", "metadata", recording=bad, status=400))
     second = nights_later(tasks, archive, 1)
     assert second.statuses == {"failed": 1}

@@ -116,8 +116,8 @@ class Lister:
         met = self.troubles.ask("restore", ask)
         if met is None:
             return {"deferred": "cold storage: its restore was asked for"}
-        told = met if _COLD in met.reason else met.after(f"{_COLD}, and its restore failed")
-        return told.remark(old=_is_old(found))
+        trouble = met if _COLD in met.reason else met.after(f"{_COLD}, and its restore failed")
+        return trouble.remark(old=_is_old(found))
 
     def _played(self, found: ConversationFacts, recording: str, error: Trouble) -> Iterator[Listing]:
         """List the media that playback gives instead of the batch that failed."""
@@ -183,8 +183,8 @@ def _remark(found: ConversationFacts, *, any_listed: bool) -> Iterator[Listing]:
         yield _whole(conversation, deferred="the conversation is still open")
     elif not any_listed and found.nameless:
         nameless = found.nameless[0]
-        told = found.trouble.after(f"{nameless.reason}; and its metadata") if found.trouble else nameless
-        yield _whole(conversation, **told.remark(old=_is_old(found)))
+        worst = found.trouble.after(f"{nameless.reason}; and its metadata") if found.trouble else nameless
+        yield _whole(conversation, **worst.remark(old=_is_old(found)))
     elif found.trouble:  # media in hand are archived without it; the conversation is visited again
         yield _whole(conversation, **found.trouble.remark(old=_is_old(found)))
     elif not any_listed and not found.states and conversation.was_recorded and recent:

@@ -71,9 +71,9 @@ def try_access(client: ApiClient, query: DetailsQuery, day: Window) -> Access:
         )
     notes = (
         *_permission_notes(granted),
-        *_told("the divisions of the client", _division_notes, client),
-        *_told("the client's allowance of requests", _limit_notes, client),
-        *_told("the settings of recordings", _setting_notes, client),
+        *_describe("the divisions of the client", _division_notes, client),
+        *_describe("the client's allowance of requests", _limit_notes, client),
+        *_describe("the settings of recordings", _setting_notes, client),
     )
     return Access(query.probe(day), notes)
 
@@ -177,7 +177,7 @@ def _permission_notes(granted: _Granted) -> Iterator[str]:
         )
 
 
-def _told(what: str, notes: Callable[[ApiClient], Iterator[str]], client: ApiClient) -> Iterator[str]:
+def _describe(what: str, notes: Callable[[ApiClient], Iterator[str]], client: ApiClient) -> Iterator[str]:
     """The notes about a thing; that it cannot be seen is one, for a run does without."""
     try:
         yield from list(notes(client))

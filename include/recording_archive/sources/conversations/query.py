@@ -141,11 +141,11 @@ class DetailsQuery:
 
     def _fall_short(self, window: Window, seen: int, total: int, *, again: bool) -> None:
         """Raise at first, so that the halves are asked for; then the shortfall is a gap."""
-        told = f"gave {seen} of {total}"
+        shortfall = f"gave {seen} of {total}"
         if not again and window.end - window.start > SHORTEST:
-            raise _ShortError(told)
-        log.warning("The details query of %s %s", interval_of(window), told)
-        self.gaps.append(Gap(window, total - seen, f"the details query {told} conversations, halves and all"))
+            raise _ShortError(shortfall)
+        log.warning("The details query of %s %s", interval_of(window), shortfall)
+        self.gaps.append(Gap(window, total - seen, f"the details query {shortfall} conversations, halves and all"))
 
     def _count(self, seen: int, total: int | None, unread: int) -> None:
         self.listed += seen - unread

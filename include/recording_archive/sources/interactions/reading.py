@@ -108,8 +108,8 @@ def _who(name: str, fields: Mapping[str, Any]) -> tuple[Attributes, tuple[Party,
 
     The wrong ones stay in ``source_fields``.
     """
-    told = fields.get(PARTICIPANTS)
-    if told is not None and not (isinstance(told, list) and all(isinstance(each, dict) for each in told)):
+    given = fields.get(PARTICIPANTS)
+    if given is not None and not (isinstance(given, list) and all(isinstance(each, dict) for each in given)):
         log.warning("%.120r: participants is no list of objects; who is named wrongly there cannot be found", name)
     parties = parties_of(fields)
     main = main_of(parties)

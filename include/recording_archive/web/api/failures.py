@@ -67,8 +67,8 @@ def show_failures(
     if format is not ListFormat.PAGE:
         pages = every_failure(archive, kind, seen.sees, cause=cause)
         rows = begun(row for each in pages for row in to_rows(archive, each))
-        told = {"list": "failures", "format": format}
-        note_access(archive, "exported", None, access.user_name(request), told)
+        detail = {"list": "failures", "format": format}
+        note_access(archive, "exported", None, access.user_name(request), detail)
         return send_list(RecordingRow, rows, format, "failures")
     page = list_failures(archive, kind, seen.sees, limit=limit, after=read_dated(after), cause=cause)
     counted = causes(archive, kind, seen.sees) if after is None else []

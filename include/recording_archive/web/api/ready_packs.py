@@ -75,7 +75,7 @@ class ReadyPacks(ApiDocument):
 
 def list_ready(archive: Archive) -> list[ReadyPack]:
     """List the packs that can be fetched."""
-    return [ReadyPack.model_validate(told) for told in ready.ready_packs(archive)]
+    return [ReadyPack.model_validate(pack) for pack in ready.ready_packs(archive)]
 
 
 @router.get("", response_model=ReadyPacks)
@@ -113,9 +113,9 @@ def fetch_part(request: Request, archive: ArchiveDep, pack: _Pack, number: _Numb
 
 def _part(archive: Archive, pack: str, number: int) -> dict[str, Any]:
     """Find a part that may be handed out; raise Problem that says why not."""
-    told = ready.find_pack(archive, pack)
+    found = ready.find_pack(archive, pack)
     part: dict[str, Any] | None = (
-        next((each for each in told["parts"] if each["number"] == number), None) if told else None
+        next((each for each in found["parts"] if each["number"] == number), None) if found else None
     )
     if part is None:
         raise Problem(404, "No such pack", "There is none, or its days are over: have another one made.")

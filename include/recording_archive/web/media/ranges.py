@@ -90,8 +90,8 @@ def select(method: str, headers: Headers, *, size: int, etag: str) -> Selection:
     if span is None:
         whole = ByteSpan(0, size) if method == "GET" else None
         return Selection(200, whole, base | {"Content-Length": str(size)})
-    told = {"Content-Length": str(span.length), "Content-Range": f"bytes {span.start}-{span.end - 1}/{size}"}
-    return Selection(206, span, base | told)
+    partial = {"Content-Length": str(span.length), "Content-Range": f"bytes {span.start}-{span.end - 1}/{size}"}
+    return Selection(206, span, base | partial)
 
 
 def _from(first: int, last: str, size: int) -> ByteSpan | Unsatisfiable | None:

@@ -53,16 +53,16 @@ def respond(
     without which nothing may be heard. What it raises is the answer instead. ``Content-Encoding: identity`` keeps
     Airflow's own compression away from ranges.
     """
-    told = {**headers, **selection.headers, "Content-Type": media_type, "Content-Encoding": "identity"}
+    sent = {**headers, **selection.headers, "Content-Type": media_type, "Content-Encoding": "identity"}
     if selection.span is None or selection.span.length == 0:
-        return _without_body(selection, told, before)
-    return _Stream(selection.status, pieces(selection.span), told, before, user)
+        return _without_body(selection, sent, before)
+    return _Stream(selection.status, pieces(selection.span), sent, before, user)
 
 
 def send_made(source: Iterator[bytes], *, user: str, media_type: str, headers: Mapping[str, str]) -> Response:
     """The response that sends what is made on the way, whose length nobody knows; its errors break it."""
-    told = {**headers, "Content-Type": media_type, "Content-Encoding": "identity"}
-    return _Stream(200, source, told, lambda: None, user)
+    sent = {**headers, "Content-Type": media_type, "Content-Encoding": "identity"}
+    return _Stream(200, source, sent, lambda: None, user)
 
 
 def file_pieces(open_file: Callable[[], BinaryIO]) -> Pieces:

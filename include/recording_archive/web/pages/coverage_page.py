@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 @router.get("/coverage")
 def coverage_page(request: Request, archive: ArchiveDep, first: First = None, last: Last = None) -> HTMLResponse:
     """Show the days from ``from`` to ``to``, by default the last 92."""
-    told = read_coverage(archive, first, last)
-    short = [day for day in told.days if day.state is not DayState.COMPLETE]
-    paper = paper_of_coverage(archive, access.user_name(request), told)
-    return page(request, archive, "coverage.html", told=told, open=short, states=STATES, paper=paper)
+    coverage = read_coverage(archive, first, last)
+    short = [day for day in coverage.days if day.state is not DayState.COMPLETE]
+    paper = paper_of_coverage(archive, access.user_name(request), coverage)
+    return page(request, archive, "coverage.html", coverage=coverage, open=short, states=STATES, paper=paper)

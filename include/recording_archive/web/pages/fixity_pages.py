@@ -38,7 +38,7 @@ def fixity_page(request: Request, archive: ArchiveDep, after: After = None) -> H
         request,
         archive,
         "fixity.html",
-        told=read_verification(archive),
+        verification=read_verification(archive),
         ages=VERIFICATION_AGES,
         runs=runs,
         next=write_cursor(following),

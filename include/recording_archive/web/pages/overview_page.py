@@ -27,18 +27,18 @@ def overview_page(request: Request, archive: ArchiveDep, until: date | None = No
     """The page to begin a day with; ``until`` lies in the last month of its calendar."""
     today = archive.clock().astimezone(archive.settings.zone).date()
     first, last = _months_until(min(until or today, today))
-    told = read_statistics(archive, today - timedelta(days=CHART_DAYS - 1), today)
+    statistics = read_statistics(archive, today - timedelta(days=CHART_DAYS - 1), today)
     covered = read_coverage(archive, first, last)
     return page(
         request,
         archive,
         "overview.html",
-        told=told,
+        statistics=statistics,
         run=last_run(archive),
         ends=ENDS,
-        needs=needs(archive, told, covered.days, len(open_now(archive))),
-        recordings_by_day=charts.columns([(day.date, day.recordings) for day in told.days]),
-        bytes_by_day=charts.columns([(day.date, day.bytes) for day in told.days]),
+        needs=needs(archive, statistics, covered.days, len(open_now(archive))),
+        recordings_by_day=charts.columns([(day.date, day.recordings) for day in statistics.days]),
+        bytes_by_day=charts.columns([(day.date, day.bytes) for day in statistics.days]),
         months=charts.months(covered.days),
         gaps=charts.gaps(covered.days),
         states=STATES,

@@ -33,7 +33,7 @@ class Comparison:
     """The forecast of a proposed policy beside the one in force; ``problem`` says why there is none."""
 
     problem: str | None = None
-    told: Forecast | None = None
+    forecast: Forecast | None = None
     charts: tuple[OutlookChart, OutlookChart] | None = None
 
 
@@ -51,15 +51,15 @@ def retention_page(request: Request, archive: ArchiveDep, policy: Asked = "") ->
     """Show what expires when; an address with a policy, as it was once, leads to where that is tried."""
     if policy.strip():
         return RedirectResponse(f"retention/compare?{urlencode({'policy': policy})}")
-    told, problem = _forecast(archive)
+    forecast, problem = _forecast(archive)
     return page(
         request,
         archive,
         "retention.html",
-        told=told,
+        forecast=forecast,
         problem=problem,
-        chart=draw(told.in_force, at=told.as_of) if told else None,
-        links=_links(told) if told else {},
+        chart=draw(forecast.in_force, at=forecast.as_of) if forecast else None,
+        links=_links(forecast) if forecast else {},
         waiting=len(waiting_plans(archive)),
     )
 
@@ -102,9 +102,9 @@ def compare_policies(request: Request, archive: ArchiveDep, pasted: Pasted) -> H
     return page(request, archive, "policy_compare.html", comparison=shown)
 
 
-def _links(told: Forecast) -> dict[str, str]:
+def _links(forecast: Forecast) -> dict[str, str]:
     """Addresses of what the cards of a forecast count."""
-    at, last = told.as_of, told.in_force.months[-1].month
+    at, last = forecast.as_of, forecast.in_force.months[-1].month
     return {
         "due": expiry_links.expired(at, verified="ok"),
         "unverified": expiry_links.expired(at, verified="failed"),
@@ -124,14 +124,17 @@ def _forecast(archive: Archive) -> tuple[Forecast | None, str | None]:
 
 def _compare(archive: Archive, policy: str) -> Comparison:
     try:
-        told = compared(archive, Proposal(policy=policy).policy)
+        forecast = compared(archive, Proposal(policy=policy).policy)
     except Problem as problem:
         return Comparison(problem.detail)
     except (ArchiveError, ValueError) as error:
         return Comparison(str(error))
-    if told.proposed is None:
-        raise AssertionError(told)
-    return Comparison(told=told, charts=(draw(told.in_force, told.proposed), draw(told.proposed, told.in_force)))
+    if forecast.proposed is None:
+        raise AssertionError(forecast)
+    return Comparison(
+        forecast=forecast,
+        charts=(draw(forecast.in_force, forecast.proposed), draw(forecast.proposed, forecast.in_force)),
+    )
 
 
 def _policy(archive: Archive) -> tuple[Policy | None, str | None]:

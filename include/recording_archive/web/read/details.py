@@ -64,16 +64,16 @@ class Absence:
             {"interactionId": each.interaction_id, "recordingId": each.recording_id, "part": each.part}
             for each in self.known
         ]
-        told = {"interactionId": self.interaction_id, "known": known, "missingInRuns": list(self.missing)}
-        return {**told, "coverage": spans, "whatToDo": HOW_TO_ASK}
+        document = {"interactionId": self.interaction_id, "known": known, "missingInRuns": list(self.missing)}
+        return {**document, "coverage": spans, "whatToDo": HOW_TO_ASK}
 
 
 def read_details(archive: Archive, part: PartId, visible: Visible) -> RecordingDetails | Absence:
     """All that is known of ``part``, its time line in the order of events."""
-    told = visible_timeline(archive, part.interaction_id, visible)
-    mine = next((row for row in told.parts if _clean(_part_id(row)) == _clean(part)), None)
+    timeline = visible_timeline(archive, part.interaction_id, visible)
+    mine = next((row for row in timeline.parts if _clean(_part_id(row)) == _clean(part)), None)
     if mine is None:
-        return _absence(told, visible)
+        return _absence(timeline, visible)
     part = _part_id(mine)
     document, problem = _read_sidecar(archive, mine)
     held = holdings(archive, [mine]).get(part)
@@ -88,8 +88,8 @@ def read_details(archive: Archive, part: PartId, visible: Visible) -> RecordingD
             "retention_problem": retention_problem,
             "certificate_document": certificate,
             "certificate_problem": certificate_problem,
-            "timeline": list(_happenings(told.events, part)),
-            "parts": to_rows(archive, told.parts),
+            "timeline": list(_happenings(timeline.events, part)),
+            "parts": to_rows(archive, timeline.parts),
         }
     )
 
@@ -101,15 +101,15 @@ def why_absent(archive: Archive, interaction_id: str, visible: Visible) -> Absen
 
 def visible_timeline(archive: Archive, interaction_id: str, visible: Visible) -> Timeline:
     """Read what is known of the parts that are visible; of an interaction without any, nothing but its id."""
-    told = read_timeline(archive.catalog, interaction_id)
+    timeline = read_timeline(archive.catalog, interaction_id)
     if visible.everything:
-        return told
+        return timeline
     with archive.catalog.read() as connection:
-        seen = {_part_id(row) for row in told.parts if covers(connection, visible, _part_id(row))}
+        seen = {_part_id(row) for row in timeline.parts if covers(connection, visible, _part_id(row))}
     parts, events, work = (
-        tuple(row for row in rows if _part_id(row) in seen) for rows in (told.parts, told.events, told.work)
+        tuple(row for row in rows if _part_id(row) in seen) for rows in (timeline.parts, timeline.events, timeline.work)
     )
-    return Timeline(told.interaction_id, parts, events, work, ())
+    return Timeline(timeline.interaction_id, parts, events, work, ())
 
 
 def _clean(part: PartId) -> PartId:
@@ -117,9 +117,11 @@ def _clean(part: PartId) -> PartId:
     return PartId(clean_id(part.interaction_id), clean_id(part.recording_id), part.part)
 
 
-def _absence(told: Timeline, visible: Visible) -> Absence:
-    missing = tuple(row["run_id"] for row in told.work if row["outcome"] == Outcome.MISSING)
-    return Absence(told.interaction_id, tuple(map(_part_id, told.parts)), missing, told.covered, not visible.everything)
+def _absence(timeline: Timeline, visible: Visible) -> Absence:
+    missing = tuple(row["run_id"] for row in timeline.work if row["outcome"] == Outcome.MISSING)
+    return Absence(
+        timeline.interaction_id, tuple(map(_part_id, timeline.parts)), missing, timeline.covered, not visible.everything
+    )
 
 
 def _read_sidecar(archive: Archive, row: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
@@ -146,8 +148,8 @@ def _read_retention(
         quarantine_days=archive.settings.quarantine_days,
         holding=held,
     )
-    told = {name: getattr(verdict, name) for name in ("rule", "days", "expires_at", "action", "kept", "longer")}
-    return Retention(policy=policy.version, policy_name=policy.name, **told), None
+    judged = {name: getattr(verdict, name) for name in ("rule", "days", "expires_at", "action", "kept", "longer")}
+    return Retention(policy=policy.version, policy_name=policy.name, **judged), None
 
 
 def _happenings(events: Iterable[Mapping[str, Any]], part: PartId) -> Iterable[Happening]:

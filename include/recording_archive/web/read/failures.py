@@ -31,7 +31,7 @@ def decided_before(archive: Archive) -> datetime:
 
 
 GAP = "…"
-NOT_TOLD = "not told"
+NO_REASON = "no reason given"
 MOST_READ, MOST_CAUSES = 5000, 20
 _LONGEST, _EXPORT_PAGE = 300, 1000
 # what differs between two failures of one kind: URLs, quoted values, hashes, ids, numbers
@@ -112,7 +112,7 @@ def causes(archive: Archive, kind: Failing, visible: Visible) -> list[Cause]:
         errors = Counter(connection.execute(query.where(*only(connection, visible))).scalars())
     counts: Counter[str] = Counter()
     for error, count in errors.items():
-        counts[kind_of(error or NOT_TOLD)] += count
+        counts[kind_of(error or NO_REASON)] += count
     return [Cause(cause=cause, recordings=count) for cause, count in counts.most_common(MOST_CAUSES)]
 
 
@@ -125,7 +125,7 @@ def kind_of(error: str) -> str:
 
 def _caused_by(cause: str) -> ColumnElement[bool]:
     """Match errors of a wording: whatever stands where it has a gap."""
-    if cause == NOT_TOLD:
+    if cause == NO_REASON:
         return _c.last_error.is_(None)
     escaped = re.sub(r"([%_\\])", r"\\\1", cause)
     return _c.last_error.like(escaped.replace(GAP, "%") + ("%" if len(cause) == _LONGEST else ""), escape="\\")

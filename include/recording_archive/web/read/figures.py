@@ -16,7 +16,7 @@ from recording_archive.ledger.vouched import read_vouched
 from recording_archive.model import STORED, State
 from recording_archive.web.read.calendar_days import day_window, days_between
 from recording_archive.web.read.document import ApiDocument
-from recording_archive.web.read.failures import NOT_TOLD, Failing, count_failures, kind_of
+from recording_archive.web.read.failures import NO_REASON, Failing, count_failures, kind_of
 from recording_archive.web.read.verification import VerificationAge, count_by_age, count_failed
 
 
@@ -119,5 +119,5 @@ def _reasons(connection: Connection) -> list[Reason]:
     """The most frequent kinds among the latest unresolved failures."""
     latest = select(_c.last_error).where(*_UNRESOLVED).order_by(_c.failed_since.desc())
     query = latest.limit(_MOST_FAILURES)
-    counts = Counter(kind_of(error or NOT_TOLD) for error in connection.execute(query).scalars())
+    counts = Counter(kind_of(error or NO_REASON) for error in connection.execute(query).scalars())
     return [Reason(reason=reason, recordings=count) for reason, count in counts.most_common(_MOST_REASONS)]

@@ -77,8 +77,8 @@ def read_fixity_run(archive: Archive, run_id: str) -> FixityRun | None:
 
 def list_readings(archive: Archive, run_id: str, *, after: int = 0) -> tuple[list[Reading], int | None]:
     """List what a run found beside sound recordings, after the reading numbered ``after``."""
-    told = (_c.run_id == run_id, _c.id > after, _c.outcome.is_not(None), _c.outcome != SOUND)
-    query = select(readings).where(*told).order_by(_c.id).limit(PAGE + 1)
+    wanted = (_c.run_id == run_id, _c.id > after, _c.outcome.is_not(None), _c.outcome != SOUND)
+    query = select(readings).where(*wanted).order_by(_c.id).limit(PAGE + 1)
     with archive.catalog.read() as connection:
         rows = connection.execute(query).mappings().all()
     found = [Reading.model_validate(dict(row)) for row in rows[:PAGE]]

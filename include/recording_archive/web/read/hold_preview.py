@@ -87,12 +87,12 @@ def rows_of(archive: Archive, parts: Sequence[PartId]) -> list[RecordingRow]:
 
 
 def _read(given: Mapping[str, str]) -> HoldRequest:
-    told = {
+    request = {
         "interactionIds": split_values(given.get("ids"), words=True),
         **{name: split_values(given.get(name)) for name in ("agents", "queues", "numbers")},
         **{name: given[name].strip() for name in ("from", "to") if given.get(name, "").strip()},
     }
-    return HoldRequest.model_validate(told)
+    return HoldRequest.model_validate(request)
 
 
 def _hints(archive: Archive, criteria: holds.Criteria) -> Iterator[Hint]:

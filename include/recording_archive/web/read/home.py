@@ -35,25 +35,25 @@ def last_run(archive: Archive) -> RunDetails | None:
     return None
 
 
-def needs(archive: Archive, told: Statistics, days: Iterable[CoverageDay], opened: int = 0) -> list[Need]:
+def needs(archive: Archive, statistics: Statistics, days: Iterable[CoverageDay], opened: int = 0) -> list[Need]:
     """List what needs a person, the most urgent first; nothing of what runs try again by themselves.
 
     ``opened`` are the calls that are open to somebody who broke the glass.
     """
-    return [each for each in _needs(archive, told, list(days), opened) if each.count]
+    return [each for each in _needs(archive, statistics, list(days), opened) if each.count]
 
 
-def _needs(archive: Archive, told: Statistics, days: list[CoverageDay], opened: int) -> Iterator[Need]:
+def _needs(archive: Archive, statistics: Statistics, days: list[CoverageDay], opened: int) -> Iterator[Need]:
     gaps, partial = (sum(day.state == state for day in days) for state in (DayState.GAP, DayState.PARTIAL))
-    yield Need(told.verified_failed, "damaged at the last reading", "?verified=failed")
+    yield Need(statistics.verified_failed, "damaged at the last reading", "?verified=failed")
     yield Need(opened, f"{'call' if opened == 1 else 'calls'} opened by breaking the glass", "openings")
-    yield Need(told.needs_decision, "could not be archived, and no run tries again", "failures")
+    yield Need(statistics.needs_decision, "could not be archived, and no run tries again", "failures")
     for plan in waiting_plans(archive):
         count = sum(outcomes.all for outcomes in plan.actions.values())
         yield Need(count, f"in a plan ({plan.kind}) that waits for approval", f"retention/runs/{plan.run_id}")
     yield Need(gaps, f"{_days(gaps)} with hours that were never asked for", "overview#coverage")
     yield Need(partial, f"{_days(partial)} of which the source counted more than it listed", "runs")
-    for each in told.vouched:
+    for each in statistics.vouched:
         yield Need(
             each.waiting if each.asked_for else 0, f"segments of the ledger not yet {each.kind}", "overview#ledger"
         )

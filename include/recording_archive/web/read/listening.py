@@ -207,14 +207,14 @@ def _by_day(connection: Connection, asked: Asked) -> list[Group]:
 
 def _to_listen(row: Any) -> Listen:
     detail = row["detail"] or {}
-    told = next((f"{name} {detail[name]}" for name in ("evidence", "list", "report") if name in detail), None)
+    about = next((f"{name} {detail[name]}" for name in ("evidence", "list", "report") if name in detail), None)
     return Listen(
         **{name: row[name] for name in ("at", "kind", "interaction_id", "recording_id", "part")},
         person=row["actor"],
         interaction_date=known_date(row["state"], row["interaction_date"]) if row["state"] else None,
         agent=row["agent_name"] or row["agent_id"],
         queue=row["queue_name"] or row["queue_id"],
-        detail=told,
+        detail=about,
     )
 
 

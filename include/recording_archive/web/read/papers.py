@@ -41,9 +41,9 @@ def paper_of_hold(archive: Archive, user: str, hold_id: str, *, released: bool) 
     """Prove a hold's document, and that of its release."""
 
     def documents() -> Iterator[tuple[str, DocumentProof]]:
-        yield "Hold", prove_document(archive, key_of(hold_id), *_told("held"))
+        yield "Hold", prove_document(archive, key_of(hold_id), *_events_of("held"))
         if released:
-            yield "Release", prove_document(archive, release_key_of(hold_id), *_told("released"))
+            yield "Release", prove_document(archive, release_key_of(hold_id), *_events_of("released"))
 
     return _paper(archive, user, documents())
 
@@ -63,7 +63,7 @@ def paper_of_report(archive: Archive, user: str, run_id: str, report_key: str | 
     def documents() -> Iterator[tuple[str, DocumentProof]]:
         for key in keys_of(report_key)[:2] if report_key else ():
             name = "Report" if key.endswith(".json") else "Its table, which lists every recording"
-            yield name, prove_document(archive, key, *_told("reported"), _e.run_id == run_id)
+            yield name, prove_document(archive, key, *_events_of("reported"), _e.run_id == run_id)
 
     return _paper(archive, user, documents())
 
@@ -71,15 +71,15 @@ def paper_of_report(archive: Archive, user: str, run_id: str, report_key: str | 
 def paper_of_plan(archive: Archive, user: str, plan: PlanRow) -> Paper:
     """Prove a plan by the hash that an approval names, and the files of its report."""
     report = paper_of_report(archive, user, plan.run_id, plan.report_key).documents
-    about = (*_told("planned"), _e.run_id == plan.run_id)
+    about = (*_events_of("planned"), _e.run_id == plan.run_id)
     listed = [("Plan", prove_statement(archive, plan.sha256, *about))] if plan.sha256 else []
     return _paper(archive, user, iter([*listed, *report]))
 
 
-def paper_of_coverage(archive: Archive, user: str, told: Coverage) -> Paper:
+def paper_of_coverage(archive: Archive, user: str, coverage: Coverage) -> Paper:
     """Hash a statement of coverage as REST answers it; it is made when it is asked for, so no event tells of it."""
-    digest = sha256(told.model_dump_json(by_alias=True).encode()).hexdigest()
-    days = f"from={told.days[0].date}&to={told.days[-1].date}"
+    digest = sha256(coverage.model_dump_json(by_alias=True).encode()).hexdigest()
+    days = f"from={coverage.days[0].date}&to={coverage.days[-1].date}"
     check = f"curl …/archive/api/coverage?{days} | sha256sum"
     return _paper(archive, user, iter([("Statement", prove_statement(archive, digest))]), check)
 
@@ -88,5 +88,5 @@ def _paper(archive: Archive, user: str, documents: Iterator[tuple[str, DocumentP
     return Paper(archive.id, archive.clock(), user, tuple(documents), check)
 
 
-def _told(kind: str) -> tuple[ColumnElement[bool], ...]:
+def _events_of(kind: str) -> tuple[ColumnElement[bool], ...]:
     return _e.interaction_id.is_(None), _e.kind == kind

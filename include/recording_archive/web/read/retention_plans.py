@@ -176,7 +176,7 @@ def _count(archive: Archive, run_ids: Sequence[str]) -> dict[str, dict[str, Outc
             if reason:
                 kept = Counter(figures["kept_for"]) + Counter({_NAMED.sub("", reason): count})
                 figures["kept_for"] = dict(kept)
-    return {run: {action: Outcomes(**told) for action, told in each.items()} for run, each in counted.items()}
+    return {run: {action: Outcomes(**outcomes) for action, outcomes in each.items()} for run, each in counted.items()}
 
 
 def _to_plans(archive: Archive, rows: Sequence[Mapping[str, Any]]) -> list[PlanRow]:

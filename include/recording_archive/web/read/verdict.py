@@ -27,23 +27,23 @@ class Verdict:
     remedy: str = ""
 
 
-def read_verdict(told: RecordingDetails, problem: str, not_repaired: str | None) -> Verdict:
+def read_verdict(details: RecordingDetails, problem: str, not_repaired: str | None) -> Verdict:
     """Judge a recording; ``problem`` is what its last failed reading found, ``not_repaired`` why nobody mended it."""
-    if told.state in _GONE:
-        return Verdict("plain", *_GONE[told.state])
-    if told.state is State.DISCOVERED:
-        return _not_here(told)
-    return _stored(told, problem, not_repaired)
+    if details.state in _GONE:
+        return Verdict("plain", *_GONE[details.state])
+    if details.state is State.DISCOVERED:
+        return _not_here(details)
+    return _stored(details, problem, not_repaired)
 
 
-def _stored(told: RecordingDetails, problem: str, not_repaired: str | None) -> Verdict:
-    if told.verified_ok is False:
+def _stored(details: RecordingDetails, problem: str, not_repaired: str | None) -> Verdict:
+    if details.verified_ok is False:
         return Verdict("bad", "The stored bytes are not what was archived.", _mending(problem, not_repaired), "repair")
-    if told.sidecar_problem:
-        return Verdict("bad", "Its metadata file cannot be read.", told.sidecar_problem, "repair")
-    if told.state is State.QUARANTINED:
+    if details.sidecar_problem:
+        return Verdict("bad", "Its metadata file cannot be read.", details.sidecar_problem, "repair")
+    if details.state is State.QUARANTINED:
         return Verdict("warn", "In quarantine", "Its days are over, so it can be neither heard nor fetched.", "restore")
-    if told.verified_at is None:
+    if details.verified_at is None:
         return Verdict("warn", "Never read back", "Nobody knows yet if it is as it was archived.", "verify")
     return Verdict("good", "Unaltered", remedy="verify")
 
@@ -57,12 +57,12 @@ def _mending(problem: str, not_repaired: str | None) -> str:
     return f"{refused} The next run of verify_archive tries to repair it; Repair starts one now."
 
 
-def _not_here(told: RecordingDetails) -> Verdict:
-    if not told.failures:
+def _not_here(details: RecordingDetails) -> Verdict:
+    if not details.failures:
         return Verdict("warn", "Not archived yet", "The source listed it, and a run may be at work on it.", "again")
-    tries = f"{told.failures} {'try' if told.failures == 1 else 'tries'} to archive it failed"
-    if told.acknowledged_at:
+    tries = f"{details.failures} {'try' if details.failures == 1 else 'tries'} to archive it failed"
+    if details.acknowledged_at:
         return Verdict("plain", "The failure was accepted", f"{tries}; no run tries again by itself.", "again")
-    if told.needs_decision:
+    if details.needs_decision:
         return Verdict("bad", "It could not be archived.", f"{tries}. No run tries again by itself.", "again")
     return Verdict("warn", "Not archived yet", f"{tries}. Scheduled runs try again.", "again")

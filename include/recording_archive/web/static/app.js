@@ -389,7 +389,7 @@ for (const list of document.querySelectorAll("datalist[data-names]")) {
 
 // --- Reading and fetching again --------------------------------------------------------------------------------------
 
-// Runs something behind a button, which waits; what goes wrong is told.
+// Runs something behind a button, which waits; what goes wrong is said.
 async function during(button, action) {
   button.disabled = true;
   busy();
@@ -419,8 +419,8 @@ async function trigger(dag, conf) {
   if (reply.status === 403) throw new Error(`You may not trigger ${dag}: ask your Airflow administrator`);
   if (reply.status === 404) throw new Error(`This Airflow has no DAG ${dag}`);
   if (!reply.ok) throw new Error(await explain(reply));
-  const told = await fetch(airflow);
-  const paused = told.ok && (await told.json()).is_paused;
+  const answer = await fetch(airflow);
+  const paused = answer.ok && (await answer.json()).is_paused;
   return { run: (await reply.json()).dag_run_id, paused };
 }
 

@@ -75,10 +75,10 @@ async function fetchPeaks(from) {
   try {
     const reply = await fetch(from.dataset.peaks, { headers: { Accept: "application/json" } });
     if (!reply.ok || source !== from) return;
-    const told = await reply.json();
-    const loudest = Math.max(...told.peaks.flat(), 1); // the loudest sample fills the height
-    peaks = told.peaks.length ? told.peaks.map((channel) => channel.map((level) => level / loudest)) : null;
-    if (!length) length = told.durationMs / 1000;
+    const wave = await reply.json();
+    const loudest = Math.max(...wave.peaks.flat(), 1); // the loudest sample fills the height
+    peaks = wave.peaks.length ? wave.peaks.map((channel) => channel.map((level) => level / loudest)) : null;
+    if (!length) length = wave.durationMs / 1000;
     silences = findSilences();
     element("skip").hidden = !silences.length;
     showLanes();

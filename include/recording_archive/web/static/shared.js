@@ -21,8 +21,8 @@ export function isTyping(target) {
 export async function explain(reply) {
   if (reply.status === 401) return "You are signed out: reload the browser page to sign in again.";
   try {
-    const told = await reply.json();
-    return [told.title, told.detail].filter(Boolean).join(": ");
+    const problem = await reply.json();
+    return [problem.title, problem.detail].filter(Boolean).join(": ");
   } catch {
     return `The server answers ${reply.status}.`;
   }
