@@ -15,7 +15,7 @@ import pytest
 from support.deployment import ADDRESS, Deployment
 from support.engine import Engine
 
-pytestmark = pytest.mark.compose
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(2_400)]  # the images alone take ten minutes
 
 DAG = "archive_recordings"
 
