@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,11 +20,13 @@ from recording_archive.cli.rehearse import Rehearsal
 from recording_archive.settings import Settings
 from recording_archive.sources import Handout, Sample, Source
 from recording_archive.sources.connection import read_facts
+from recording_archive.sources.conversations import source as conversations_source
 from support.bank import MEDIA, PASSWORD, Bank, open_bank, without_network
 from support.commands import Command
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "genesys-cloud.md"
 TRIAL = 64 * 1024
+DAY = date(2026, 11, 21)
 SMALL = {"end": None, "days": 1, "per_day": 10, "min_bytes": 90_000, "max_bytes": 120_000, "api": "conversations"}
 
 KINDS = frozenset({"audio", "screen", "chat", "email", "message"})
@@ -48,6 +51,17 @@ def bank(tmp_path: Path, configured: Settings, monkeypatch: pytest.MonkeyPatch) 
             return opened
 
         yield begin
+
+
+def clock_at(moment: datetime) -> type[datetime]:
+    """A datetime whose present is always this moment."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return moment.astimezone(tz)
+
+    return Stopped
 
 
 def connected_to(bank: Bank, extra: dict[str, Any]) -> Callable[[Settings], Connected]:
@@ -112,11 +126,25 @@ class TestRehearse:
         again = rehearsed(opened, media_hosts=json.loads(line[1])[1:])
         assert verdicts(again, "audio batch", "hosts seen") == {ProbeStatus.OK}
 
-    def test_a_conversation_with_media_at_hand_is_chosen(self, bank: Open) -> None:
-        """The latest may be open, deleted, in cold storage or not uploaded yet: another one is taken."""
-        found = rehearsed(bank(traps="open,archived,uploading,deleted,unrecorded"))
+    @pytest.mark.parametrize("oldest", [0, 7, 9], ids=["the whole day", "three without media", "one without media"])
+    def test_a_conversation_with_media_at_hand_is_chosen(
+        self, bank: Open, monkeypatch: pytest.MonkeyPatch, oldest: int
+    ) -> None:
+        """The latest may be open, deleted, in cold storage or not uploaded yet, also all of the last 24 hours."""
+        opened = bank(end=DAY, traps="open,archived,uploading,deleted,unrecorded")
+        began = opened.cloud.world.conversations[oldest].start
+        monkeypatch.setattr(conversations_source, "datetime", clock_at(began + timedelta(days=1)))
+        found = rehearsed(opened)
         assert verdicts(found, "audio", "audio batch", "audio playback") == {ProbeStatus.OK}, found
         assert "AVAILABLE" in found["audio"].detail
+
+    def test_where_none_has_media_a_recorded_one_is_chosen(self, bank: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The state of its recording says why there is none."""
+        opened = bank(end=DAY, traps="deleted,unrecorded")
+        world = opened.cloud.world
+        world.conversations = world.conversations[8:]
+        monkeypatch.setattr(conversations_source, "datetime", clock_at(datetime(2026, 11, 22, tzinfo=UTC)))
+        assert "DELETED" in rehearsed(opened)["audio"].detail
 
     def test_trouble_of_one_way_is_told_with_it(self, bank: Open) -> None:
         """A refused batch fails with the service's words; playback is tried all the same."""

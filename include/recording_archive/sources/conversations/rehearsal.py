@@ -31,7 +31,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 
 DAYS = (1, 7, 30)
 SETTLED = timedelta(hours=1)  # after which a recording should be there
-CANDIDATES = 5  # whose metadata are asked for, until one has media at hand
+CANDIDATES = 5  # of each range, whose metadata are asked for until one has media at hand
 AT_HAND = ("AVAILABLE", "RESTORED")
 
 States = Mapping[str, Mapping[str, Any]]
@@ -52,36 +52,39 @@ class Rehearsal:
         yield Sample("role", facts=role_facts(self.client))
         for kind, dimension in KINDS.items():
             try:
-                yield self._sample(kind, self._recent(dimension))
+                yield self._sample(kind, dimension)
             except ArchiveError as error:
                 if not is_of_one(error):
                     raise
                 yield Sample(kind, note=str(error))
 
-    def _recent(self, dimension: tuple[str, str]) -> list[Conversation]:
-        """Conversations that have ended, newest first, of the shortest range that has any."""
-        for days in DAYS:
-            window = Window(self.now() - timedelta(days=days), self.now())
-            found = self.client.post(f"{DETAILS_PATH}/query", recent_of(window, *dimension), read_conversations)
-            ended = [each for each in found if each.ended_at is not None]
-            if ended:
-                return sorted(ended, key=self._age)
-        return []
+    def _recent(self, dimension: tuple[str, str], days: int) -> list[Conversation]:
+        """Conversations of the last days that have ended, newest first."""
+        window = Window(self.now() - timedelta(days=days), self.now())
+        found = self.client.post(f"{DETAILS_PATH}/query", recent_of(window, *dimension), read_conversations)
+        return sorted((each for each in found if each.ended_at is not None), key=self._age)
 
     def _age(self, each: Conversation) -> tuple[bool, timedelta]:
         age = self.now() - (each.ended_at or self.now())
         return age < SETTLED, age
 
-    def _sample(self, kind: str, recent: list[Conversation]) -> Sample:
-        if not recent:
+    def _sample(self, kind: str, dimension: tuple[str, str]) -> Sample:
+        """Take the newest conversation with media at hand, of the shortest range that has one; else the best there is.
+
+        A few without media may be all that the last day has: the range grows until one is found.
+        """
+        seen: dict[str, tuple[Conversation, States]] = {}
+        for days in DAYS:
+            fresh = [each for each in self._recent(dimension, days) if each.id not in seen]
+            for each in fresh[:CANDIDATES]:
+                states = self.playback.metadata(each.id)
+                if any(_is_at_hand(kind, state) for state in states.values()):
+                    return self._through(kind, each, states)
+                seen[each.id] = each, states
+        if not seen:
             return Sample(kind, note=f"none in the last {DAYS[-1]} days")
-        first: tuple[Conversation, States] | None = None
-        for each in recent[:CANDIDATES]:
-            states = self.playback.metadata(each.id)
-            first = first or (each, states)
-            if any(_is_at_hand(kind, state) for state in states.values()):
-                return self._through(kind, each, states)
-        return self._through(kind, *(first or (recent[0], {})))
+        recorded = [candidate for candidate in seen.values() if candidate[1]]
+        return self._through(kind, *(recorded or list(seen.values()))[0])
 
     def _through(self, kind: str, conversation: Conversation, states: States) -> Sample:
         """Order the conversation by batch, and play one of its recordings back: of this kind, and at hand if any is."""
