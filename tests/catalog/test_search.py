@@ -14,10 +14,10 @@ from sqlalchemy import insert, select
 
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.party_index import index
-from recording_archive.catalog.search import Filters, Position, export, search
+from recording_archive.catalog.search import Filters, Position, export, listed, search
 from recording_archive.catalog.tables import recordings
 from recording_archive.model import Party, State
-from recording_archive.parties.documents import columns
+from recording_archive.parties.documents import NAMES, columns
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AGENTS = ("Änne Weber", "anna miller", "Bo O'Hara", "Zoë")
@@ -232,3 +232,65 @@ def test_dates_come_in_order(catalog: Catalog) -> None:
     dated = [date for date in dates if date]
     assert all(a >= b for a, b in pairwise(dated))
     assert dates[len(dated) :] == [None] * 20
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """A catalog with few calls of some and many of others, who joined most of them."""
+    opened = Catalog(f"sqlite:///{tmp_path_factory.mktemp('busy') / 'catalog.db'}")
+
+    def call(number: int) -> dict[str, Any]:
+        who = "Few" if number % 20 == 0 else "Many"
+        main = {"queue_name": "Sales" if number % 2 else "Care", "agent_name": f"Main {who}", "ani": f"+1202555{who}"}
+        parties = [Party(f"id-{who}", who, contact_id=f"contact-{who}"), Party(ani="+442079460958")]
+        name = f"call-{number * 7919 % 10007:05}"
+        facts = {"interaction_id": name, "recording_id": name, "part": 0, "state": State.ARCHIVED, **main}
+        numbers = {"dnis": "+442079460958" if who == "Many" else "+441000000000"}
+        date = {"interaction_date": START + timedelta(minutes=number)}
+        return {**dict.fromkeys(NAMES), **facts, **numbers, **date, **columns({**main, **numbers}, parties, "")}
+
+    calls = [call(number) for number in range(6000)]
+    with opened.write() as connection:
+        connection.execute(insert(recordings), calls)
+        index(connection, calls)
+    yield opened
+    opened.close()
+
+
+def steps(catalog: Catalog, filters: Filters) -> int:
+    """Count, in tens, the steps that SQLite takes for a page, once it was chosen how to find it."""
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    with catalog.read() as connection:
+        query = listed(connection, filters, 51)
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(count, 10)
+        assert len(connection.execute(query).all()) == 51
+        driver.set_progress_handler(None, 0)
+    return taken
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"agent": "id-{}"},
+        {"agent": '"{}"'},
+        {"agent": '"{}"', "end": START + timedelta(minutes=5999)},
+        {"agent": "id-{}", "queue": "Care"},
+        {"contact": "contact-{}"},
+    ],
+)
+def test_a_page_of_an_agents_calls_costs_the_same_however_many_there_are(busy: Catalog, asked: dict[str, Any]) -> None:
+    """The index has them in order: nobody's calls are all read and sorted for the newest fifty of them."""
+
+    def taken(who: str) -> int:
+        return steps(
+            busy, Filters(**{name: str(v).format(who) if isinstance(v, str) else v for name, v in asked.items()})
+        )
+
+    assert taken("Many") < 3 * taken("Few")

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     and_,
     bindparam,
@@ -25,7 +26,7 @@ from recording_archive.catalog.distinct import distinct
 from recording_archive.catalog.engines import FOLDED
 from recording_archive.catalog.rows import insert_missing, part_key, same_part
 from recording_archive.catalog.search_driver import Term
-from recording_archive.catalog.tables import party_values, recordings
+from recording_archive.catalog.tables import UNDATED, party_values, recordings
 from recording_archive.model import PartId
 from recording_archive.parties.documents import NAMES
 from recording_archive.parties.values import LACKS, to_rows
@@ -33,17 +34,21 @@ from recording_archive.spelling.names import folded
 
 Texts = Sequence[str] | Select[Any]
 _KEY = [column.name for column in party_values.primary_key]
-_COLUMNS = (*PartId._fields, *NAMES, "parties", "numbers")
+_COLUMNS = (*PartId._fields, "interaction_date", *NAMES, "parties", "numbers")
+WALKED = party_values.alias("walked")
+"""The index where a search walks through it (`Term.walked`); its other conditions look into it as well."""
+
+_MOST_WALKED = 8  # values whose recordings are merged in order; those of more are sorted
 
 
 def index(connection: Connection, rows: Iterable[Any]) -> None:
     """Let rows of `recordings`, of the catalog or about to be entered, be found by their parties."""
-    insert_missing(connection, party_values, [value for row in rows for value in to_rows(_row(row))])
+    insert_missing(connection, party_values, [value for row in rows for value in _values(row)])
 
 
 def unindex(connection: Connection, rows: Iterable[Any]) -> None:
     """Let rows of the catalog no longer be found so, before their parties change or are erased."""
-    found = [{f"its_{name}": value[name] for name in _KEY} for row in rows for value in to_rows(_row(row))]
+    found = [{f"its_{name}": value[name] for name in _KEY} for row in rows for value in _values(row)]
     if found:
         same = and_(*(party_values.c[name] == bindparam(f"its_{name}") for name in _KEY))
         connection.execute(delete(party_values).where(same), found)
@@ -62,7 +67,13 @@ def is_party(field: str, values: Texts, *, certain: bool | None = None) -> Colum
     ``field`` is one of `parties.values.FIELDS`. ``certain``: match those that have it for sure, or possibly, alone.
     """
     wanted = _wanted(field, values, certain)
-    return exists(select(1).where(same_part(party_values, recordings), *wanted))
+    return exists(select(1).where(of_recording(party_values), *wanted))
+
+
+def of_recording(values: FromClause) -> ColumnElement[bool]:
+    """Match the values of a row of `recordings`, by all of the key that follows a value."""
+    dated = func.coalesce(recordings.c.interaction_date, literal(UNDATED, values.c.interaction_date.type))
+    return and_(values.c.interaction_date == dated, same_part(values, recordings))
 
 
 def names_one_of(field: str, values: Sequence[str]) -> ColumnElement[bool]:
@@ -91,6 +102,15 @@ def party_rows(field: str, values: Texts) -> Select[Any]:
     return select(literal(1)).select_from(party_values).where(*_wanted(field, values, None))
 
 
+def party_term(field: str, values: Sequence[str], *, certain: bool | None = None) -> Term:
+    """Make the term of a search for recordings that have one of some values."""
+    few = 0 < len(values) <= _MOST_WALKED
+    of_one = [] if certain is None else [WALKED.c.certain.is_(certain)]
+    walked = [and_(WALKED.c.field == field, WALKED.c.value == value, *of_one) for value in values if few]
+    check, counted = is_party(field, values, certain=certain), party_rows(field, values)
+    return Term(among_parties(field, values, certain=certain), few, check, counted, walked=tuple(walked))
+
+
 def named_terms(
     connection: Connection, name: str, wanted: Collection[str], *, sure: bool, values: Iterable[str] | None = None
 ) -> Iterator[Term]:
@@ -102,13 +122,7 @@ def named_terms(
     known = distinct(connection, column) if values is None else values
     meant = [value for value in known if folded(value) in wanted]
     yield from (Term(column == value, check=and_(column.is_not(None), column == value)) for value in meant)
-    others, certain = sorted(wanted), True if sure else None
-    yield Term(
-        among_parties(name, others, certain=certain),
-        walks=False,
-        check=is_party(name, others, certain=certain),
-        counted=party_rows(name, others),
-    )
+    yield party_term(name, sorted(wanted), certain=True if sure else None)
 
 
 def _wanted(field: str, values: Texts, certain: bool | None) -> list[ColumnElement[bool]]:
@@ -116,8 +130,10 @@ def _wanted(field: str, values: Texts, certain: bool | None) -> list[ColumnEleme
     return wanted if certain is None else [*wanted, party_values.c.certain.is_(certain)]
 
 
-def _row(row: Any) -> Any:
-    return SimpleNamespace(**row) if isinstance(row, Mapping) else row
+def _values(row: Any) -> Iterator[dict[str, Any]]:
+    row = SimpleNamespace(**row) if isinstance(row, Mapping) else row
+    date = UNDATED if row.interaction_date is None else row.interaction_date
+    yield from ({**value, "interaction_date": date} for value in to_rows(row))
 
 
 def has_unread(connection: Connection) -> bool:

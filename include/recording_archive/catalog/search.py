@@ -19,10 +19,11 @@ from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_,
 from sqlalchemy.sql.operators import custom_op
 
 from recording_archive.catalog.database import Catalog
-from recording_archive.catalog.party_index import has_unread
+from recording_archive.catalog.party_index import WALKED, has_unread, of_recording
+from recording_archive.catalog.rows import part_key
 from recording_archive.catalog.search_driver import Term, choose_driver
 from recording_archive.catalog.search_terms import MOST_IDS, Filters, groups, others
-from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.tables import UNDATED, recordings
 from recording_archive.model import PartId
 
 __all__ = ["MOST_IDS", "UNREAD", "Filters", "Page", "Position", "export", "listed", "search"]
@@ -35,6 +36,7 @@ UNREAD = (
 _EXPORT_PAGE = 1000
 _c = recordings.c
 _KEY = (_c.interaction_date, _c.interaction_id, _c.recording_id, _c.part)
+_PARTY_KEY = tuple(WALKED.c[column.name] for column in _KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class _Query:
         sure = [self._hidden(condition) for condition in (*checked, *others(self.filters))]
         picks = [pick for term in (driver.terms if driver else [None]) for pick in self._picks(term, sure)]
         # UNION also drops what two terms found, such as an id that is interaction and recording
-        found = union(*(select(pick.subquery()) for pick in picks)).subquery()
+        found = union(*(select(*part_key(pick.subquery())) for pick in picks)).subquery()
         same = and_(*(found.c[name] == _c[name] for name in PartId._fields))
         order = (_c.interaction_date.is_(None), *self._order(_KEY))
         return (
@@ -118,6 +120,10 @@ class _Query:
         )
 
     def _picks(self, term: Term | None, sure: Sequence[ColumnElement[bool]]) -> Iterator[Select[Any]]:
+        if term and term.walked:
+            for condition in term.walked:
+                yield from self._of_parties([condition, of_recording(WALKED), *sure])
+            return
         conditions = [*([term.condition] if term else []), *sure]
         if term and not term.walks:
             yield self._sorted(conditions)
@@ -127,6 +133,17 @@ class _Query:
             yield self._dated(term, [*conditions, *(dates or [_c.interaction_date.is_not(None)])])
         if not dates:
             yield self._undated(term, [*conditions, _c.interaction_date.is_(None)])
+
+    def _of_parties(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Select[Any]]:
+        """Rows of one value of `party_values`, whose key has their order to its last tie."""
+        date, dates = _PARTY_KEY[0], list(self._dates(_PARTY_KEY[0]))
+        if self.after is None or self.after.date is not None:
+            beyond = [self._beyond(_PARTY_KEY, (self.after.date, *self.after.part))] if self.after else []
+            yield self._pick([*conditions, date != UNDATED, *dates, *beyond], _PARTY_KEY, _PARTY_KEY)
+        if not dates:
+            among = self.after is not None and self.after.date is None
+            beyond = [self._beyond(_PARTY_KEY[1:], self.after.part)] if self.after and among else []
+            yield self._pick([*conditions, date == UNDATED, *beyond], _PARTY_KEY[1:], _PARTY_KEY)
 
     def _sorted(self, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
         """Rows that come in no order: all of them are read, and sorted."""
@@ -152,16 +169,21 @@ class _Query:
             return self._pick([*conditions, *beyond], _KEY[1:])
         return self._pick([*conditions, *map(self._hidden, beyond)], map(self._hidden, _KEY[1:]))
 
-    def _dates(self) -> Iterator[ColumnElement[bool]]:
+    def _dates(self, date: ColumnElement[datetime] = _c.interaction_date) -> Iterator[ColumnElement[bool]]:
         if self.filters.by_end:
-            yield _c.interaction_date.is_not(None)
+            yield date.is_not(None)
         if self.filters.start:
-            yield _c.interaction_date >= self.filters.start
+            yield date >= self.filters.start
         if self.filters.end:
-            yield _c.interaction_date < self.filters.end
+            yield date < self.filters.end
 
-    def _pick(self, conditions: Sequence[ColumnElement[bool]], order: Iterable[ColumnElement[Any]]) -> Select[Any]:
-        return select(*_KEY).where(*conditions).order_by(*self._order(order)).limit(self.limit)
+    def _pick(
+        self,
+        conditions: Sequence[ColumnElement[bool]],
+        order: Iterable[ColumnElement[Any]],
+        key: Sequence[ColumnElement[Any]] = _KEY,
+    ) -> Select[Any]:
+        return select(*key).where(*conditions).order_by(*self._order(order)).limit(self.limit)
 
     def _order(self, key: Iterable[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
         return [column.asc() if self.oldest else column.desc() for column in key]

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, se
 
 from recording_archive.catalog.tables import recordings
 
-_FEW = 2000  # rows that are read and checked faster than a walk by date finds a page of them
-_FEW_SORTED = 6000  # rows that are sorted faster so
+_MANY = 10_000  # rows of one index among which a page is soon found, whatever else is asked of them
+_FEW_SORTED = 6000  # rows that are read and sorted faster than a walk by date finds a page of them
 MOST_TERMS = 60  # more of them match so much that a walk by date meets a page of rows at once
 
 
@@ -25,7 +25,7 @@ class Term:
 
     ``check`` is an equal condition for single rows that another index found, and ``counted`` selects as many rows of
     another table; None where the condition serves for that as well. ``wide``: it matches so much that a walk by date
-    meets a page of rows at once.
+    meets a page of rows at once. ``walked`` are conditions on `party_index.WALKED`: each yields its rows in order.
     """
 
     condition: ColumnElement[bool]
@@ -33,6 +33,7 @@ class Term:
     check: ColumnElement[bool] | None = None
     counted: Select[Any] | None = None
     wide: bool = False
+    walked: tuple[ColumnElement[bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +70,25 @@ def choose_driver(connection: Connection, groups: Sequence[Group]) -> Group | No
     usable = [group for group in groups if len(group.terms) <= MOST_TERMS and not any(t.wide for t in group.terms)]
     if len(usable) == 1 and usable[0].walks:
         return usable[0]
-    counts = [_count(connection, group) for group in usable]
-    few = [
-        (unsorted + walked, group)
-        for (unsorted, walked), group in zip(counts, usable, strict=True)
-        if unsorted + walked <= _FEW
-    ]
-    if few:
-        return min(few, key=lambda pair: pair[0])[1]
-    narrow = (group for (unsorted, _), group in zip(counts, usable, strict=True) if unsorted <= _FEW_SORTED)
-    return next(narrow, None)
+    counts = [(*_count(connection, group), group) for group in usable]
+    narrow = [(unsorted + walked, group) for unsorted, walked, group in counts if unsorted <= _FEW_SORTED]
+    return min(narrow, key=lambda pair: pair[0])[1] if narrow else None
 
 
 def _count(connection: Connection, group: Group) -> tuple[int, int]:
     """Count the rows that would be sorted, and those that come in the order of dates; what two terms find, twice."""
-    row = select(literal(1)).select_from(recordings)
-    walking = [term.condition for term in group.terms if term.walks]
-    unsorted = [
-        row.where(term.condition) if term.counted is None else term.counted for term in group.terms if not term.walks
-    ]
-    limited = (
-        union_all(*(select(each.subquery()) for each in unsorted)).limit(_FEW_SORTED + 1) if unsorted else None,
-        row.where(or_(*walking)).limit(_FEW + 1) if walking else None,
-    )
-    counts = (
-        literal(0) if each is None else select(func.count()).select_from(each.subquery()).scalar_subquery()
-        for each in limited
-    )
-    found = connection.execute(select(*counts)).one()
+    found = connection.execute(select(_up_to(_FEW_SORTED, group, walks=False), _up_to(_MANY, group, walks=True))).one()
     return int(found[0]), int(found[1])
+
+
+def _up_to(most: int, group: Group, *, walks: bool) -> ColumnElement[int]:
+    row = select(literal(1)).select_from(recordings)
+    each = [
+        row.where(term.condition) if term.counted is None else term.counted
+        for term in group.terms
+        if term.walks is walks
+    ]
+    if not each:
+        return literal(0)
+    limited = union_all(*(select(rows.subquery()) for rows in each)).limit(most + 1)
+    return select(func.count()).select_from(limited.subquery()).scalar_subquery()

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sqlalchemy import ColumnElement, Connection, and_, literal, select
 
-from recording_archive.catalog.party_index import among_parties, is_party, names_one_of, party_rows
+from recording_archive.catalog.party_index import names_one_of, party_term
 from recording_archive.catalog.rows import has_id
 from recording_archive.catalog.search_driver import MOST_TERMS, Group, Term
 from recording_archive.catalog.search_ids import ids_in, starts
@@ -191,12 +191,12 @@ def _id_terms(ids: Sequence[str]) -> Iterator[Term]:
 def _number_term(text: str, region: str) -> Term:
     """By the number's form, and by equal last digits where a country is not known."""
     form = number_form(text, region)
-    return _party_term(NUMBER, [form, *asked_keys(form)])
+    return party_term(NUMBER, [form, *asked_keys(form)])
 
 
 def _contact_terms(text: str) -> Iterator[Term]:
     yield Term(has_id(_c.contact_id, [text]), walks=False)
-    yield _party_term("contact_id", [spelling_of("contact_id")(text)])
+    yield party_term("contact_id", [spelling_of("contact_id")(text)])
 
 
 def _named(connection: Connection, text: str, kind: str) -> Iterator[Term]:
@@ -209,9 +209,9 @@ def _named(connection: Connection, text: str, kind: str) -> Iterator[Term]:
     yield from (
         [Term(_c[name_field].in_(names), wide=True)] if wide else (Term(_c[name_field] == name) for name in names)
     )
-    yield _party_term(id_field, list(dict.fromkeys(map(spelling_of(id_field), forms))))
+    yield party_term(id_field, list(dict.fromkeys(map(spelling_of(id_field), forms))))
     if others := other_names_like(connection, name_field, text, whole=whole):
-        term = _party_term(name_field, others)
+        term = party_term(name_field, others)
         many = connection.dialect.name == "sqlite" and len(others) > MOST_TERMS
         yield replace(term, check=names_one_of(name_field, others)) if many else term
 
@@ -219,7 +219,3 @@ def _named(connection: Connection, text: str, kind: str) -> Iterator[Term]:
 def is_quoted(text: str) -> bool:
     """Tell if a text asks for a whole name: in double quotes."""
     return len(text) > 2 and text[0] == text[-1] == '"'
-
-
-def _party_term(field: str, values: Sequence[str]) -> Term:
-    return Term(among_parties(field, values), False, is_party(field, values), party_rows(field, values))

@@ -145,11 +145,15 @@ for _name in ("interaction_id", "recording_id"):  # finds the start of an id whe
     _start.ddl_if(dialect="postgresql").info["dialect"] = "postgresql"
 
 
+UNDATED = datetime.min.replace(microsecond=1, tzinfo=UTC)
+"""The date in `party_values` of a recording without one, whose key takes no NULL; no source says it of a call."""
+
 party_values = Table(
     "party_values",  # finds recordings by their numbers, and by parties beside those of their own columns
     tables,
     Column("field", Text, primary_key=True),  # of parties.values.FIELDS, or LACKS
     Column("value", _Bytewise, primary_key=True),  # in the spelling that stands for all others
+    Column("interaction_date", UtcDateTime, primary_key=True),  # its recording's, so that a value's come in order
     Column("interaction_id", Text, primary_key=True),
     Column("recording_id", Text, primary_key=True),
     Column("part", Integer, primary_key=True),

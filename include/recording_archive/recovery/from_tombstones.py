@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.party_index import reindex
 from recording_archive.catalog.rows import NO_FAILURE, is_part
 from recording_archive.catalog.tables import recordings
 from recording_archive.disposition.tombstone import to_recording, tombstone_key
@@ -45,6 +46,8 @@ def _enter_tombstone(store: Store, archive_id: str, connection: Connection, key:
     state = State.ERASED if columns["key"] is None else State.QUARANTINED
     values = {**columns, "state": state, "deletion": columns["deletion"] | {"tombstone": sha256(content).hexdigest()}}
     bury(connection, store, known, values, source=key)
+    if known is not None:
+        reindex(connection, [(known, {**known._asdict(), **values})])
     return True
 
 
