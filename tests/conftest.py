@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import Engine, create_engine
 from xdist.scheduler import LoadScopeScheduling
 
 from genesys_sandbox import Sandbox, SandboxOptions
 from recording_archive.archive import Archive, open_archive
 from recording_archive.archiving.report import Summary
+from recording_archive.catalog import engines
 from recording_archive.settings import Settings, read_settings
 from support.commands import Command, configure, run_command
 from support.runner import Runner, settings_below
@@ -28,6 +30,7 @@ collect_ignore = [] if find_spec("botocore") else ["cluster"]  # `make test-clus
 hypothesis_settings.register_profile("patient", deadline=None)  # machines are busy; `--timeout` ends what hangs
 hypothesis_settings.load_profile("patient")
 
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 * 2**30  # noqa: S108  # pytest makes a folder of its own in it
 _ON_A_SITE = tuple(
     f"tests/web/{name}.py"
     for name in ("test_access", "test_api", "test_api_docs", "test_browser", "test_evidence_web", "media/test_retrieve")
@@ -51,6 +54,13 @@ class ByModule(LoadScopeScheduling):
         return "dag" if nodeid.startswith("tests/dag/") else nodeid.partition("::")[0]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Keep the folders of tests in memory where there is room: their syncs need no disk, and a kill loses none."""
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
     """Tests on two cores, in the order in which they were collected."""
@@ -61,6 +71,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
     items.sort(key=lambda item: next((place for place, name in enumerate(_LONG) if item.nodeid.startswith(name)), 99))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    """Each query is compiled once for all SQLite catalogs of the process, and not for each of them anew."""
+    compiled: dict[Any, Any] = {}
+    with create_engine("sqlite://", json_deserializer=engines._from_json).connect() as first:
+        dialect = first.dialect
+
+    def create(*arguments: Any, **named: Any) -> Engine:
+        engine = create_engine(*arguments, **named)
+        if engine.dialect.name == dialect.name:
+            engine.dialect = dialect
+            engine.update_execution_options(compiled_cache=compiled)
+        return engine
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engines, "create_engine", create)
+        yield
 
 
 @pytest.fixture(autouse=True)
