@@ -14,4 +14,4 @@ def distinct(connection: Connection, column: Column[str], *among: ColumnElement[
     values = select(func.min(column).label("value")).where(*among).cte("found", recursive=True)
     following = select(func.min(column)).where(*among, column > values.c.value).scalar_subquery()
     values = values.union_all(select(following).where(values.c.value.is_not(None)))
-    return list(connection.execute(select(values.c.value).where(values.c.value.is_not(None))).scalars())
+    return [*connection.execute(select(values.c.value).where(values.c.value.is_not(None))).scalars().all()]

@@ -13,9 +13,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_, literal, or_, select, tuple_, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    UnaryExpression,
+    and_,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 from sqlalchemy.sql.operators import custom_op
 
 from recording_archive.catalog.database import Catalog
@@ -34,6 +47,7 @@ UNREAD = (
 )
 """The warning of a search whose page is ``unread``."""
 _EXPORT_PAGE = 1000
+_Rows = TypeVar("_Rows", Select[Any], CompoundSelect[Any])
 _c = recordings.c
 _KEY = (_c.interaction_date, _c.interaction_id, _c.recording_id, _c.part)
 _PARTY_KEY = tuple(WALKED.c[column.name] for column in _KEY)
@@ -88,6 +102,24 @@ def export(catalog: Catalog, filters: Filters, *, oldest: bool = False) -> Itera
 
 
 @dataclass(frozen=True, slots=True)
+class _Walk:
+    """A walk through an index in the order of a search: its key, what its rows without a date have, and conditions.
+
+    ``order`` is the key again, without what is hidden from SQLite's planner.
+    """
+
+    key: Sequence[ColumnElement[Any]]
+    undated: ColumnElement[bool]
+    conditions: Sequence[ColumnElement[bool]]
+    order: Sequence[ColumnElement[Any]]
+
+    def read(self, first: int) -> Select[Any]:
+        """Select the columns of the order, from one on."""
+        named = zip(self.order, self.key, strict=True)
+        return select(*(column.label(each.key) for column, each in list(named)[first:]))
+
+
+@dataclass(frozen=True, slots=True)
 class _Query:
     """One page as SQL: for each term of the driver, among the dated and the undated, the keys of its next rows.
 
@@ -106,7 +138,7 @@ class _Query:
         driver = choose_driver(connection, found_groups)
         checked = [group.check for group in found_groups if group is not driver or group.always is not None]
         sure = [self._hidden(condition) for condition in (*checked, *others(self.filters))]
-        picks = [pick for term in (driver.terms if driver else [None]) for pick in self._picks(term, sure)]
+        picks = self._picks(driver.terms if driver else [None], sure)
         # UNION also drops what two terms found, such as an id that is interaction and recording
         found = union(*(select(*part_key(pick.subquery())) for pick in picks)).subquery()
         same = and_(*(found.c[name] == _c[name] for name in PartId._fields))
@@ -119,31 +151,32 @@ class _Query:
             .limit(self.limit)
         )
 
-    def _picks(self, term: Term | None, sure: Sequence[ColumnElement[bool]]) -> Iterator[Select[Any]]:
-        if term and term.walked:
-            for condition in term.walked:
-                yield from self._of_parties([condition, of_recording(WALKED), *sure])
+    def _picks(
+        self, terms: Iterable[Term | None], sure: Sequence[ColumnElement[bool]]
+    ) -> Iterator[Select[Any] | CompoundSelect[Any]]:
+        walks: list[_Walk] = []
+        for term in terms:
+            if term and not term.walks:
+                yield self._sorted([term.condition, *sure])
+            else:
+                walks += self._walks(term, sure)
+        if not walks:
             return
-        conditions = [*([term.condition] if term else []), *sure]
-        if term and not term.walks:
-            yield self._sorted(conditions)
-            return
-        dates = list(self._dates())
         if self.after is None or self.after.date is not None:
-            yield self._dated(term, [*conditions, *(dates or [_c.interaction_date.is_not(None)])])
-        if not dates:
-            yield self._undated(term, [*conditions, _c.interaction_date.is_(None)])
+            yield self._merged([self._dated(walk) for walk in walks])
+        if not list(self._dates()):
+            yield self._merged([self._undated(walk) for walk in walks])
 
-    def _of_parties(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Select[Any]]:
-        """Rows of one value of `party_values`, whose key has their order to its last tie."""
-        date, dates = _PARTY_KEY[0], list(self._dates(_PARTY_KEY[0]))
-        if self.after is None or self.after.date is not None:
-            beyond = [self._beyond(_PARTY_KEY, (self.after.date, *self.after.part))] if self.after else []
-            yield self._pick([*conditions, date != UNDATED, *dates, *beyond], _PARTY_KEY, _PARTY_KEY)
-        if not dates:
-            among = self.after is not None and self.after.date is None
-            beyond = [self._beyond(_PARTY_KEY[1:], self.after.part)] if self.after and among else []
-            yield self._pick([*conditions, date == UNDATED, *beyond], _PARTY_KEY[1:], _PARTY_KEY)
+    def _walks(self, term: Term | None, sure: Sequence[ColumnElement[bool]]) -> Iterator[_Walk]:
+        if term is None:
+            yield _Walk(_KEY, _c.interaction_date.is_(None), sure, _KEY)
+        elif term.walked:
+            undated = _PARTY_KEY[0] == UNDATED
+            same = of_recording(WALKED)
+            yield from (_Walk(_PARTY_KEY, undated, (each, same, *sure), _PARTY_KEY) for each in term.walked)
+        else:  # its index ends with the date: ties are sorted
+            key = (_KEY[0], *map(self._hidden, _KEY[1:]))
+            yield _Walk(_KEY, _c.interaction_date.is_(None), (term.condition, *sure), key)
 
     def _sorted(self, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
         """Rows that come in no order: all of them are read, and sorted."""
@@ -155,19 +188,27 @@ class _Query:
         picked = select(*_KEY).where(*conditions, *map(self._hidden, place))
         return picked.order_by(date.is_(None), *self._order(_KEY)).limit(self.limit)
 
-    def _dated(self, term: Term | None, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-        """Rows with a date, in the order of the index; ties are sorted where the index ends with the date."""
-        beyond = [self._beyond(_KEY, (self.after.date, *self.after.part))] if self.after else []
-        key = (_KEY[0], *map(self._hidden, _KEY[1:])) if term else _KEY
-        return self._pick([*conditions, *beyond], key)
+    def _dated(self, walk: _Walk) -> Select[Any]:
+        dates = list(self._dates(walk.key[0])) or [not_(walk.undated)]
+        beyond = [self._beyond(walk.key, (self.after.date, *self.after.part))] if self.after else []
+        return walk.read(0).where(*walk.conditions, *dates, *beyond)
 
-    def _undated(self, term: Term | None, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-        """Rows without a date have the order of their ids, which only a walk through all of them has in its index."""
+    def _undated(self, walk: _Walk) -> Select[Any]:
         among = self.after is not None and self.after.date is None
-        beyond = [self._beyond(_KEY[1:], self.after.part)] if self.after and among else []
-        if term is None:
-            return self._pick([*conditions, *beyond], _KEY[1:])
-        return self._pick([*conditions, *map(self._hidden, beyond)], map(self._hidden, _KEY[1:]))
+        beyond = [self._beyond(walk.order[1:], self.after.part)] if self.after and among else []
+        return walk.read(1).where(*walk.conditions, walk.undated, *beyond)
+
+    def _merged(self, picks: Sequence[Select[Any]]) -> Select[Any] | CompoundSelect[Any]:
+        """The first rows of several walks together.
+
+        SQLite merges them, and checks no row of any that comes later; PostgreSQL reads a page of each.
+        """
+        if len(picks) == 1 or self.sqlite:
+            return self._first(union(*picks)) if len(picks) > 1 else self._first(picks[0])
+        return union(*(select(self._first(pick).subquery()) for pick in picks))
+
+    def _first(self, rows: _Rows) -> _Rows:
+        return rows.order_by(*self._order(rows.selected_columns)).limit(self.limit)
 
     def _dates(self, date: ColumnElement[datetime] = _c.interaction_date) -> Iterator[ColumnElement[bool]]:
         if self.filters.by_end:
@@ -176,14 +217,6 @@ class _Query:
             yield date >= self.filters.start
         if self.filters.end:
             yield date < self.filters.end
-
-    def _pick(
-        self,
-        conditions: Sequence[ColumnElement[bool]],
-        order: Iterable[ColumnElement[Any]],
-        key: Sequence[ColumnElement[Any]] = _KEY,
-    ) -> Select[Any]:
-        return select(*key).where(*conditions).order_by(*self._order(order)).limit(self.limit)
 
     def _order(self, key: Iterable[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
         return [column.asc() if self.oldest else column.desc() for column in key]
