@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, insert, inspect, select, text
+from sqlalchemy import Connection, create_engine, func, insert, inspect, select, text, update
 
 from recording_archive.archive import Archive
+from recording_archive.archiving.completeness import day_window, judge_days
+from recording_archive.catalog import day_totals as totals
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.events import record
 from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
 from recording_archive.catalog.search import Filters, search
 from recording_archive.catalog.search_ids import starts
-from recording_archive.catalog.tables import dispositions, events, recordings, tables
+from recording_archive.catalog.tables import day_totals, dispositions, events, recordings, tables
 from recording_archive.disposition import plan, processes
 from recording_archive.disposition.plan import make_plan
+from recording_archive.model import STORED, State
 from recording_archive.settings import Settings
 from recording_archive.store.local import LocalStore
 from recording_archive.store.locate import staging_at
 from support.services import Postgres
 from support.spellings import GUID
+from support.total_rows import any_row, shuffle
 
 pytestmark = pytest.mark.cluster
 DAY = timedelta(days=1)
@@ -149,3 +155,62 @@ def test_several_processes_make_the_plan_of_one(
             for run in ("alone", "together")
         )
     assert first == second
+
+
+def test_totals_by_day_are_what_a_count_gives(catalog: Catalog) -> None:
+    """After every statement, in transactions of their own that fold now and then; undone ones count for nothing."""
+    dice, now = random.Random(16), datetime(2026, 11, 28, 9, 30, tzinfo=UTC)  # noqa: S311 - the same rows each time
+    with catalog.write() as connection:
+        connection.execute(insert(recordings), [any_row(dice, number, now) for number in range(600)])
+    for number in range(300):
+        with catalog.write() as connection:
+            shuffle(connection, dice, now)
+            assert number % 10 or list(totals.differing(connection)) == []
+            if number % 7 == 0:
+                connection.rollback()
+    with catalog.write() as connection:
+        entries = select(func.count(day_totals.c.entry.distinct()))
+        assert connection.execute(entries).scalar_one() < 257  # of 257 transactions: they were folded
+        assert list(totals.differing(connection)) == []
+        totals.recount(connection)
+        assert connection.execute(entries).scalar_one() == 1
+        assert list(totals.differing(connection)) == []
+    days = [day_window(now.date() - timedelta(days=back), ZoneInfo("Asia/Kathmandu")) for back in range(30)]
+    with catalog.read() as connection:
+        for window, sums in zip(days, totals.sums_within(connection, days), strict=True):
+            within = (recordings.c.interaction_date >= window.start, recordings.c.interaction_date < window.end)
+            stored = select(func.count()).where(recordings.c.state.in_(STORED), *within)
+            assert sums.recordings == connection.execute(stored).scalar_one()
+        everything, since = totals.count_sound(connection, [now - timedelta(days=7)])
+        assert 0 < since < everything
+        assert [day.missing for day in judge_days(connection, {now.date(): days[0]}, now)] == [
+            connection.execute(
+                select(func.count()).where(
+                    recordings.c.state == State.DISCOVERED,
+                    recordings.c.interaction_date >= days[0].start,
+                    recordings.c.interaction_date < days[0].end,
+                )
+            ).scalar_one()
+        ]
+
+
+def test_writers_of_the_same_days_do_not_wait_for_each_other(catalog: Catalog) -> None:
+    """Two transactions that change the same days in opposite order both come to their end."""
+    dice, now = random.Random(2), datetime(2026, 11, 28, 9, 30, tzinfo=UTC)  # noqa: S311 - the same rows each time
+    with catalog.write() as connection:
+        connection.execute(insert(recordings), [any_row(dice, number, now) for number in range(4)])
+
+    def purge(connection: Connection, number: int) -> None:
+        mine = recordings.c.interaction_id == f"call-{number}"
+        connection.execute(update(recordings).where(mine).values(state=State.PURGED, interaction_date=now))
+
+    with catalog.engine.connect() as one, catalog.engine.connect() as two:
+        two.execute(text("SET lock_timeout = '5s'"))
+        purge(one, 0)
+        purge(two, 1)
+        purge(two, 2)
+        purge(one, 3)
+        two.commit()
+        one.commit()
+        assert list(totals.differing(one)) == []
+        assert totals.sums_by_state(one)[State.PURGED].recordings == 4

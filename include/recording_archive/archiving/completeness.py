@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Label, func, select
 
 from recording_archive.archiving.account import open_gaps
 from recording_archive.catalog.tables import coverage, recordings, runs
@@ -17,6 +19,7 @@ from recording_archive.model import STORED, State, Window
 from recording_archive.params import midnight
 
 _c = recordings.c
+_HOUR, _MINUTE = len("2026-11-28 14"), len("2026-11-28 14:30")
 _GRACE = timedelta(hours=12)  # a day's own run comes after its end, and takes a while
 
 
@@ -42,6 +45,15 @@ class Day:
     damaged: int
 
 
+@dataclass(slots=True)
+class _Wrong:
+    """Recordings of a day with something wrong."""
+
+    missing: int = 0
+    accepted: int = 0
+    damaged: int = 0
+
+
 def day_window(day: date, zone: ZoneInfo) -> Window:
     """From midnight to midnight in ``zone``: 23 or 25 hours where the clocks change. Raises OverflowError."""
     return Window(midnight(day, zone), midnight(day + timedelta(days=1), zone))
@@ -56,8 +68,10 @@ def judge_days(connection: Connection, days: Mapping[date, Window], now: datetim
     """Judge some consecutive days."""
     if not days:
         return []
-    covered, gaps = read_covered(connection), _listing_gaps(connection, tuple(days.values()))
-    return [_day(connection, day, window, state_of(window, covered, now, gaps)) for day, window in days.items()]
+    windows = tuple(days.values())
+    covered, gaps = read_covered(connection), _listing_gaps(connection, windows)
+    found = zip(days.items(), _count_wrong(connection, windows), strict=True)
+    return [_day(day, state_of(window, covered, now, gaps), wrong) for (day, window), wrong in found]
 
 
 def state_of(day: Window, covered: tuple[Covered, ...], now: datetime, gaps: Sequence[Window] = ()) -> DayState:
@@ -84,14 +98,34 @@ def _listing_gaps(connection: Connection, days: Sequence[Window]) -> list[Window
     return [gap.window for run in found for gap in open_gaps(connection, run)]
 
 
-def _day(connection: Connection, day: date, window: Window, state: DayState) -> Day:
-    """Count what is wrong with a day whose recordings are all known."""
-    dated = (_c.interaction_date >= window.start, _c.interaction_date < window.end)
-    found = select(func.count(), func.count(_c.acknowledged_at)).where(_c.state == State.DISCOVERED, *dated)
-    missing, accepted = connection.execute(found).one()
-    damaged = connection.execute(
-        select(func.count()).where(_c.verified_ok.is_(False), _c.state.in_(STORED), *dated)
-    ).scalar_one()
-    if state is DayState.COMPLETE and (damaged or missing):
-        state = DayState.DAMAGED if damaged else DayState.MISSING
-    return Day(day, state, missing, accepted, damaged)
+def _count_wrong(connection: Connection, days: Sequence[Window]) -> list[_Wrong]:
+    """Count what is wrong with some consecutive days; an hour or a minute at a time."""
+    starts = [day.start.astimezone(UTC) for day in days]
+    size = _MINUTE if any(start.minute or start.second for start in starts) else _HOUR
+    moment = _moment(connection.dialect.name, size)
+    dated = (_c.interaction_date >= days[0].start, _c.interaction_date < days[-1].end)
+    found, begins = [_Wrong() for _ in days], [f"{start:%Y-%m-%d %H:%M}"[:size] for start in starts]
+    missing = select(moment, func.count(), func.count(_c.acknowledged_at)).where(_c.state == State.DISCOVERED, *dated)
+    for text, number, accepted in connection.execute(missing.group_by(moment.name)).all():
+        wrong = found[bisect_right(begins, text) - 1]
+        wrong.missing += number
+        wrong.accepted += accepted
+    damaged = select(moment, func.count()).where(_c.verified_ok.is_(False), _c.state.in_(STORED), *dated)
+    for text, number in connection.execute(damaged.group_by(moment.name)).all():
+        found[bisect_right(begins, text) - 1].damaged += number
+    return found
+
+
+def _moment(dialect: str, size: int) -> Label[str]:
+    """Select the hour or the minute of a recording in UTC, as a text of that size."""
+    date: ColumnElement[Any] = _c.interaction_date
+    if dialect != "sqlite":  # which keeps dates as such texts
+        date = func.to_char(func.timezone("UTC", date), "YYYY-MM-DD HH24:MI")
+    return func.substr(date, 1, size).label("moment")
+
+
+def _day(day: date, state: DayState, wrong: _Wrong) -> Day:
+    """Say what is wrong with a day whose recordings are all known."""
+    if state is DayState.COMPLETE and (wrong.damaged or wrong.missing):
+        state = DayState.DAMAGED if wrong.damaged else DayState.MISSING
+    return Day(day, state, wrong.missing, wrong.accepted, wrong.damaged)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from recording_archive.catalog.engines import masked
 from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
 from recording_archive.catalog.tables import tables
+from recording_archive.catalog.total_triggers import make_triggers
 from recording_archive.errors import ConfigurationError
 
 _LOCK = 0x7265636F  # PostgreSQL advisory lock: one migration at a time
@@ -20,6 +21,7 @@ def migrate(connection: Connection, url: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     if not inspect(connection).has_table(VERSION_TABLE):
         tables.create_all(connection)  # a test holds that the migrations lead to the same tables
+        make_triggers(connection)
         connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) PRIMARY KEY)"))
         connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES ('{HEAD}')"))  # noqa: S608 - constants
         return

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -67,7 +68,12 @@ def _count(rows: Sequence[Row[Any]], name: str) -> list[tuple[Any, int]]:
 def _names(row: Row[Any], name: str) -> dict[str, str]:
     """The names of everybody who took part, by their forms, the main party's first."""
     texts = (row._mapping[name], *(party.get(NAMES[name]) for party in row.parties or ()))
-    return {folded(text): text for text in reversed(texts) if text}
+    return {_form(text): text for text in reversed(texts) if text}
+
+
+@lru_cache(maxsize=4096)
+def _form(name: str) -> str:
+    return folded(name)
 
 
 def _within_time(connection: Connection, filters: Filters) -> Sequence[Row[Any]] | None:

@@ -161,6 +161,22 @@ party_values = Table(
     sqlite_with_rowid=False,  # one tree instead of two
 )
 
+day_totals = Table(
+    "day_totals",  # recordings counted by day: `total_triggers` keeps it, beside each change of `recordings`
+    tables,
+    Column("axis", Text, primary_key=True),  # of day_totals.Axis: the date that the day is of
+    Column("day", _Bytewise, primary_key=True),  # in UTC, as 2026-11-28; empty: without that date
+    Column("state", Text, primary_key=True),
+    Column("verdict", Text, primary_key=True),  # of day_totals.Verdict
+    # 0; on PostgreSQL the transaction that counted, until its rows are folded into those of 0: no writer waits
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("recordings", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("decided", BigInteger, nullable=False),  # those with a `deletion`
+    sqlite_with_rowid=False,
+)
+
 runs = Table(
     "runs",
     tables,

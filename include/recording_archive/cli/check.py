@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from recording_archive.access.in_force import in_order
 from recording_archive.archive import Archive, open_archive
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.day_totals import differing, sums_by_state
 from recording_archive.catalog.migrations import VERSION_TABLE
 from recording_archive.catalog.sqlite_files import require_whole
 from recording_archive.cli.findings import ProbeResult, ProbeStatus
@@ -113,6 +114,7 @@ class _Trial:
             "storage": (self._storage, ("settings",)),
             "staging": (self._staging, ("settings",)),
             "catalog": (self._catalog, ("settings",)),
+            "totals": (self._totals, ("catalog",)),
             "archive id": (self._archive_id, ("storage", "catalog")),
             "object lock": (self._locks, ("storage",)),
             "documents": (self._documents, ("archive id",)),
@@ -180,6 +182,19 @@ class _Trial:
         with self.catalog.read() as connection:
             schema = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
         return f"{make_url(url).render_as_string(hide_password=True)}, schema {schema}"
+
+    def _totals(self) -> str:
+        if self.catalog is None:
+            return "nothing to count yet"
+        with self.catalog.read() as connection:
+            wrong = list(differing(connection))
+            count = sum(sums.recordings for sums in sums_by_state(connection).values())
+        if wrong:
+            raise StoreError(
+                f"{len(wrong)} totals of the catalog are not what a count of its rows gives, such as {wrong[0]}: run "
+                "`recording-archive reindex`, which counts anew"
+            )
+        return f"{count:,} recordings, counted by day as a count of all rows gives"
 
     def _archive_id(self) -> str:
         store = store_at(self.settings)

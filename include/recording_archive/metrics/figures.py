@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from recording_archive.archive import Archive
 from recording_archive.archiving.coverage import covered_until
+from recording_archive.catalog.day_totals import Sums, count_damaged, sums_by_state
 from recording_archive.catalog.tables import fixity_runs, holds, plans, recordings, runs
 from recording_archive.disposition.plan_table import undecided
 from recording_archive.ledger.vouched import read_vouched
@@ -42,14 +43,12 @@ def read_figures(archive: Archive) -> list[Figure]:
 
 def _contents(connection: Connection) -> Iterator[Figure]:
     """Contents of the archive."""
-    sums = (func.coalesce(func.sum(column), 0) for column in (_c.size_bytes, _c.stored_bytes))
-    query = select(_c.state, func.count(), *sums).group_by(_c.state)
-    found = {State(state): (count, media, stored) for state, count, media, stored in connection.execute(query)}
-    states = {str(state): float(found.get(state, (0, 0, 0))[0]) for state in State}
+    found = sums_by_state(connection)
+    states = {str(state): float(sums.recordings) for state, sums in found.items()}
     yield Figure("recordings", "Recordings that the source ever listed, by state.", states, "state")
-    media, stored = (sum(int(found.get(state, (0, 0, 0))[place]) for state in STORED) for place in (1, 2))
-    yield _one("media_bytes", "Media in the archive, as it was before it was compressed.", media)
-    yield _one("stored_bytes", "Media in the archive, as stored.", stored)
+    stored = sum((found[state] for state in STORED), Sums())
+    yield _one("media_bytes", "Media in the archive, as it was before it was compressed.", stored.size_bytes)
+    yield _one("stored_bytes", "Media in the archive, as stored.", stored.stored_bytes)
     active = select(func.count()).select_from(holds).where(holds.c.released_at.is_(None))
     yield _one("holds", "Legal holds in force.", connection.execute(active).scalar_one())
 
@@ -63,8 +62,7 @@ def _troubles(connection: Connection, archive: Archive) -> Iterator[Figure]:
         "retrying": _count(connection, *failing, ~over),
     }
     yield Figure("failures", "Recordings that could not be archived, by what comes next.", failures, "next")
-    damaged = _count(connection, _c.verified_ok.is_(False), _c.state.in_(STORED))
-    yield _one("damaged", "Recordings whose last reading failed.", damaged)
+    yield _one("damaged", "Recordings whose last reading failed.", count_damaged(connection))
     behind = _locks_behind(connection)
     yield _one("locks_behind", "Recordings whose object lock is behind what policy and holds ask for.", behind)
     yield _one("plans_waiting", "Plans of retention or erasure that a person must approve.", len(undecided(connection)))

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from recording_archive.catalog.database import Catalog
+from recording_archive.catalog.day_totals import recount
 from recording_archive.errors import StoreError
 from recording_archive.recovery.event_history import restore_acknowledgements
 from recording_archive.recovery.from_certificates import reindex_certificates
@@ -55,6 +56,8 @@ def reindex(settings: Settings) -> Iterator[Indexed]:
     yield from reindex_holds(store, catalog)
     yield from reindex_policies(store, catalog)
     yield from reindex_access(store, catalog)
+    with catalog.write() as connection:
+        recount(connection)
     catalog.bind(archive_id, _created(store))
     catalog.close()
 

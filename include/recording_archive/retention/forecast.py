@@ -1,20 +1,22 @@
 """Forecast of expiring recordings by month and rule, also under another policy before it is adopted.
 
-Recordings that are alike in all that the policies ask about are counted by the database, a lot at a time, so that a
-million take seconds. What has expired already is looked at one by one only where it may be held, or was restored.
+Recordings that are alike in all that the policies ask about are counted by the database, a lot at a time: a million
+take seconds, or milliseconds where only dates are asked for, as the totals of days tell then. What has expired
+already is looked at one by one only where it may be held, or was restored.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Date, Row, Time, cast, false, func, select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.day_totals import Verdict, stored_by_day
 from recording_archive.catalog.rows import PAGE, pages, part_key, part_of
 from recording_archive.catalog.tables import holds, recordings
 from recording_archive.holds import LOOKED_AT, Matcher, holding
@@ -24,7 +26,7 @@ from recording_archive.retention.forecast_counting import Count, ForecastCell, L
 from recording_archive.retention.forecast_figures import Amount, Forecast
 from recording_archive.retention.forecast_parties import alike, common_parties
 from recording_archive.retention.matching import PARTIES
-from recording_archive.retention.rules import ATTRIBUTES, Policy, restored_until
+from recording_archive.retention.rules import ATTRIBUTES, Policy, later, restored_until
 
 MOST_ASKED = 20_000  # recordings whose holds are asked for a page at a time
 _STORED = (State.ARCHIVED, State.QUARANTINED)
@@ -51,7 +53,7 @@ def forecast(
     compared = [each for each in (policy_in_force.in_force(archive), policy) if each]
     count = Count(compared, at, months)
     with archive.catalog.read() as connection:
-        for lot in lots(connection, count, at):
+        for lot in _lots_of_days(connection, count, at) if not count.columns else lots(connection, count, at):
             count.add(lot)
         if count.due() and (count.restored or _any_hold(connection)):
             for lot, place in _staying(connection, count, at, page_size=page_size, all_holds=count.due() > most_asked):
@@ -87,6 +89,33 @@ def lots(connection: Connection, count: Count, at: datetime, *where: Any) -> Ite
         midnight = None if when is None else datetime.fromisoformat(str(when)).replace(tzinfo=UTC)
         amount = Amount(number, stored_bytes)
         yield Lot(state, bool(verified), midnight, bool(before), governed, amount, restored, latest.get(same))
+
+
+def _lots_of_days(connection: Connection, count: Count, at: datetime) -> Iterator[Lot]:
+    """Yield all stored recordings by the totals of days, where the rules ask for nothing of a recording but its date.
+
+    Those of a day that is over for a rule just now are counted, for the time of day decides.
+    """
+    governed = count.govern(())
+    ending = {_before(at.date(), days) for each in governed for days in (each.days, each.last_days)}
+    counted = set[datetime]()
+    for state, verdict, text, number, stored_bytes, decided in stored_by_day(connection):
+        day = datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+        if day and text in ending:
+            counted.add(day)
+        else:
+            amount = Amount(number, stored_bytes)
+            yield Lot(state, verdict == Verdict.SOUND, day, True, governed, amount, decided)
+    for day in sorted(counted):
+        yield from lots(connection, count, at, _c.interaction_date >= day, _c.interaction_date < later(day, 1))
+
+
+def _before(day: date, days: int) -> str:
+    """Return the day so many days before another one, as a text; none where there are no dates any more."""
+    try:
+        return str(day - timedelta(days=days))
+    except OverflowError:
+        return ""
 
 
 def _by_the_clock(dialect: str, at: datetime) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
 """The steps by which a catalog of an earlier version becomes one of this version."""
 
-HEAD = "0011"
+HEAD = "0012"
 VERSION_TABLE = "recording_archive_version"

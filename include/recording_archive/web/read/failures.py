@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal, select, tuple_
@@ -116,6 +117,7 @@ def causes(archive: Archive, kind: Failing, visible: Visible) -> list[Cause]:
     return [Cause(cause=cause, recordings=count) for cause, count in counts.most_common(MOST_CAUSES)]
 
 
+@lru_cache(maxsize=MOST_READ)
 def kind_of(error: str) -> str:
     """An error without what is particular to one recording; an HTTP status is the kind itself."""
     kept = _STATUS.sub(lambda match: match[1] + "".join(chr(0xE000 + int(digit)) for digit in match[2]), error)

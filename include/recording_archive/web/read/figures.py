@@ -1,23 +1,23 @@
-"""The archive in figures, for the overview: counted by the catalog's indexes, never by reading the archive."""
+"""The archive in figures, for the overview: read from totals that the catalog keeps, never from the archive."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.day_totals import Sums, count_damaged, count_undated, sums_by_state, sums_within
 from recording_archive.catalog.tables import recordings
 from recording_archive.catalog.visible import EVERYTHING
 from recording_archive.ledger.vouched import read_vouched
-from recording_archive.model import STORED, State
+from recording_archive.model import STORED
 from recording_archive.web.read.calendar_days import day_window, days_between
 from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.failures import NO_REASON, Failing, count_failures, kind_of
-from recording_archive.web.read.verification import VerificationAge, count_by_age, count_failed
+from recording_archive.web.read.verification import VerificationAge, count_by_age
 
 
 class DayFigures(ApiDocument):
@@ -77,47 +77,38 @@ _UNRESOLVED = (_c.failed_since.is_not(None), _c.acknowledged_at.is_(None))
 def read_statistics(archive: Archive, first: date | None = None, last: date | None = None) -> Statistics:
     """Figures of the whole archive, and of each day from ``first`` to ``last``, by default the last 30."""
     now, zone = archive.clock(), archive.settings.zone
-    days = days_between(first, last, today=now.astimezone(zone).date(), default=30)
+    days = list(days_between(first, last, today=now.astimezone(zone).date(), default=30))
     with archive.catalog.read() as connection:
-        states = {str(state): _totals(connection, _c.state == state) for state in State}
-        stored = [states[state] for state in STORED]
-        undated = sum(_totals(connection, _c.state == state, _c.interaction_date.is_(None))[0] for state in STORED)
+        states = sums_by_state(connection)
+        stored = sum((states[state] for state in STORED), Sums())
+        by_day = sums_within(connection, [day_window(day, zone) for day in days])
         return Statistics(
             generated_at=now,
             zone=archive.settings.timezone,
-            states={state: figures[0] for state, figures in states.items()},
-            recordings=sum(each[0] for each in stored),
-            bytes=sum(each[1] for each in stored),
-            stored_bytes=sum(each[2] for each in stored),
-            undated=undated,
-            days=[_day(connection, archive, day) for day in days],
+            states={state: sums.recordings for state, sums in states.items()},
+            recordings=stored.recordings,
+            bytes=stored.size_bytes,
+            stored_bytes=stored.stored_bytes,
+            undated=count_undated(connection),
+            days=[_day(day, sums) for day, sums in zip(days, by_day, strict=True)],
             failures=_reasons(connection),
             needs_decision=count_failures(archive, Failing.DECISION, EVERYTHING),
             retrying=count_failures(archive, Failing.RETRYING, EVERYTHING),
-            verification=list(count_by_age(connection, now)),
-            verified_failed=count_failed(connection),
+            verification=count_by_age(connection, now),
+            verified_failed=count_damaged(connection),
             vouched=[VouchedFigures(**asdict(each)) for each in read_vouched(connection, archive.settings)],
         )
 
 
-def _totals(connection: Connection, *conditions: Any) -> tuple[int, int, int]:
-    """Number, media bytes and stored bytes."""
-    sums = (func.coalesce(func.sum(column), 0) for column in (_c.size_bytes, _c.stored_bytes))
-    count, media, stored = connection.execute(select(func.count(), *sums).where(*conditions)).one()
-    return int(count), int(media), int(stored)
-
-
-def _day(connection: Connection, archive: Archive, day: date) -> DayFigures:
-    window = day_window(day, archive.settings.zone)
-    within = (_c.interaction_date >= window.start, _c.interaction_date < window.end)
-    each = [_totals(connection, _c.state == state, *within) for state in STORED]
-    count, media, stored = (sum(column) for column in zip(*each, strict=True))
-    return DayFigures(date=day, recordings=count, bytes=media, stored_bytes=stored)
+def _day(day: date, sums: Sums) -> DayFigures:
+    return DayFigures(date=day, recordings=sums.recordings, bytes=sums.size_bytes, stored_bytes=sums.stored_bytes)
 
 
 def _reasons(connection: Connection) -> list[Reason]:
     """The most frequent kinds among the latest unresolved failures."""
     latest = select(_c.last_error).where(*_UNRESOLVED).order_by(_c.failed_since.desc())
-    query = latest.limit(_MOST_FAILURES)
-    counts = Counter(kind_of(error or NO_REASON) for error in connection.execute(query).scalars())
+    errors = latest.limit(_MOST_FAILURES).subquery()
+    counts: Counter[str] = Counter()
+    for error, count in connection.execute(select(errors.c.last_error, func.count()).group_by(errors.c.last_error)):
+        counts[kind_of(error or NO_REASON)] += count
     return [Reason(reason=reason, recordings=count) for reason, count in counts.most_common(_MOST_REASONS)]

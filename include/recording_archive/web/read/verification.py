@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Integer, cast, func, select
+from sqlalchemy import Connection
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.day_totals import count_damaged, count_sound, sums_by_state
 from recording_archive.model import STORED
 from recording_archive.web.read.document import ApiDocument
 
@@ -33,7 +32,6 @@ class Verification(ApiDocument):
     never: int
 
 
-_c = recordings.c
 AGES_DAYS = (1, 7, 30, 90, 365)
 
 
@@ -41,32 +39,18 @@ def read_verification(archive: Archive) -> Verification:
     """Count recordings in the archive by the age of their last reading."""
     now = archive.clock()
     with archive.catalog.read() as connection:
-        stored = connection.execute(select(func.count()).where(_c.state.in_(STORED))).scalar_one()
-        ages, failed = list(count_by_age(connection, now)), count_failed(connection)
-        fresh = _verified(connection, now - timedelta(days=archive.settings.verify_days), None)
+        states = sums_by_state(connection)
+        ages, failed = count_by_age(connection, now), count_damaged(connection)
+        _, fresh = count_sound(connection, [now - timedelta(days=archive.settings.verify_days)])
+    stored = sum(states[state].recordings for state in STORED)
     never = max(stored - failed - sum(age.recordings for age in ages), 0)
     return Verification(recordings=stored, fresh=fresh, ages=ages, failed=failed, never=never)
 
 
-def count_failed(connection: Connection) -> int:
-    """Damaged at the last reading and still here; the few are found by their own index, then looked at."""
-    failed = select(_c.state, func.count()).where(_c.verified_ok.is_(False)).group_by(_c.state)
-    return sum(count for state, count in connection.execute(failed) if state in STORED)
-
-
-def count_by_age(connection: Connection, now: datetime) -> Iterator[VerificationAge]:
+def count_by_age(connection: Connection, now: datetime) -> list[VerificationAge]:
     """Sound recordings by the time since they were last read, the freshest first."""
-    end: datetime | None = None
-    for days in AGES_DAYS:
-        start = now - timedelta(days=days)
-        yield VerificationAge(days=days, recordings=_verified(connection, start, end))
-        end = start
-    yield VerificationAge(days=None, recordings=_verified(connection, None, end))
-
-
-def _verified(connection: Connection, start: datetime | None, end: datetime | None) -> int:
-    within = [_c.verified_at >= start] if start else []
-    within += [_c.verified_at < end] if end else []
-    sound = func.coalesce(func.sum(cast(_c.verified_ok, Integer)), 0)  # index alone: a condition would take another one
-    each = (connection.execute(select(sound).where(_c.state == state, *within)).scalar_one() for state in STORED)
-    return sum(map(int, each))
+    everything, *since = count_sound(connection, [now - timedelta(days=days) for days in AGES_DAYS])
+    return [
+        VerificationAge(days=days, recordings=later - earlier)
+        for days, later, earlier in zip((*AGES_DAYS, None), (*since, everything), (0, *since), strict=True)
+    ]
