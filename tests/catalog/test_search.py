@@ -171,6 +171,8 @@ FILTERS = st.builds(
 @given(filters=FILTERS, limit=st.sampled_from([1, 7, 50, 500]), oldest=st.booleans())
 @example(filters=Filters(ids=SOME_UNDATED), limit=1, oldest=False)  # pages that end among dated and undated rows
 @example(filters=Filters(min_seconds=100), limit=7, oldest=True)
+@example(filters=Filters(number="+49 30 123", end=START + timedelta(hours=9)), limit=7, oldest=True)
+@example(filters=Filters(queue="q9", end=START + timedelta(hours=9)), limit=500, oldest=False)
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_are_what_a_plain_loop_over_all_rows_finds(
     catalog: Catalog, filters: Filters, limit: int, oldest: bool

@@ -6,9 +6,11 @@ import random
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,12 +26,14 @@ from recording_archive.catalog import day_totals as totals
 from recording_archive.catalog.database import Catalog
 from recording_archive.catalog.events import record
 from recording_archive.catalog.migrations import HEAD, VERSION_TABLE
-from recording_archive.catalog.search import Filters, search
+from recording_archive.catalog.party_index import index
+from recording_archive.catalog.search import Filters, listed, search
 from recording_archive.catalog.search_ids import starts
-from recording_archive.catalog.tables import day_totals, dispositions, events, recordings, tables
+from recording_archive.catalog.tables import day_totals, dispositions, events, party_values, recordings, tables
 from recording_archive.disposition import plan, processes
 from recording_archive.disposition.plan import make_plan
-from recording_archive.model import STORED, State
+from recording_archive.model import STORED, Party, State
+from recording_archive.parties.documents import NAMES, columns
 from recording_archive.settings import Settings
 from recording_archive.store.local import LocalStore
 from recording_archive.store.locate import staging_at
@@ -110,6 +114,55 @@ def test_the_start_of_an_id_is_found_by_its_index(catalog: Catalog) -> None:
         (condition, *_) = starts(connection, "call-1")
         query = select(recordings.c.part).where(condition).compile(connection, compile_kwargs={"literal_binds": True})
         assert "ix_recordings_interaction_id_start" in str(connection.execute(text(f"EXPLAIN {query}")).all())
+
+
+def met(number: int) -> dict[str, Any]:
+    """A call that an agent was asked to join, who joins most; some of them have no date."""
+    date = None if number % 50 == 0 else datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number * 7 % 3000)
+    main = dict.fromkeys(NAMES) | {"ani": "+442079460958", "queue_name": "Sales" if number % 2 else "Care"}
+    parties = [Party("b-1", "Bob" if number % 10 else "Cy", certain=number % 3 > 0)]
+    part = {"interaction_id": f"call-{number}", "recording_id": "r", "part": 0}
+    return {**part, "state": "archived", "interaction_date": date, **main, **columns(main, parties, "")}
+
+
+def scans(plan: Any) -> Iterator[Any]:
+    """The nodes of a plan that read the index of parties in order."""
+    if plan.get("Index Name") == "pk_party_values":
+        yield plan
+    for each in plan.get("Plans", ()):
+        yield from scans(each)
+
+
+def test_an_agents_calls_are_found_in_order_also_after_an_upgrade(url: str) -> None:
+    """A catalog of schema 10 gets the dates; then a page reads about a page of the index, and next pages go on."""
+    rows = [met(number) for number in range(3000)]
+    with closing(Catalog(url)) as made, made.write() as connection:
+        connection.execute(insert(recordings), rows)
+        index(connection, rows)
+        wanted = set(connection.execute(select(*party_values.c)).all())
+        config = Config()
+        config.set_main_option("script_location", str(resources.files("recording_archive") / "catalog" / "migrations"))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0010")
+    with closing(Catalog(url)) as opened:
+        with opened.write() as connection:
+            assert set(connection.execute(select(*party_values.c)).all()) == wanted
+            connection.execute(text("ANALYZE"))
+            query = listed(connection, Filters(agent='"Bob"'), 50)
+            sql = query.compile(connection, compile_kwargs={"literal_binds": True})
+            [[[found]]] = connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")).all()
+            read = list(scans(found["Plan"]))
+            assert read
+            assert all(each["Actual Rows"] * each["Actual Loops"] < 200 for each in read)
+        asked, seen, after = Filters(agent="bob", queue="care"), [], None
+        while True:
+            page = search(opened, asked, limit=299, after=after)
+            seen += [row["interaction_id"] for row in page.rows]
+            if (after := page.next) is None:
+                break
+        meant = [row for row in rows if row["queue_name"] == "Care" and row["parties"][0]["agentName"] == "Bob"]
+        meant.sort(key=lambda row: (row["interaction_date"] or datetime(1, 1, 1, tzinfo=UTC), row["interaction_id"]))
+        assert seen == [row["interaction_id"] for row in reversed(meant)]
 
 
 def test_a_restart_of_the_server_is_survived(catalog: Catalog, postgres: Postgres) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     UnaryExpression,
     and_,
+    exists,
     literal,
     not_,
     or_,
@@ -171,12 +172,16 @@ class _Query:
         if term is None:
             yield _Walk(_KEY, _c.interaction_date.is_(None), sure, _KEY)
         elif term.walked:
-            undated = _PARTY_KEY[0] == UNDATED
-            same = of_recording(WALKED)
-            yield from (_Walk(_PARTY_KEY, undated, (each, same, *sure), _PARTY_KEY) for each in term.walked)
+            undated, found = _PARTY_KEY[0] == UNDATED, self._found(sure)
+            yield from (_Walk(_PARTY_KEY, undated, (each, found), _PARTY_KEY) for each in term.walked)
         else:  # its index ends with the date: ties are sorted
             key = (_KEY[0], *map(self._hidden, _KEY[1:]))
             yield _Walk(_KEY, _c.interaction_date.is_(None), (term.condition, *sure), key)
+
+    def _found(self, sure: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+        """Match values whose recording passes, looked up one by one: OFFSET keeps PostgreSQL from joining them all."""
+        one = select(literal(1)).select_from(recordings).where(of_recording(WALKED), *sure).correlate(WALKED)
+        return exists(one if self.sqlite else one.offset(0))
 
     def _sorted(self, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
         """Rows that come in no order: all of them are read, and sorted."""
@@ -189,7 +194,7 @@ class _Query:
         return picked.order_by(date.is_(None), *self._order(_KEY)).limit(self.limit)
 
     def _dated(self, walk: _Walk) -> Select[Any]:
-        dates = list(self._dates(walk.key[0])) or [not_(walk.undated)]
+        dates = [not_(walk.undated), *self._dates(walk.key[0])]
         beyond = [self._beyond(walk.key, (self.after.date, *self.after.part))] if self.after else []
         return walk.read(0).where(*walk.conditions, *dates, *beyond)
 
