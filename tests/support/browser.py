@@ -58,6 +58,26 @@ CONTRAST = """() => {
 }"""
 
 
+COLOUR_RULES = ("color-contrast", "link-in-text-block")  # of axe; what the others look at is the same in the dark
+
+# A page is what it will be: its fonts are there, what its scripts asked for has come, and nothing moves any more.
+COUNT_FETCHES = """(() => {
+  const fetch = window.fetch;
+  window.fetching = 0;
+  window.fetch = (...asked) => {
+    window.fetching += 1;
+    return fetch(...asked).finally(() => { window.fetching -= 1; });
+  };
+})()"""
+SETTLED = """async () => {
+  const drawn = () => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+  await document.fonts.ready;
+  do await drawn(); while (window.fetching);
+  await drawn();
+  await Promise.allSettled(document.getAnimations().map((each) => each.finished));
+}"""
+
+
 @dataclass
 class Visit:
     """One page of the browser, inside Airflow or alone, and all that it complained of."""
@@ -128,10 +148,11 @@ def new_context(browser: Browser, state: Any, *, dark: bool = False, zone: str =
     )
 
 
-def axe(page: Page) -> list[str]:
+def axe(page: Page, *, colours_only: bool = False) -> list[str]:
     """What axe-core finds wrong with a page: the rule, the element and what to do."""
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
+    options = {"resultTypes": ["violations"], **({"runOnly": list(COLOUR_RULES)} if colours_only else {})}
+    found = page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
     return [f"{each['id']}: {node['html'][:160]}: {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 

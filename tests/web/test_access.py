@@ -114,6 +114,8 @@ def test_seeing_and_hearing_need_both_permissions(sites: Sites, manager: str, st
     for role in SIMPLE_ROLES if manager == "simple" else FAB_ROLES:
         client = site.client_for(role)
         for path in paths(site, interaction_id, method="GET"):
+            if interaction_id not in path and state != STATES[0]:
+                continue  # what names no recording does not depend on its state
             reply = client.get(path)
             if role in PERMITTED[manager]:
                 assert reply.status_code not in {401, 403, 500, 503}, (role, path, reply.text)
