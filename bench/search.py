@@ -81,7 +81,8 @@ def fill(catalog: Catalog, rows: int) -> None:
 def print_size(catalog: Catalog, rows: int) -> None:
     """Print how large the catalog is, with and for each of its recordings."""
     asked = {
-        "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+        "sqlite": "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), pragma_freelist_count(), "
+        "pragma_page_size()",
         "postgresql": "SELECT pg_database_size(current_database())",
     }
     with catalog.read() as connection:
