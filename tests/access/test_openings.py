@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from recording_archive.access.document import read_document
-from recording_archive.access.openings import OPENED, SHOWN, Desk, open_to
+from recording_archive.access.openings import ENDED, OPENED, SHOWN, Desk, end_opening, open_to
 from recording_archive.access.rules import Viewer
 from recording_archive.archive import Archive
 from recording_archive.errors import PermanentError
@@ -86,3 +86,24 @@ def test_without_a_document_nothing_is_to_be_opened(filled: Archive) -> None:
     """Then everything is open to whom Airflow lets in."""
     with pytest.raises(PermanentError):
         open_to(filled, None, JANE, "sales", reason="r", actor="jane")
+
+
+def test_an_opening_ends_early_for_everybody_who_knew_it(filled: Archive) -> None:
+    """At once, with an event for each recording; what was opened to others and again later stays open."""
+    desk = Desk()
+    open_to(filled, DOCUMENT, JANE, "sales", reason="threat", actor="jane")
+    open_to(filled, DOCUMENT, JANE, "north", reason="threat", actor="jane")
+    assert len(desk.openings(filled)) == 2
+    soon = replace(filled, clock=lambda: AS_OF + timedelta(minutes=5))
+    (ended,) = end_opening(soon, "sales", user="jane", reason="settled", actor="rosa")
+    assert (ended.until, ended.ended_by, ended.end_reason) == (soon.clock(), "rosa", "settled")
+    (event,) = events_of(filled, ENDED)
+    assert (event.actor, event.interaction_id, event.detail["reason"]) == ("rosa", "sales", "settled")
+    assert event.segment is not None
+    for each in (desk, Desk()):
+        assert [opening.interaction_id for opening in each.openings(soon) if opening.is_open(soon.clock())] == ["north"]
+    with pytest.raises(PermanentError, match="nothing of it is opened to jane now"):
+        end_opening(soon, "sales", user="jane", reason="again", actor="rosa")
+    later = replace(filled, clock=lambda: AS_OF + timedelta(minutes=6))
+    open_to(later, DOCUMENT, JANE, "sales", reason="new threat", actor="jane")
+    assert [each.is_open(later.clock()) for each in desk.openings(later)] == [True, True, False]

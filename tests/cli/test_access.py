@@ -64,6 +64,12 @@ def test_a_call_is_opened_to_somebody_for_a_while(archive: Archive, command: Com
     (event,) = events_of(archive, "glass_broken")
     assert (event.detail["user"], event.detail["reason"]) == ("jane", "threat")
     assert command("access", "open", "call-1", "--for", "jane", "--role", "Duty", "--reason", " ").code == 2
+    assert "is opened to rosa" in command("access", "close", "call-1", "--for", "rosa", "--reason", "over").err
+    assert (
+        command("access", "close", "call-1", "--for", "jane", "--reason", "over").out
+        == "call-1 is no longer open to jane\n"
+    )
+    assert [event.detail["reason"] for event in events_of(archive, "opening_ended")] == ["over"]
 
 
 def test_what_is_wrong_is_told_with_its_line(archive: Archive, command: Command, tmp_path: Path) -> None:

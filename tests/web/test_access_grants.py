@@ -124,6 +124,13 @@ def seats(filled: Archive) -> Iterator[tuple[Seat, Seat]]:
             yield seats
 
 
+def at_once(seats: tuple[Seat, Seat], number: int) -> None:
+    """Give both apps the same moment, a new one: accesses of one moment are listed in any order."""
+    moment = AS_OF + timedelta(milliseconds=number)
+    for seat in seats:
+        seat.archive = replace(seat.archive, clock=lambda: moment)
+
+
 def without(archive: Archive, hidden: list[PartId], copies: Iterator[int]) -> Archive:
     """The same archive, whose catalog never had some recordings."""
     path = Path(archive.settings.catalog_url.removeprefix("sqlite:///"))
@@ -185,6 +192,7 @@ def mend_all(archive: Archive) -> None:
 
 _SETTINGS = settings(max_examples=4, suppress_health_check=list(HealthCheck))
 _COPIES = count()
+_MOMENTS = count(1)
 
 
 @_SETTINGS
@@ -202,7 +210,7 @@ def test_what_is_hidden_never_was(
         known = [dict(row) for row in connection.execute(select(recordings)).mappings()]
     parts = {PartId(row["interaction_id"], row["recording_id"], row["part"]): row for row in known}
     mend_all(filled)
-    opened = set(broken(seats[0].taken(user, roles), document, user, roles, list(parts.items())))
+    opened = set(broken(seats[0].taken(user, roles, filled), document, user, roles, list(parts.items())))
     seen = {part for part, row in parts.items() if is_allowed(document, user, roles, "metadata", row)}
     seen |= {part for part in parts if part.interaction_id in opened}
     other = without(filled, [part for part in parts if part not in seen], _COPIES)
@@ -213,6 +221,7 @@ def test_what_is_hidden_never_was(
     assert len(seen) == len(parts) or not everything
     for address, narrowed in [] if everything else addresses(client):
         if narrowed:
+            at_once(seats, next(_MOMENTS))
             told, expected = client.get(address), never.get(address)
             assert (told.status_code, told.text) == (expected.status_code, expected.text), address
     audio = PartId("audio-1", "audio-1", 0)
@@ -308,7 +317,7 @@ def test_glass_is_broken_for_a_while_and_those_who_decide_see_it(filled: Archive
     mend_all(filled)
     adopt(filled, written(GLASS), "glass.yaml", actor="tester")
     call, sound = "/recordings/audio-1/audio-1", "/api/recordings/audio-1/audio-1/media"
-    client = seats[0].taken("jane")
+    client = seats[0].taken("jane", archive=filled)
     assert answers(client, call, sound, "/openings", "/api/openings") == [404, 404, 403, 403]
     assert 'data-post="./api/openings"' in client.get("/why?id=audio-1").text
     wanted = {"interactionId": "audio-1", "reason": "threat of harm", "hours": 5}
@@ -332,6 +341,28 @@ def test_glass_is_broken_for_a_while_and_those_who_decide_see_it(filled: Archive
     adopt(filled, written({**GLASS, "name": "shut", "breakGlass": []}), "shut.yaml", actor="tester")
     assert client.get(call).status_code == 404
     assert "breaking the glass" not in seats[0].taken("rosa").get("/overview").text
+
+
+def test_an_opening_is_ended_early_from_the_page(filled: Archive, seats: tuple[Seat, Seat]) -> None:
+    """By who opened it, or by who decides about all recordings; nobody else, and not twice."""
+    adopt(filled, written(GLASS), "glass.yaml", actor="tester")
+    wanted = {"interactionId": "audio-1", "reason": "r"}
+    for minute, by, user in ((1, "jane", None), (2, "rosa", "jane")):
+        now = replace(filled, clock=lambda minute=minute: AS_OF + timedelta(minutes=minute))
+        client = seats[0].taken("jane", archive=now)
+        assert client.post("/api/openings", json=wanted, headers=WRITE).status_code == 201
+        assert 'data-post="../../api/openings/end"' in client.get("/recordings/audio-1/audio-1").text
+        assert client.post("/api/openings/end", json={**wanted, "user": "rosa"}, headers=WRITE).status_code == 403
+        board = seats[0].taken("rosa")
+        assert "End now" in board.get("/openings").text
+        ended = seats[0].taken(by).post("/api/openings/end", json={**wanted, "user": user}, headers=WRITE)
+        assert {(each["endedBy"], each["open"]) for each in ended.json()} == {(by, False)}
+        again = seats[0].taken(by).post("/api/openings/end", json={**wanted, "user": user}, headers=WRITE)
+        assert again.status_code == 404
+        assert seats[0].taken("jane").get("/recordings/audio-1/audio-1").status_code == 404
+        page = seats[0].taken("rosa").get("/openings").text
+        assert "ended early" in page
+        assert "End now" not in page
 
 
 def test_a_document_that_cannot_be_read_hides_everything(filled: Archive, seats: tuple[Seat, Seat]) -> None:

@@ -398,6 +398,7 @@ def test_the_description_names_every_route(app_client: TestClient) -> None:
         "/api/holds/{hold_id}": ["get"],
         "/api/evidence": ["get", "post"],
         "/api/openings": ["get", "post"],
+        "/api/openings/end": ["post"],
         "/api/evidence/{pack}/parts/{number}": ["get"],
         "/api/holds/{hold_id}/release": ["post"],
         "/api/recordings/{interaction_id}/{recording_id}/restore": ["post"],

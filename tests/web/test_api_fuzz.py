@@ -34,4 +34,4 @@ def test_answers_are_as_described(app_client: TestClient, mode: GenerationMode) 
 
         answers()
         asked.append(operation.label)
-    assert len(asked) == 39
+    assert len(asked) == 40

@@ -97,6 +97,27 @@ def break_glass(
         terminal.say(f"{made.interaction_id} is open to {made.user} until {made.until.isoformat(timespec='minutes')}")
 
 
+@app.command("close")
+def close(
+    interaction: Annotated[str, typer.Argument(metavar="ID", help="Interaction that is open.")],
+    *,
+    to: Annotated[str, typer.Option("--for", metavar="USER", help="To whom it is open, as Airflow has the name.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the ledger for good.")],
+    json: Json = False,
+) -> None:
+    """End an opening before its time; an event in the ledger names who did, and why."""
+    from recording_archive.access.openings import end_opening
+
+    if not reason.strip():
+        raise ConfigurationError("--reason is blank: say why the opening ends")
+    with opened_archive() as archive:
+        ended = end_opening(archive, interaction, user=to, reason=reason, actor=user())
+    if json:
+        terminal.document([{"interactionId": each.interaction_id, "user": each.user, "by": each.by} for each in ended])
+    else:
+        terminal.say(f"{interaction} is no longer open to {to}")
+
+
 @app.command("test")
 def try_out(
     who: Annotated[str, typer.Argument(metavar="USER", help="User name, as Airflow has it.")],

@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from recording_archive.access.openings import Opening
+from recording_archive.access.openings import Opening, end_opening
 from recording_archive.errors import PermanentError
+from recording_archive.web import access
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.openapi import problems
 from recording_archive.web.problem import Problem
@@ -30,8 +31,21 @@ class NewOpening(ApiDocument):
     hours: Annotated[int, Field(ge=1, le=168)] | None = None
 
 
+class OpeningEnd(ApiDocument):
+    """An interaction to close again, and why; ``user`` is the one to whom it is opened, by default who asks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    interaction_id: Annotated[str, Field(min_length=1, max_length=200), Storable]
+    reason: Annotated[str, Field(max_length=2000), Storable, Said]
+    user: Annotated[str, Field(min_length=1, max_length=200), Storable] | None = None
+
+
 class OpeningRow(ApiDocument):
-    """An interaction that ``user`` may see and hear until ``until``, entered by ``by``; ``open``: it has not ended."""
+    """An interaction that ``user`` may see and hear until ``until``, entered by ``by``; ``open``: it has not ended.
+
+    ``endedBy`` ended it early, for ``endReason``.
+    """
 
     interaction_id: str
     user: str
@@ -40,6 +54,8 @@ class OpeningRow(ApiDocument):
     rule: str
     at: datetime
     until: datetime
+    ended_by: str | None
+    end_reason: str | None
     open: bool
 
 
@@ -62,6 +78,22 @@ def open_recordings(request: Request, archive: ArchiveDep, seen: ViewerDep, want
     except PermanentError as error:
         raise Problem(404, "There is nothing that you may open", str(error)) from error
     return to_row(made, made.at)
+
+
+@router.post("/end", response_model=list[OpeningRow], responses=problems(404, 415))
+def end_openings(
+    request: Request, archive: ArchiveDep, seen: ViewerDep, may_decide: access.MayDecide, wanted: OpeningEnd
+) -> list[OpeningRow]:
+    """End at once what is open of an interaction: to oneself, or to anybody for who may decide about all recordings."""
+    actor = access.user_name(request)
+    user = wanted.user or actor
+    if user != actor and not (seen.sees.everything and may_decide):
+        raise Problem(403, "You may not end this", "Who may decide about all recordings ends what others opened.")
+    try:
+        ended = end_opening(archive, wanted.interaction_id, user=user, reason=wanted.reason, actor=actor)
+    except PermanentError as error:
+        raise Problem(404, "There is nothing open to end", str(error)) from error
+    return [to_row(each, archive.clock()) for each in ended]
 
 
 def to_row(opening: Opening, now: datetime) -> OpeningRow:

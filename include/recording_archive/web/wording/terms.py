@@ -45,6 +45,7 @@ _EVENTS = {
     "adopted": "Policy put to use",
     "access_adopted": "Access document put to use",
     "glass_broken": "Glass broken: opened for a while",
+    "opening_ended": "Opening ended early",
     "planned": "Planned",
     "approved": "Approved",
     "rejected": "Rejected",
