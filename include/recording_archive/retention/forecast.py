@@ -94,18 +94,27 @@ def lots(connection: Connection, count: Count, at: datetime, *where: Any) -> Ite
 def _lots_of_days(connection: Connection, count: Count, at: datetime) -> Iterator[Lot]:
     """Yield all stored recordings by the totals of days, where the rules ask for nothing of a recording but its date.
 
-    Those of a day that is over for a rule just now are counted, for the time of day decides.
+    Those whose days end in the same month are one lot. Those of a day that is over for a rule just now are counted, for
+    the time of day decides.
     """
-    governed = count.govern(())
-    ending = {_before(at.date(), days) for each in governed for days in (each.days, each.last_days)}
+    governed, today = count.govern(()), at.date()
+    spans = {days for each in governed for days in (each.days, each.last_days)}
+    ending = {_before(today, days) for days in spans}
     counted = set[datetime]()
-    for state, verdict, text, number, stored_bytes, decided in stored_by_day(connection):
+    alike: dict[tuple[Any, ...], tuple[datetime | None, list[int]]] = {}
+    for state, verdict, text, *amounts in stored_by_day(connection):
         day = datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
         if day and text in ending:
             counted.add(day)
-        else:
-            amount = Amount(number, stored_bytes)
-            yield Lot(state, verdict == Verdict.SOUND, day, True, governed, amount, decided)
+            continue
+        ends = [later(day, days).date() for days in spans] if day else []
+        same = (state, verdict == Verdict.SOUND, bool(day), *((end < today, end.year, end.month) for end in ends))
+        sums = alike.setdefault(same, (day, [0, 0, 0]))[1]
+        sums[:] = (mine + its for mine, its in zip(sums, amounts, strict=True))
+    for (state, sound, *_), (day, (number, stored_bytes, decided)) in alike.items():
+        yield Lot(
+            state, sound, day, early=True, governed=governed, amount=Amount(number, stored_bytes), restored=decided
+        )
     for day in sorted(counted):
         yield from lots(connection, count, at, _c.interaction_date >= day, _c.interaction_date < later(day, 1))
 

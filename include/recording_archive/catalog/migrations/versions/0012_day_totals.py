@@ -10,7 +10,7 @@ from recording_archive.catalog.total_triggers import drop_triggers, fill, make_t
 revision = "0012"
 down_revision = "0011"
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("recording_archive.catalog.migrations")
 
 
 def upgrade() -> None:
