@@ -18,8 +18,10 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import quantiles
 from types import SimpleNamespace
+from typing import Any
 
 from fastapi import Request
+from fastapi.dependencies import utils
 from fastapi.testclient import TestClient
 
 from bench.holds import prepare
@@ -123,12 +125,27 @@ def _browser(archive: Archive) -> Callable[[str], None]:
         access.may_decide: lambda: True,
         get_archive: lambda: archive,
     }
+    # FastAPI takes every dependency apart anew on each request where any is overridden, as no served app does.
+    utils.get_dependant = _remembered(utils.get_dependant)
     client = TestClient(app)
 
     def get(address: str) -> None:
         reply = client.get(address, headers={"Accept": "text/html"})
         if reply.status_code not in {200, 404}:
             raise SystemExit(f"{address}: {reply.status_code} {reply.text[:500]}")
+
+    return get
+
+
+def _remembered(make: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that makes the same only once."""
+    known: dict[str, Any] = {}
+
+    def get(**given: Any) -> Any:
+        key = repr(given)
+        if key not in known:
+            known[key] = make(**given)
+        return known[key]
 
     return get
 

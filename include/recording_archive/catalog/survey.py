@@ -50,25 +50,33 @@ def survey(catalog: Catalog, filters: Filters) -> Survey | None:
         rows = _within_time(connection, filters)
     if rows is None:
         return None
-    facets = {column.name: _count(rows[:MOST], column.name) for column in _COLUMNS}
+    counted = rows[:MOST]
+    facets = {column.name: _count(counted, place, column.name) for place, column in enumerate(_COLUMNS)}
     return Survey(min(len(rows), MOST), len(rows) > MOST, facets)
 
 
-def _count(rows: Sequence[Row[Any]], name: str) -> list[tuple[Any, int]]:
+def _count(rows: Sequence[Row[Any]], place: int, name: str) -> list[tuple[Any, int]]:
     """Count the values of a column that most of the rows have; names that are spelled otherwise are one."""
-    count, spelled = Counter[Any](), dict[Any, Any]()
+    if name not in _NAMED:
+        values = Counter(row[place] for row in rows)
+        values.pop(None, None)
+        return values.most_common(TOP)
+    count, spelled = Counter[str](), dict[str, str]()
     for row in rows:
-        texts = _names(row, name) if name in _NAMED else {value: value for value in (row._mapping[name],)}
-        count.update(texts.keys())
-        spelled = texts | spelled
-    count.pop(None, None)
+        forms = _names(row[place], row[-1], NAMES[name])
+        count.update(forms.keys())
+        for form, name_there in forms.items():
+            spelled.setdefault(form, name_there)
     return [(spelled[form], number) for form, number in count.most_common(TOP)]
 
 
-def _names(row: Row[Any], name: str) -> dict[str, str]:
+def _names(main: str | None, parties: Sequence[Mapping[str, Any]] | None, key: str) -> dict[str, str]:
     """The names of everybody who took part, by their forms, the main party's first."""
-    texts = (row._mapping[name], *(party.get(NAMES[name]) for party in row.parties or ()))
-    return {_form(text): text for text in reversed(texts) if text}
+    names = {_form(main): main} if main else {}
+    for party in parties or ():
+        if other := party.get(key):
+            names.setdefault(_form(other), other)
+    return names
 
 
 @lru_cache(maxsize=4096)
