@@ -45,8 +45,24 @@ ROWS = [
 ]
 IDS = ("call-3", "call-5", "never-1", "audio-1")
 QUERIES = {  # of routes that show what may be seen: the addresses at which they are walked
-    "/": ("?q={id}", "", "?agent=weber", "?q=sales+weber", "?status=discovered", "?id={id}&id=never-2"),
-    "/api/recordings": ("", "?q={id}", "?id={id}", "?limit=2", "?format=csv", "?format=jsonl&sort=oldest"),
+    "/": (
+        "?q={id}",
+        "",
+        "?sort=agent&columns=division",
+        "?agent=weber",
+        "?q=sales+weber",
+        "?status=discovered",
+        "?id={id}&id=never-2",
+    ),
+    "/api/recordings": (
+        "",
+        "?sort=-length",
+        "?q={id}",
+        "?id={id}",
+        "?limit=2",
+        "?format=csv",
+        "?format=jsonl&sort=oldest",
+    ),
     "/recordings/{interaction_id}/{recording_id}": ("", "?search=status%3Darchived"),
     "/api/names": ("",),
     "/why": ("?id={id}",),

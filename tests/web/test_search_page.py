@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog import survey
+from recording_archive.catalog import ordered, survey
 from recording_archive.catalog.search_terms import words_of
 from recording_archive.catalog.tables import recordings
 from recording_archive.retention import policy_in_force
@@ -198,3 +198,57 @@ def test_names_are_told_to_choose_from(app_client: TestClient) -> None:
     assert "Ann Lee" in told["agents"]
     assert {"Billing", "Complaints"} <= set(told["queues"])
     assert told["agents"] == sorted(set(told["agents"]))
+
+
+def test_a_column_sorts_what_was_found(app_client: TestClient, archived: Archive) -> None:
+    """By its heading, which says so to screen readers; REST, the CSV and the heading's link have the same order."""
+    lengths = dict(zip(ids(archived), (5000, 9000, 1000), strict=False))
+    for each in ids(archived):
+        change(archived, each, duration_ms=lengths.get(each))
+    longest = sorted(lengths, key=lambda each: -lengths[each])
+    assert found(app_client, sort="-length")[:3] == longest
+    assert found(app_client, sort="length")[:3] == longest[::-1]
+    page = app_client.get("/", params={"sort": "-length"}, headers=HTML).text
+    assert "longest first" in page
+    assert 'aria-sort="descending"><a href="./?sort=length" class="sorted ">Length</a>' in page
+    assert [page.index(f'title="{each}"') for each in longest] == sorted(
+        page.index(f'title="{each}"') for each in longest
+    )
+    lines = app_client.get("api/recordings", params={"sort": "-length", "format": "csv"}).text.splitlines()
+    assert [line.split(",")[0] for line in lines[1:4]] == longest
+    detail = app_client.get(
+        f"/recordings/{longest[1]}/{longest[1]}", params={"search": "sort=-length"}, headers=HTML
+    ).text
+    assert detail.index(longest[0]) < detail.index(longest[2])
+    assert app_client.get("api/recordings", params={"sort": "colour"}).status_code == 400
+
+
+def test_too_many_to_sort_are_shown_by_date_and_that_is_said(
+    app_client: TestClient, archived: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page still shows something; REST and lists refuse, with what to do."""
+    assert archived
+    monkeypatch.setattr(ordered, "MOST_SORTED", 2)
+    page = app_client.get("/", params={"sort": "size"}, headers=HTML).text
+    assert "More than 2 recordings are found" in page
+    assert "newest first" in page
+    for more in ({}, {"format": "csv"}):
+        refused = app_client.get("api/recordings", params={"sort": "size", **more})
+        assert (refused.status_code, refused.json()["title"]) == (400, "The recordings cannot be sorted")
+        assert "Narrow the search" in refused.json()["detail"]
+
+
+def test_columns_are_chosen_and_stay_chosen(app_client: TestClient, archived: Archive) -> None:
+    """In the address, so that a link to a colleague, the next order and the recording's way back have them too."""
+    (one, *_) = ids(archived)
+    change(archived, one, division="Nord", media_type="call")
+    page = app_client.get("/?columns=division&columns=media", headers=HTML).text
+    heads = [re.sub(r"<[^>]+>", "", each) for each in re.findall(r"<th.*?</th>", page)]
+    assert heads[2:-1] == ["Time (UTC)", "Interaction", "Media type", "Division"]
+    assert ">Nord</span>" in page
+    assert "columns=division&amp;columns=media&amp;sort=oldest" in page
+    assert re.search(r"search=columns%3Ddivision%26columns%3Dmedia", page)
+    assert re.findall(r'name="columns" value="(\w+)" checked', page) == ["media", "division"]
+    usual = app_client.get("/", headers=HTML).text
+    assert "From and to" in usual
+    assert ">Nord</span>" not in usual

@@ -76,6 +76,10 @@ class Address:
         """Put days for words such as ``today``: a hold or a pack of this search must mean the same tomorrow."""
         return Address(tuple((name, absolute(value, zone) if name in MOMENTS else value) for name, value in self.pairs))
 
+    def without(self, *names: str) -> Address:
+        """Return this search without some of its fields."""
+        return Address(tuple((name, value) for name, value in self.pairs if name not in names))
+
     def but(self, **changes: str | None) -> str:
         """Return the address of this search with other values; None leaves a field out."""
         kept = [(name, value) for name, value in self.pairs if name not in changes]
@@ -92,7 +96,11 @@ class Address:
 
         ``ids`` are those asked for by name; of these, a hold asks for what can be an id.
         """
-        given = {name: value for name, value in self.pairs if name not in {"id", "after", "sort", "format", "zone"}}
+        given = {
+            name: value
+            for name, value in self.pairs
+            if name not in {"id", "after", "sort", "format", "zone", "columns"}
+        }
         ids = [each for each in ids if is_safe_id(each)]
         if given.pop("q", None) is not None and not ids:
             return None

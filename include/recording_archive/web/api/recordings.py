@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -10,12 +12,13 @@ from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
 from recording_archive.catalog.distinct import distinct
+from recording_archive.catalog.ordered import Order, export_in, search_in
 from recording_archive.catalog.rows import is_named, part_of
-from recording_archive.catalog.search import UNREAD, Filters, export, search
+from recording_archive.catalog.search import UNREAD, Filters
 from recording_archive.catalog.search_ids import Account, account
 from recording_archive.catalog.tables import recordings
 from recording_archive.catalog.visible import only
-from recording_archive.errors import ArchiveError
+from recording_archive.errors import ArchiveError, ConfigurationError
 from recording_archive.model import PartId
 from recording_archive.retention.policy_in_force import in_force
 from recording_archive.retention.rules import DEFAULT
@@ -32,7 +35,6 @@ from recording_archive.web.read.document import ApiDocument
 from recording_archive.web.read.filters import (
     After,
     Limit,
-    Sort,
     SortBy,
     Storable,
     read_cursor,
@@ -60,16 +62,16 @@ def list_recordings(
     filters: FilterDep,
     seen: ViewerDep,
     *,
-    sort: SortBy = Sort.NEWEST,
+    sort: SortBy = Order.NEWEST,
     limit: Limit = 50,
     after: After = None,
     format: ListFormat = ListFormat.PAGE,
 ) -> Any:
     """Search. All filters that are given must hold."""
-    oldest = sort is Sort.OLDEST
     if format is not ListFormat.PAGE:
-        return _send_list(archive, filters, format, access.user_name(request), oldest=oldest)
-    page = search(archive.catalog, filters, limit=limit, after=read_cursor(after), oldest=oldest)
+        return _send_list(archive, filters, format, access.user_name(request), sort)
+    with _sortable():
+        page = search_in(archive.catalog, filters, sort, limit=limit, after=read_cursor(after))
     found = bool(page.rows)
     asked = Account()
     if after is None:
@@ -195,16 +197,25 @@ def _not_found(absence: Absence) -> Problem:
     return Problem(404, "Not in the archive", absence.reason, **absence.to_json())
 
 
+@contextmanager
+def _sortable() -> Iterator[None]:
+    """Answer with Problem (400) where recordings cannot be sorted."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise Problem(400, "The recordings cannot be sorted", str(error)) from error
+
+
 def _send_list(
     archive: Archive,
     filters: Filters,
     format: ListFormat,
     user: str,
-    *,
-    oldest: bool,
+    sort: Order,
 ) -> StreamingResponse:
     """The whole list as a file; no connection is held between two pages of it."""
-    pages = export(archive.catalog, filters, oldest=oldest)
-    rows = begun(row for page in pages for row in to_rows(archive, page))
+    pages = export_in(archive.catalog, filters, sort)
+    with _sortable():
+        rows = begun(row for page in pages for row in to_rows(archive, page))
     note_access(archive, "exported", None, user, {"list": "recordings", "format": format})
     return send_list(RecordingRow, rows, format, "recordings")

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from recording_archive.catalog.search import UNREAD, Filters, search
+from recording_archive.catalog.ordered import Order, search_in
+from recording_archive.catalog.search import UNREAD, Filters
 from recording_archive.catalog.search_ids import account
 from recording_archive.catalog.survey import Survey, survey
+from recording_archive.errors import ConfigurationError
 from recording_archive.model import State
 from recording_archive.web.access import MayDecide
 from recording_archive.web.address import MOMENTS, NARROW, Address
 from recording_archive.web.deps import ArchiveDep
 from recording_archive.web.pages.facets import facets
+from recording_archive.web.pages.search_columns import ORDERS, SHOWN, TITLES, Column, chosen, headings
 from recording_archive.web.read.filters import (
     After,
-    Sort,
     SortBy,
     absolute,
     read_cursor,
@@ -59,15 +61,21 @@ def search_page(
     may_decide: MayDecide,
     seen: ViewerDep,
     *,
-    sort: SortBy = Sort.NEWEST,
+    sort: SortBy = Order.NEWEST,
     after: After = None,
+    columns: Annotated[list[Column] | None, Query()] = None,
 ) -> HTMLResponse:
     """Search; the empty search shows what came last."""
     address = Address.of(request.query_params.multi_items())
     zone = read_zone(address.fields()["zone"] or None)
     fixed = address.on_days(zone)
     counted = survey(archive.catalog, filters)
-    found = search(archive.catalog, filters, limit=PAGE, after=read_cursor(after), oldest=sort is Sort.OLDEST)
+    try:
+        found, unsorted = search_in(archive.catalog, filters, sort, limit=PAGE, after=read_cursor(after)), None
+    except ConfigurationError as error:
+        sort, after, unsorted = Order.NEWEST, None, str(error)
+        address = address.without("sort", "after")
+        found = search_in(archive.catalog, filters, sort, limit=PAGE)
     later, may_export = after is not None, seen.sees.everything and seen.fetches.everything
     asked = account(archive.catalog, filters.ids, filters.text, found=later or bool(found.rows), visible=seen.sees)
     fields, rows = address.fields(), to_rows(archive, found.rows)
@@ -77,7 +85,7 @@ def search_page(
         archive,
         "search.html",
         asked=fields | {name: absolute(fields[name], zone) for name in MOMENTS},
-        narrowed=any(fields[name] for name in NARROW) or bool(fields["sort"]),
+        narrowed=any(fields[name] for name in NARROW),
         carried=address.carried(),
         chips=address.chips(asked.ids),
         rows=rows,
@@ -91,7 +99,12 @@ def search_page(
         next=address.but(after=write_cursor(found.next)) if found.next else None,
         first=address.but(after=None),
         later=later,
-        warning=UNREAD if found.unread else None,
+        warnings=[each for each in (unsorted, UNREAD if found.unread else None) if each],
+        columns=(shown := chosen(columns or ())),
+        headings=list(headings(shown, address, sort)),
+        titles=TITLES,
+        usual=SHOWN,
+        orders=ORDERS,
         asked_ids=len(asked.ids),
         absent=[] if later else [each for each in asked.unknown if each not in asked.impossible],
         impossible=() if later else asked.impossible,
@@ -107,8 +120,8 @@ def search_page(
     )
 
 
-def _heading(shown: int, counted: Survey | None, *, more: bool, later: bool, sort: Sort) -> str:
-    order = f"{sort.value} first"
+def _heading(shown: int, counted: Survey | None, *, more: bool, later: bool, sort: Order) -> str:
+    order = ORDERS[sort]
     if not more and not later:
         return f"{shown} {'recording' if shown == 1 else 'recordings'}, {order}"
     total = f" of {'more than ' if counted.more else ''}{counted.counted:,}" if counted else ""

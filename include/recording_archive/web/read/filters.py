@@ -19,6 +19,7 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from recording_archive.archive import Archive
+from recording_archive.catalog.ordered import Order
 from recording_archive.catalog.search import MOST_IDS, Filters, Position
 from recording_archive.errors import ConfigurationError
 from recording_archive.model import PartId, State
@@ -43,13 +44,6 @@ class Failure(StrEnum):
     """Recordings that could not be archived; a value alone, as an address has it."""
 
     YES = "yes"
-
-
-class Sort(StrEnum):
-    """Order by interaction date; recordings without one come last either way."""
-
-    NEWEST = "newest"
-    OLDEST = "oldest"
 
 
 def _given(value: Any) -> Any:
@@ -90,7 +84,13 @@ Moment = Annotated[Annotated[_Line, Field(json_schema_extra={"format": "date"})]
 Seconds = Annotated[_Seconds | None, Blank]
 Limit = Annotated[int, Query(ge=1, le=500, description="Most items of a page.")]
 After = Annotated[_Paste | None, Blank, Query(description="`next` of the page before.")]
-SortBy = Annotated[Sort, Query(description="By interaction date; undated recordings come last.")]
+SortBy = Annotated[
+    Order,
+    Query(
+        description="By date, or by a column (`-` for the highest first) where at most 10,000 recordings are found. "
+        "Recordings without the value come last."
+    ),
+]
 
 
 def read_asked(

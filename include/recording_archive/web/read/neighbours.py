@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,11 +10,13 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError, validate_call
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.search import Filters, Position, search
+from recording_archive.catalog.ordered import Order, beside_in
+from recording_archive.catalog.search import Filters, Position
 from recording_archive.catalog.visible import Visible
+from recording_archive.errors import ConfigurationError
 from recording_archive.model import PartId
 from recording_archive.web.problem import Problem
-from recording_archive.web.read.filters import Sort, judged, read_asked
+from recording_archive.web.read.filters import judged, read_asked
 
 LONGEST = 2000
 """Characters of a search that links carry along; a pasted column of ids is longer, and would be in every row."""
@@ -39,11 +40,11 @@ def read_neighbours(archive: Archive, asked: str, part: PartId, date: datetime |
         filters = replace(judged(archive, _filters(given)), visible=visible)
     except (ValidationError, Problem):
         return Neighbours()
-    oldest = dict(given).get("sort") == Sort.OLDEST
-    here = Position(date, part)
-    return Neighbours(
-        _beside(archive, filters, here, oldest=not oldest), _beside(archive, filters, here, oldest=oldest)
-    )
+    try:
+        order = Order(dict(given).get("sort", Order.NEWEST))
+        return Neighbours(*beside_in(archive.catalog, filters, order, Position(date, part)))
+    except (ValueError, ConfigurationError):
+        return Neighbours()
 
 
 def _filters(given: list[tuple[str, str]]) -> Filters:
@@ -51,13 +52,3 @@ def _filters(given: list[tuple[str, str]]) -> Filters:
     if "id" in values:
         values["id"] = [value for name, value in given if name == "id"]
     return _read(**values)
-
-
-def _beside(archive: Archive, filters: Filters, here: Position, *, oldest: bool) -> PartId | None:
-    rows = search(archive.catalog, filters, limit=1, after=here, oldest=oldest).rows
-    found = _part(rows[0]) if rows else None
-    return None if found == here.part else found
-
-
-def _part(row: Mapping[str, Any]) -> PartId:
-    return PartId(row["interaction_id"], row["recording_id"], row["part"])

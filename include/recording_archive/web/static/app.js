@@ -232,6 +232,8 @@ for (const form of document.querySelectorAll("form[data-clean]")) {
       const text = value.trim().replace(/[\r\n]+/g, " ");
       if (text) fields.append(name, text);
     }
+    const usual = form.querySelector("[data-usual]")?.dataset.usual;
+    if (fields.getAll("columns").join(" ") === usual) fields.delete("columns");
     if (!["from", "to", "notVerifiedSince"].some((name) => fields.has(name))) fields.delete("zone"); // no day, no zone
     if (fields.toString().length > LONGEST_ADDRESS) {
       toast("These are too many ids for one search: try some 1,500 at a time");
