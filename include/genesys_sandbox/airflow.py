@@ -100,20 +100,23 @@ class Airflow:
 
         Raises RuntimeError for what stays refused.
         """
-        for wait_s in (0.5, 1, 2, 4, 8, None):
+        told = ""
+        for wait_s in (0.5, 1, 2, 4, 8, 16, 30, None):
             try:
                 reply = requests.request(
                     method, f"{self.url}/{api}{path}", json=body, headers=self._headers(user), timeout=30
                 )
-            except (requests.ConnectionError, requests.Timeout):
-                reply = None
+            except (requests.ConnectionError, requests.Timeout) as error:
+                reply, told = None, str(error)
             if reply is not None and reply.status_code < 500:
                 if reply.ok:
                     return reply.json() if reply.content else None
                 raise RuntimeError(f"Airflow answers {reply.status_code} to {method} {path}: {reply.text[:500]}")
+            if reply is not None:
+                told = f"{reply.status_code} {reply.text[:500]}"
             if wait_s is not None:
                 time.sleep(wait_s)
-        raise RuntimeError(f"Airflow does not answer {method} {path}: see {self.log_file}")
+        raise RuntimeError(f"Airflow does not answer {method} {path} ({told}): see {self.log_file}")
 
     def await_dag(self, dag_id: str, tell: Callable[[str], None] = lambda _: None) -> None:
         """Wait until the DAG file was read."""

@@ -6,12 +6,10 @@ import errno
 import gzip
 import hashlib
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +26,7 @@ from recording_archive.store import bgzf
 from recording_archive.store.staging import LocalStaging
 from support.contents import change
 from support.night_runs import snapshot
+from support.volumes import another_volume
 from support.whole_run import (
     DAY,
     Tasks,
@@ -189,10 +188,8 @@ def test_a_run_that_an_older_version_left_half_way_is_finished(tasks: Tasks, arc
 @pytest.fixture
 def elsewhere(archive: Archive) -> Iterator[Archive]:
     """The archive with staging on a volume of its own."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:  # a folder of our own in it
-        if Path(folder).stat().st_dev == archive.settings.root.stat().st_dev:
-            pytest.skip("the machine has one volume only")
-        moved = archive.settings.model_copy(update={"staging_url": folder})
+    with another_volume(archive.settings.root.parent) as folder:
+        moved = archive.settings.model_copy(update={"staging_url": str(folder)})
         yield replace(archive, settings=moved, staging=LocalStaging(moved.staging))
 
 

@@ -20,6 +20,7 @@ from recording_archive.errors import PermanentError, StoreError
 from recording_archive.store.base import Store
 from recording_archive.store.local import LocalStore
 from support.store_contract import CREATED, KEY, StoreContract
+from support.volumes import another_volume
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 
@@ -361,8 +362,7 @@ def test_what_was_read_is_linked_whatever_has_its_name_by_now(local: LocalStore,
 
 def test_where_no_link_can_be_made_a_draft_is_asked_for(local: LocalStore, tmp_path: Path) -> None:
     """Another volume, a file without any name left, and folders that give their files rights of their own."""
-    with staged(Path("/dev/shm") / f"{os.getpid()}.gz", b"elsewhere").open("rb") as file:  # noqa: S108  # removed below
-        Path(file.name).unlink()
+    with another_volume(tmp_path) as folder, staged(folder / "1.gz", b"elsewhere").open("rb") as file:
         assert local.link(file, "d/x") is None
     path = staged(tmp_path / "1.gz", b"here")
     with path.open("rb") as file:

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Row, select
 
 from recording_archive.archive import Archive
-from recording_archive.catalog.tables import recordings
+from recording_archive.catalog.tables import events, recordings
+from recording_archive.web.deps import get_archive
 
 HTML = {"Accept": "text/html"}
 BAD = "\"'><img src=x onerror=hacked()><script>hacked()</script>{{7*7}}"
@@ -54,3 +55,22 @@ def parse(text: str) -> Reader:
     reader = Reader()
     reader.feed(text)
     return reader
+
+
+def show(client: TestClient, archive: Archive) -> None:
+    """Let the app see the archive at another moment."""
+    client.app.dependency_overrides[get_archive] = lambda: archive  # type: ignore[attr-defined]  # it is FastAPI
+
+
+def page_of(client: TestClient, path: str) -> str:
+    """A page's HTML."""
+    reply = client.get(f"/{path}", headers=HTML)
+    assert reply.status_code == 200, reply.text
+    return reply.text
+
+
+def kinds(archive: Archive) -> list[Any]:
+    """Kind, person and detail of each event, in order."""
+    with archive.catalog.read() as connection:
+        rows = connection.execute(select(events.c.kind, events.c.actor, events.c.detail).order_by(events.c.id))
+        return [tuple(row) for row in rows]
