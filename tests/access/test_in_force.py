@@ -78,7 +78,7 @@ def test_whatever_is_wrong_with_it_closes_the_archive(archive: Archive, harm: st
 
 
 def test_a_rebuilt_catalog_restricts_as_the_lost_one_did(archive: Archive) -> None:
-    """The ledger tells of the adoption; until it was read nobody sees anything."""
+    """The ledger records the adoption; until it was read nobody sees anything."""
     adopt(archive, FEW, "f.yaml", actor="rosa")
     archive.catalog.close()
     (archive.settings.root.parent / "catalog.db").unlink()

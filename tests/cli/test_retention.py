@@ -94,7 +94,9 @@ class TestCommands:
         code, out, err = command("adopt", str(path))
         assert (code, out) == (2, "")
         assert err == f"recording-archive: {path}, line 5: days must be a whole number without quotes, such as 90\n"
-        assert command("adopt", str(tmp_path / "none"))[2].endswith("is no file: name a policy file in YAML or JSON\n")
+        assert command("adopt", str(tmp_path / "none"))[2].endswith(
+            "is not a file: name a policy file in YAML or JSON\n"
+        )
         assert documents(archive) == {}
 
 

@@ -105,7 +105,7 @@ class TestLost:
         command("retention", "adopt", str(file))
         (expired.settings.root / "policies/000001.yaml").unlink()
         if rebuilt:
-            assert "policies/000001.yaml: the ledger tells of it, and it is gone" in rebuild(expired, command)
+            assert "policies/000001.yaml: the ledger records it, and it is missing" in rebuild(expired, command)
         night = retain("retention__2")
         assert night.purged == 0
         assert "policies/000001.yaml was adopted by the ledger's word and is gone" in night.problems[0]

@@ -61,7 +61,7 @@ def test_it_has_its_hash_its_head_and_who_signed_and_stamped_later_ones(
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [("changed", "It was changed: its event tells of SHA-256 "), ("lost", ""), ("foreign", "No event")]
+    ("how", "said"), [("changed", "It was changed: its event records SHA-256 "), ("lost", ""), ("foreign", "No event")]
 )
 def test_what_does_not_agree_is_said(still: Archive, hold: str, how: str, said: str) -> None:
     """Another hash than its event has, no file, no event."""

@@ -118,7 +118,7 @@ class TestReindex:
     def test_a_foreign_hold_holds_and_a_foreign_release_releases_nothing(
         self, archive: Archive, settings: Settings, kept: list[Hold]
     ) -> None:
-        """Documents that no event tells of are named each time, whatever they say."""
+        """Documents that no event records are named each time, whatever they say."""
         put_release(archive, kept[0])
         put_hold(archive, "H-20261124-00000f", Criteria(("call-2",)))
         rebuilt, first = self.rebuild(settings, archive)
@@ -156,7 +156,7 @@ class TestReindex:
         assert found.pop(key).result is IndexResult.ADDED
         problems = {name: str(each.problem) for name, each in found.items() if each.result is IndexResult.BAD}
         assert f"{changed} was changed: its SHA-256 is " in problems.pop(changed)
-        assert problems.pop(gone) == "the ledger tells of it, and it is gone: restore it from a copy"
+        assert problems.pop(gone) == "the ledger records it, and it is missing: restore it from a copy"
         assert "no sound document" in problems.pop(gone.replace(".json", ".released.json"))
         assert not problems
         reopened = open_archive(settings)

@@ -23,7 +23,7 @@ def test_each_policy_is_known_or_named(archive: Archive) -> None:
     assert found.pop("policies/000002.yaml").result is IndexResult.KNOWN
     assert {each.result for each in found.values()} == {IndexResult.BAD}
     assert "was changed: its SHA-256 is" in str(found["policies/000001.yaml"].problem)
-    assert "the ledger tells of it, and it is gone" in str(found["policies/000003.yaml"].problem)
+    assert "the ledger records it, and it is missing" in str(found["policies/000003.yaml"].problem)
     assert "is foreign" in str(found["policies/000007.yaml"].problem)
 
 

@@ -49,7 +49,7 @@ def test_a_hold_on_paper_has_all_its_ids_its_digest_and_who_vouches(
     assert f"signed by key <code>{key.public.fingerprint}</code>" in page
     assert "stamped by authority" in page
     overwrite(opened.settings.root / f"holds/{hold}.json", b"{}")
-    assert "It was changed: its event tells of SHA-256 " in page_of(app_client, f"holds/{hold}")
+    assert "It was changed: its event records SHA-256 " in page_of(app_client, f"holds/{hold}")
 
 
 def test_a_plan_and_its_certificate_on_paper(app_client: TestClient, archived: Archive) -> None:
@@ -67,7 +67,7 @@ def test_a_plan_and_its_certificate_on_paper(app_client: TestClient, archived: A
         for key in (report, report.replace(".json", ".csv")):
             assert sha256(archived.store.read(key)).hexdigest() in page
         assert page.count(told["sha256"]) >= 2
-        assert "No event tells of it" not in page
+        assert "No event records it" not in page
         assert "not sealed yet" not in page
 
 
@@ -92,4 +92,4 @@ def test_a_report_that_was_changed_says_so_on_paper(app_client: TestClient, arch
     assert "It was changed" not in page_of(app_client, "runs/scheduled__first")
     (table,) = (archived.settings.root / "reports").rglob("*.csv")
     overwrite(table, table.read_bytes().replace(b"success", b"missing", 1))
-    assert "It was changed: its event tells of SHA-256 " in page_of(app_client, "runs/scheduled__first")
+    assert "It was changed: its event records SHA-256 " in page_of(app_client, "runs/scheduled__first")

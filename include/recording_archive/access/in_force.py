@@ -1,6 +1,6 @@
 """The access document in force: adopted by a person, kept in the archive, and what was opened for a while.
 
-Documents lie in the archive as ``access/000001.yaml`` and so on; the highest that an event tells of is in force.
+Documents lie in the archive as ``access/000001.yaml`` and so on; the highest that an event records is in force.
 Without any, everything is as Airflow's permissions have it. One that is gone or was changed, and a newer one that
 nobody adopted, are for a person: meanwhile nobody sees anything.
 """
@@ -67,7 +67,7 @@ def adopt(archive: Archive, content: bytes, name: str, *, actor: str) -> Documen
 
 
 def adoptions(catalog: Catalog) -> dict[str, str | None]:
-    """Read which documents events tell of, by key, with the SHA-256 that each was adopted with last."""
+    """Read which documents events record, by key, with the SHA-256 that each was adopted with last."""
     with catalog.read() as connection:
         return _adoptions(connection)
 
@@ -80,7 +80,7 @@ def tell(archive: Archive, key: str, version: str, *, actor: str, **more: str) -
 
 
 class Watch:
-    """The document in force, as a server asks at each request: read again when an event tells of another one."""
+    """The document in force, as a server asks at each request: read again when an event records another one."""
 
     def __init__(self) -> None:
         """Know nothing yet."""

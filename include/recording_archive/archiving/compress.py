@@ -309,7 +309,7 @@ def _publish(archive: Archive, packed: _Packed, content: bytes, draft: Draft) ->
     found = packed.compressed.stored_sha256 if packed.compressed else ""
     if row["stored_sha256"] != found:
         return PermanentError(
-            f"{key} tells of an object with SHA-256 {row['stored_sha256']}, {packed.key} has "
+            f"{key} names an object with SHA-256 {row['stored_sha256']}, {packed.key} has "
             f"{found}: compare both with a copy of the archive"
         )
     return row

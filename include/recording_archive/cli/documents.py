@@ -17,7 +17,7 @@ def take_up(
     reason: Annotated[str, typer.Option(help="Why they are right; kept for good.")],
     json: Json = False,
 ) -> None:
-    """Let a foreign document count: a hold, a release or a policy that no event tells of.
+    """Let a foreign document count: a hold, a release or a policy that no event records.
 
     A crash leaves such a document, or someone put it there: look at it first. `check` and `reindex` name them.
     """

@@ -1,4 +1,4 @@
-"""Documents without which nothing is deleted: those of the holds, policies and erasures that the ledger tells of.
+"""Documents without which nothing is deleted: those of the holds, policies and erasures that the ledger records.
 
 Where a document is missing, nobody knows what else is, so nothing is deleted until a person put it back or decided.
 """
@@ -37,7 +37,7 @@ def require_documents(archive: Archive) -> None:
         )
     if found.unrecorded:
         raise StoreError(
-            f"The catalog has {_some(found.unrecorded)} released, and no event tells of it: find out who changed the "
+            f"The catalog has {_some(found.unrecorded)} released, and no event records it: find out who changed the "
             "catalog, and rebuild it in an empty database with `recording-archive reindex`"
         )
     if erased := list(lost_erasures(archive)):
@@ -70,7 +70,7 @@ def documents_in_order(archive: Archive) -> str:
 
 
 def foreign_documents(archive: Archive) -> list[str]:
-    """List holds, releases and policies that no event of a person tells of, by key."""
+    """List holds, releases and policies that no event of a person records, by key."""
     return [*survey(archive).foreign, *policy_in_force.foreign(archive)]
 
 

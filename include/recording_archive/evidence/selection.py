@@ -127,7 +127,7 @@ def _found(at: datetime | None, part: PartId, row: Any) -> Found:
 def _of_run(connection: Connection, run_id: str) -> Select[Any]:
     """Select the parts that a run archived or found archived."""
     if connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id)).first() is None:
-        raise ConfigurationError(f"There is no run {run_id!r}: `recording-archive report` tells of the newest one")
+        raise ConfigurationError(f"There is no run {run_id!r}: `recording-archive report` shows the newest one")
     return select(*part_key(work)).where(work.c.run_id == run_id, work.c.outcome != Outcome.MISSING)
 
 

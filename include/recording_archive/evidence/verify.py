@@ -116,7 +116,7 @@ class Checker:
         if self.hashes.get(stored) != stored_hash or row["storedSha256"] != stored_hash:
             self.report(stored, f"it is not what its record {name} and calls.csv tell")
         if self.hashes.get(name) != row["sidecarSha256"]:
-            self.report(name, "it is not the record that calls.csv tells of")
+            self.report(name, "it is not the record that calls.csv names")
         if stored in self.hashes and self.inflated(stored) != media:
             self.report(stored, "the sound inside it is another")
 
@@ -137,7 +137,7 @@ class Checker:
                 previous, count = hashlib.sha256(raw).hexdigest(), count + 1
         self.lines += count
         if events != claimed:
-            self.report(name, f"it holds {events} events and tells of {claimed}")
+            self.report(name, f"it holds {events} events and declares {claimed}")
 
     def check_heads(self) -> None:
         """Compare the last line of each segment here with the list of heads."""

@@ -109,7 +109,7 @@ def _read(content: bytes, key: str, hold_id: str, archive_id: str) -> Mapping[st
             f"{key} has format version {document['formatVersion']}: a release that knows it can read it"
         )
     if document["holdId"] != hold_id:
-        raise PermanentError(f"{key} tells of hold {document['holdId']}: it was moved or renamed; put it back")
+        raise PermanentError(f"{key} names hold {document['holdId']}: it was moved or renamed; put it back")
     if document["archiveId"] != archive_id:
         raise PermanentError(f"{key} belongs to archive {document['archiveId']}: find out who put it into this one")
     return document

@@ -28,7 +28,7 @@ class RecordedHold:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Facts that the catalog's events tell of holds: those made and those released, by id.
+    """Facts that the catalog's events say of holds: those made and those released, by id.
 
     ``hashes`` are of their documents, by key; None where an event names none.
     """
@@ -43,7 +43,7 @@ class Survey:
     """Holds that need a person, by id, and foreign documents, by key.
 
     ``lost`` are in force by their events, and their documents are gone; ``unknown`` have a document and no row in the
-    catalog, and are not released; ``untold`` are released in the catalog, and no event tells of it.
+    catalog, and are not released; ``untold`` are released in the catalog, and no event records it.
     """
 
     lost: tuple[str, ...]
@@ -53,7 +53,7 @@ class Survey:
 
 
 def read_recorded(connection: Connection) -> Recorded:
-    """Read what events tell of holds; the newest event of a document has the hash that counts."""
+    """Read what events say of holds; the newest event of a document has the hash that counts."""
     wanted = (events.c.interaction_id.is_(None), events.c.kind.in_(("held", "released")))  # the first has an index
     order = (events.c.segment.nulls_last(), events.c.id)
     columns = (events.c.kind, events.c.at, events.c.actor, events.c.detail)

@@ -218,7 +218,7 @@ class _Reading:
         if self.line.number == 0:
             return "the segment is empty: lines were cut off or added"
         if (due := self._header.get("events")) not in (None, self._events):
-            return f"the segment tells of {due} events and holds {self._events}: lines were cut off or added"
+            return f"the segment declares {due} events and holds {self._events}: lines were cut off or added"
         if self._with_seal and not self._ended:
             return "the segment has no seal: its end was cut off"
         return None

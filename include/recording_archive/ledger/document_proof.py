@@ -64,9 +64,9 @@ def prove_document(archive: Archive, key: str, *about: ColumnElement[bool]) -> D
         return DocumentProof(key, None, problem=str(error))
     recorded_at, segment, expected = _event_of(archive, key, about)
     if expected is None:
-        return DocumentProof(key, found, problem="No event tells of it: the archive does not vouch for it.")
+        return DocumentProof(key, found, problem="No event records it: the archive does not vouch for it.")
     if expected != found:
-        return DocumentProof(key, found, recorded_at, problem=f"It was changed: its event tells of SHA-256 {expected}.")
+        return DocumentProof(key, found, recorded_at, problem=f"It was changed: its event records SHA-256 {expected}.")
     return DocumentProof(key, found, recorded_at, *_vouched_for(archive, segment))
 
 
@@ -80,7 +80,7 @@ def prove_statement(archive: Archive, sha256: str, *about: ColumnElement[bool]) 
     with archive.catalog.read() as connection:
         row = connection.execute(query).first()
     if row is None:
-        return DocumentProof(None, sha256, problem="No event tells of it: the archive does not vouch for it.")
+        return DocumentProof(None, sha256, problem="No event records it: the archive does not vouch for it.")
     return DocumentProof(None, sha256, row.at, *_vouched_for(archive, row.segment))
 
 

@@ -1,6 +1,6 @@
 """Prove a ledger by the archive's folder alone: the chain, and an event with the right hash for every document.
 
-Every object that an event tells of must be there as well, and is read to its last byte where that is asked for. Who can
+Every object that an event records must be there as well, and is read to its last byte where that is asked for. Who can
 write both archive and ledger can make a new chain. A head kept elsewhere shows it; and so do, unless they were made
 anew as well, the heads that reports name.
 """
@@ -168,10 +168,10 @@ class Proof:
         for key in self._store.list("tombstones/"):
             index.add_gone(part_name(key))
         for known in index.missing():
-            yield Flaw(known.key, f"missing, and {known.place} tells of it: restore it from a copy of the archive")
+            yield Flaw(known.key, f"missing, and {known.place} records it: restore it from a copy of the archive")
 
     def _compare_object(self, index: ProofIndex, key: str, known: KnownDocument | None) -> Iterator[Flaw]:
-        """Read an object that an event tells of, where that was asked for; others are `verify`'s to judge."""
+        """Read an object that an event records, where that was asked for; others are `verify`'s to judge."""
         if known is None:
             return
         self.objects += 1
@@ -218,7 +218,7 @@ class Proof:
                 return Flaw(key, "not sealed yet: the next sealing vouches for it", tampered=False)
         return Flaw(
             key,
-            "no event tells of it: someone put it there, or the ledger lost its end; if a crash left it, "
+            "no event records it: someone put it there, or the ledger lost its end; if a crash left it, "
             f"{_REMEDIES.get(key.partition('/')[0], '`recording-archive reindex` takes it up')}",
         )
 

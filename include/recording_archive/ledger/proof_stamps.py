@@ -104,7 +104,7 @@ def _verifier(path: str) -> Verifier:
     try:
         certificates = load_pem_x509_certificates(Path(path).expanduser().read_bytes())
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{_OPTION}: {path} is no file of certificates in PEM ({error})") from None
+        raise ConfigurationError(f"{_OPTION}: {path} is not a file of certificates in PEM ({error})") from None
     builder = VerifierBuilder()
     for certificate in certificates:
         add = builder.add_root_certificate if _is_root(certificate) else builder.add_intermediate_certificate

@@ -45,7 +45,7 @@ def _seal(archive: Archive, most: int) -> Head | None:
         head = catch_up(archive)
         number = head.segment + 1 if head else 1
         if number == lost:
-            raise StoreError(f"{chain.segment_key(number)} in {archive.store} is no file: find out who put it there")
+            raise StoreError(f"{chain.segment_key(number)} in {archive.store} is not a file: find out who put it there")
         at = archive.clock()
         complete = _complete_until(archive, at)
         rows = _unsealed(archive, most)

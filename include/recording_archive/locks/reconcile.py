@@ -198,7 +198,7 @@ def _note_behind(found: Followed, row: Row[Any], error: ArchiveError) -> None:
 
 
 def _known(connection: Connection, page: Sequence[Row[Any]]) -> dict[PartId, _Known]:
-    """Read what the newest events tell of the locks of a page."""
+    """Read what the newest events say of the locks of a page."""
     columns = [*part_key(events), events.c.kind, events.c.detail]
     noted = select(*columns).where(among(events, [part_of(row) for row in page]), events.c.kind.in_((KIND, "repaired")))
     known: dict[PartId, _Known] = {}

@@ -46,7 +46,7 @@ def foreign(key: str, effect: str) -> PermanentError:
 
 
 def changed(key: str, digest: str, recorded: str) -> PermanentError:
-    """The problem of a document that is not the one its event tells of."""
+    """The problem of a document that is not the one its event records."""
     return PermanentError(f"{key} was changed: its SHA-256 is {digest}, the ledger has {recorded}; restore it")
 
 

@@ -113,7 +113,7 @@ def _lost(key: str, recorded: Recorded) -> str:
     """Say what is to be done about a document of which only the ledger tells."""
     hold_id, ends = read_key(key)
     if ends or hold_id in recorded.released:
-        return "the ledger tells of it, and it is gone: restore it from a copy"
+        return "the ledger records it, and it is missing: restore it from a copy"
     return (
         "the ledger tells that it holds, and it is gone: enforce_retention deletes nothing until it is restored from a "
         f"copy and reindexed, or ended with `recording-archive hold release {hold_id} --reason …`"

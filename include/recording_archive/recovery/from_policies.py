@@ -38,7 +38,7 @@ def _compared(
         found.add(each.key)
         yield each
     for key in sorted(set(adopted) - found):
-        yield Indexed(what, key, IndexResult.BAD, "the ledger tells of it, and it is gone: restore it from a copy")
+        yield Indexed(what, key, IndexResult.BAD, "the ledger records it, and it is missing: restore it from a copy")
 
 
 def _compare(adopted: dict[str, str | None], effect: str, _: Connection, key: str, content: bytes) -> bool:

@@ -120,7 +120,7 @@ def read_file(path: Path) -> bytes:
     """Read a policy file; one that is too large is read just far enough to be refused."""
     try:
         if not path.is_file():
-            raise ConfigurationError(f"{path} is no file: name a policy file in YAML or JSON")
+            raise ConfigurationError(f"{path} is not a file: name a policy file in YAML or JSON")
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1)
     except OSError as error:
@@ -142,7 +142,7 @@ def _enter(archive: Archive, policy: Policy, *, actor: str | None = None, run_id
 
 
 def adoptions(catalog: Catalog) -> dict[str, str | None]:
-    """Read which policies events tell of, by key, with the SHA-256 each was adopted with last; None: it is not told."""
+    """Read which policies events record, by key, with the SHA-256 each was adopted with last; None: it is not told."""
     wanted = (events.c.interaction_id.is_(None), events.c.kind == "adopted")  # the first has an index
     details = select(events.c.detail).where(*wanted).order_by(events.c.segment.nulls_last(), events.c.id)
     adopted: dict[str, str | None] = {}
@@ -153,7 +153,7 @@ def adoptions(catalog: Catalog) -> dict[str, str | None]:
 
 
 def adoption(catalog: Catalog, policy: Policy) -> Any:
-    """Read the row of the event by which a policy of the archive was adopted last; None where nothing tells of it."""
+    """Read the row of the event by which a policy of the archive was adopted last; None where nothing records it."""
     wanted = (events.c.interaction_id.is_(None), events.c.kind == "adopted")
     adopted = select(events.c.at, events.c.actor, events.c.detail).where(*wanted).order_by(events.c.id.desc())
     with catalog.read() as connection:

@@ -77,7 +77,7 @@ def paper_of_plan(archive: Archive, user: str, plan: PlanRow) -> Paper:
 
 
 def paper_of_coverage(archive: Archive, user: str, coverage: Coverage) -> Paper:
-    """Hash a statement of coverage as REST answers it; it is made when it is asked for, so no event tells of it."""
+    """Hash a statement of coverage as REST answers it; it is made when it is asked for, so no event records it."""
     digest = sha256(coverage.model_dump_json(by_alias=True).encode()).hexdigest()
     days = f"from={coverage.days[0].date}&to={coverage.days[-1].date}"
     check = f"curl …/archive/api/coverage?{days} | sha256sum"
