@@ -171,7 +171,7 @@ class TestReport:
         assert not summary.failed
         assert json.loads(archived.store.read(summary.report_key))["ledgerHead"] is None
         assert summary.ledger_head is None
-        assert "is no file" in caplog.text
+        assert "is not a file" in caplog.text
         path_of(archived, 3).unlink()
         seal(archived)
         assert prove(archived.settings.root) == []

@@ -128,7 +128,7 @@ class TestCrashesAndRaces:
         tell(still, "ann")
         (still.settings.root / "ledger").mkdir()
         path_of(still, 1).symlink_to("/dev/null")
-        with pytest.raises(StoreError, match="is no file"):
+        with pytest.raises(StoreError, match="is not a file"):
             seal(still)
         assert unsealed(still) == ["ann"]
 

@@ -761,6 +761,10 @@ def test_a_phone_has_cards_and_nothing_sticks_out(browser: Browser, world: World
     context.close()
 
 
+LIGATURES = "\ufb00\ufb01\ufb02\ufb03\ufb04"
+"""Signs for ff, fi, fl, ffi and ffl, in which nobody finds an id that is copied from a document."""
+
+
 def test_what_is_printed_is_whole(visit: Visit, world: World) -> None:
     """The PDF of each document has whole ids, its SHA-256 and its head, lines to sign, and none of our buttons."""
     names = world.names()
@@ -783,7 +787,7 @@ def test_what_is_printed_is_whole(visit: Visit, world: World) -> None:
         text = text_of(printed)
         for each in (*whole[name], world.archive.id, "ForthearchiveNameDateSignature", "byadminfrom"):
             assert each in text, f"{name}: {each}"
-        for wrong in ("None", "Print…", "Evidence…", "\N{REPLACEMENT CHARACTER}"):
+        for wrong in ("None", "Print…", "Evidence…", "\N{REPLACEMENT CHARACTER}", *LIGATURES):
             assert wrong not in text, f"{name}: {wrong}"
         page.emulate_media(media="print")
         assert page.evaluate(CUT) == [], name
