@@ -121,7 +121,7 @@ def test_a_sidecar_that_tells_of_another_object_fails_by_name(tasks: Tasks, arch
     change(archived, victim.id, state=State.DISCOVERED, key=None, sha256=None, stored_sha256=None, archived_by=None)
     ended = tasks(archived, "manual__1", Request(window=DAY))
     error = ended.entries[victim.id]["error"]
-    assert "tells of an object with SHA-256" in error
+    assert "names an object with SHA-256" in error
     assert hashlib.sha256(content).hexdigest() in error
 
 
