@@ -93,7 +93,7 @@ class TestLost:
             connection.execute(update(hold_rows).values(forged))
         night = retain("retention__2")
         assert night.purged == 0
-        assert f"has {made.id} released, and no event tells" in night.problems[0]
+        assert f"has {made.id} released, and no event records" in night.problems[0]
 
     @pytest.mark.parametrize("rebuilt", [True, False])
     def test_a_lost_policy_stops_every_deletion(

@@ -178,8 +178,8 @@ class TestElsewhere:
         ("url", "problem"),
         [
             ("s3://bucket/policies", "only a file, a folder and file:// are supported"),
-            ("/nowhere/policy.yaml", "/nowhere/policy.yaml is no file"),
-            ("/dev/null", "/dev/null is no file"),
+            ("/nowhere/policy.yaml", "/nowhere/policy.yaml is not a file"),
+            ("/dev/null", "/dev/null is not a file"),
         ],
     )
     def test_what_cannot_be_read_is_not_the_default(self, archive: Archive, url: str, problem: str) -> None:
