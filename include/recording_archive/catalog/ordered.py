@@ -35,8 +35,8 @@ class Order(StrEnum):
 
     NEWEST = "newest"
     OLDEST = "oldest"
-    ID, ID_DOWN = "interaction", "-interaction"
-    FROM, FROM_DOWN = "number", "-number"
+    INTERACTION, INTERACTION_DOWN = "interaction", "-interaction"
+    NUMBER, NUMBER_DOWN = "number", "-number"
     AGENT, AGENT_DOWN = "agent", "-agent"
     QUEUE, QUEUE_DOWN = "queue", "-queue"
     LENGTH, LENGTH_DOWN = "length", "-length"

@@ -43,10 +43,10 @@ TITLES = {
 ORDERS = {
     Order.NEWEST: "newest first",
     Order.OLDEST: "oldest first",
-    Order.ID: "by interaction",
-    Order.ID_DOWN: "by interaction, backwards",
-    Order.FROM: "by caller",
-    Order.FROM_DOWN: "by caller, backwards",
+    Order.INTERACTION: "by interaction",
+    Order.INTERACTION_DOWN: "by interaction, backwards",
+    Order.NUMBER: "by caller",
+    Order.NUMBER_DOWN: "by caller, backwards",
     Order.AGENT: "by agent",
     Order.AGENT_DOWN: "by agent, backwards",
     Order.QUEUE: "by queue",
@@ -63,8 +63,8 @@ ORDERS = {
 _NUMERIC = frozenset({Column.LENGTH, Column.SIZE})
 _ORDERS_OF = {
     "time": (Order.NEWEST, Order.OLDEST),
-    "interaction": (Order.ID, Order.ID_DOWN),
-    Column.NUMBERS: (Order.FROM, Order.FROM_DOWN),
+    "interaction": (Order.INTERACTION, Order.INTERACTION_DOWN),
+    Column.NUMBERS: (Order.NUMBER, Order.NUMBER_DOWN),
     Column.AGENT: (Order.AGENT, Order.AGENT_DOWN),
     Column.LENGTH: (Order.LENGTH_DOWN, Order.LENGTH),
     Column.SIZE: (Order.SIZE_DOWN, Order.SIZE),
